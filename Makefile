@@ -1,0 +1,95 @@
+# Every target makes the environment that it needs in .venv; a second run is quick, and a changed
+# source leads to a new wheel. Settings: make PYTHON=/path/to/python3.11, make test ARGS="-k sum".
+
+VENV   ?= .venv
+PYTHON ?= python3.11 python3 python3.12 python3.13 python3.14
+ARGS   ?=
+
+BIN     := $(VENV)/bin
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+WHEEL   := dist/mpcstats-$(VERSION)-py3-none-any.whl
+# Directories are listed too: removing a file changes nothing else.
+SOURCES := pyproject.toml README.md LICENSE .gitignore \
+           $(shell find src protocols demos -name __pycache__ -prune -o -print)
+
+# Megabytes (10^6 bytes) on disk that the environment may take after the core install.
+CORE_LIMIT_MB := 250
+
+# Only what is installed in the environment is run, never a source tree that the caller has on a path.
+unexport PYTHONPATH PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-long bench check format wheel core dev size clean
+
+help:
+	@echo 'make demo       install the core in $(VENV) and run the settlement demo'
+	@echo 'make test       all tests but the long ones, on the built wheel'
+	@echo 'make test-long  the long ones'
+	@echo 'make check      format, lint, types, layers, style'
+	@echo 'make bench      benchmarks; figures go to build/bench.json'
+	@echo 'make format     format the code and sort its imports'
+	@echo 'make size       what a fresh core install takes on disk'
+	@echo 'make clean      remove what was built, but not $(VENV)'
+
+demo: core
+	$(BIN)/mpcstats demo settlement
+
+test: core dev
+	$(BIN)/pytest $(ARGS)
+
+test-long: core dev
+	$(BIN)/pytest -m long $(ARGS)
+
+bench: core dev
+	@mkdir -p build
+	$(BIN)/pytest bench -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(ARGS)
+
+check: dev
+	scripts/check $(BIN)
+
+format: dev
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+size:
+	rm -rf build/size-venv
+	$(MAKE) --no-print-directory VENV=build/size-venv core
+	rm -rf build/size-venv
+
+clean:
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find src tests bench demos scripts -name __pycache__ -prune -exec rm -rf {} +
+
+wheel: $(WHEEL)
+core: $(VENV)/.core
+dev: $(VENV)/.dev
+
+$(VENV)/pyvenv.cfg:
+	@for python in $(PYTHON); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "$$python -m venv $(VENV)"; exec "$$python" -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo 'expected Python 3.11 or newer, got none under the names: $(PYTHON).' >&2; \
+	echo 'Install one, or name the one you have: make PYTHON=/path/to/python3.11 ...' >&2; \
+	exit 1
+
+$(WHEEL): $(SOURCES) | $(VENV)/pyvenv.cfg
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir $(@D) .
+	@touch $@
+
+# pip leaves an installed package alone whose version is that of the wheel: hence the uninstall.
+$(VENV)/.core: $(WHEEL)
+	@if $(BIN)/pip show --quiet mpcstats 2>/dev/null; then $(BIN)/pip uninstall --quiet --yes mpcstats; fi
+	$(BIN)/pip install --quiet $(WHEEL)
+	@if [ ! -x $(BIN)/pytest ]; then \
+	  size=$$(($$(du -sk $(VENV) | cut -f1) * 1024 / 1000000)); \
+	  echo "core install in $(VENV): $$size MB, limit $(CORE_LIMIT_MB) MB"; \
+	  [ $$size -lt $(CORE_LIMIT_MB) ]; \
+	fi
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.core
+	$(BIN)/pip install --quiet '$(WHEEL)[dev]'
+	@touch $@

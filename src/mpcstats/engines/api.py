@@ -1,0 +1,69 @@
+"""What every engine offers to protocols. `testing.check_engine` holds an implementation to it.
+
+Every party of the run calls every method, also those that do not compute: they pass on what they own, receive
+what is opened to them, and get secrets without parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mpcstats.engines.share import Arith, Bits
+from mpcstats.session import Session, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A request to sum `values`, which the compute party `owner` knows, where `bits` (one row) is 1."""
+
+    bits: Bits
+    owner: str
+    values: Words | None = field(repr=False)  # at the owner: shape (n,); None elsewhere
+
+
+class Engine(Protocol):
+    """Secrets among compute parties; n is the number of elements, the same at every party."""
+
+    name: str
+    compute: tuple[str, ...]
+
+    async def share(
+        self, session: Session, values: Words | None, *, owner: str, shape: tuple[int, ...]
+    ) -> Arith:
+        """The secret of `shape` that `owner` puts in; `values` at the owner, None elsewhere."""
+
+    async def share_bits(
+        self, session: Session, rows: Words | None, *, owner: str, length: int, width: int
+    ) -> Bits:
+        """The bit-sliced secret that `owner` puts in: `rows` of shape (width, words(length)) at the owner."""
+
+    async def multiply(self, session: Session, x: Arith, y: Arith) -> Arith:
+        """Element by element, x * y mod 2^64."""
+
+    async def dot(self, session: Session, x: Arith, y: Arith) -> Arith:
+        """The sum over the last axis of x * y mod 2^64; two vectors give shape (1,)."""
+
+    async def conj(self, session: Session, pairs: Sequence[tuple[Bits, Bits]]) -> list[Bits]:
+        """For each pair, bit by bit, x and y; all pairs in one round."""
+
+    async def less_than(self, session: Session, x: Bits, y: Bits) -> Bits:
+        """One row: 1 where x < y as unsigned numbers of equal width, row 0 the lowest bit."""
+
+    async def equal(self, session: Session, x: Bits, y: Bits) -> Bits:
+        """One row: 1 where all rows of x and y agree."""
+
+    async def negative(self, session: Session, x: Arith) -> Bits:
+        """One row: 1 where the vector x, read as a signed number in [-2^63, 2^63), is below 0."""
+
+    async def to_arith(self, session: Session, bits: Bits) -> Arith:
+        """0 or 1 in Z_2^64 for each bit; shape (width, length)."""
+
+    async def masked_sums(self, session: Session, masked: Sequence[Masked]) -> Arith:
+        """For each request, the sum over the rows of bit * value mod 2^64; shape (len(masked),)."""
+
+    async def reveal(
+        self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
+    ) -> Words | None:
+        """x in the clear at each party of `to`, None elsewhere. `leak` is the id on the protocol's card."""

@@ -1,0 +1,119 @@
+"""No secrecy: one party computes on plain values. The oracle of tests, and the rehearsal of a question.
+
+It offers what engines.api asks for, by other and simpler means than the real engines: numbers are compared
+as numbers, not by trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from mpcstats.algebra import bits as slicing
+from mpcstats.engines.api import Masked
+from mpcstats.engines.share import Arith, Bits
+from mpcstats.errors import InternalError, UsageError
+from mpcstats.session import Session, Words
+
+
+class Clear:
+    """The one party of `compute` sees everything that owners put in. See engines.api for every method."""
+
+    name = "clear"
+
+    def __init__(self, compute: tuple[str, ...]) -> None:
+        if len(compute) != 1:
+            raise UsageError(f"expected one compute party, got {compute}")
+        self.compute: tuple[str, ...] = compute
+
+    async def share(
+        self, session: Session, values: Words | None, *, owner: str, shape: tuple[int, ...]
+    ) -> Arith:
+        return Arith(shape, await self._input(session, values, owner, shape), 0)
+
+    async def share_bits(
+        self, session: Session, rows: Words | None, *, owner: str, length: int, width: int
+    ) -> Bits:
+        shape = (width, slicing.words(length))
+        return Bits(length, width, await self._input(session, rows, owner, shape), 0)
+
+    async def multiply(self, session: Session, x: Arith, y: Arith) -> Arith:
+        return Arith(x.shape, tuple(a * b for a, b in zip(x.parts, y.parts, strict=True)), 0)
+
+    async def dot(self, session: Session, x: Arith, y: Arith) -> Arith:
+        return (await self.multiply(session, x, y)).total()
+
+    async def conj(self, session: Session, pairs: Sequence[tuple[Bits, Bits]]) -> list[Bits]:
+        return [
+            Bits(x.length, x.width, tuple(a & b for a, b in zip(x.parts, y.parts, strict=True)), 0)
+            for x, y in pairs
+        ]
+
+    async def less_than(self, session: Session, x: Bits, y: Bits) -> Bits:
+        return _compared(x, y, np.less)
+
+    async def equal(self, session: Session, x: Bits, y: Bits) -> Bits:
+        return _compared(x, y, np.equal)
+
+    async def negative(self, session: Session, x: Arith) -> Bits:
+        (n,) = x.shape
+        return Bits(n, 1, tuple(slicing.pack(a.view(np.int64) < 0)[None, :] for a in x.parts), 0)
+
+    async def to_arith(self, session: Session, bits: Bits) -> Arith:
+        parts = tuple(np.stack([slicing.unpack(r, bits.length) for r in a]) for a in bits.parts)
+        return Arith((bits.width, bits.length), parts, 0)
+
+    async def masked_sums(self, session: Session, masked: Sequence[Masked]) -> Arith:
+        sums = [
+            (slicing.unpack(m.bits.parts[0][0], m.bits.length) * _given(m.values)).sum(
+                dtype=np.uint64
+            )
+            for m in masked
+            if session.me in self.compute
+        ]
+        parts = (np.array(sums, dtype=np.uint64),) if session.me in self.compute else ()
+        return Arith((len(masked),), parts, 0)
+
+    async def reveal(
+        self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
+    ) -> Words | None:
+        session.note_opening(leak, tuple(to), x.shape)
+        (computer,) = self.compute
+        if session.me == computer:
+            await session.exchange(send={p: x.parts[0] for p in to if p != computer})
+            return x.parts[0] if computer in to else None
+        if session.me not in to:
+            return None
+        return (await session.exchange(receive={computer: x.shape}))[computer]
+
+    async def _input(
+        self, session: Session, values: Words | None, owner: str, shape: tuple[int, ...]
+    ) -> tuple[Words, ...]:
+        (computer,) = self.compute
+        if session.me == owner:
+            own = _given(values)
+            if own.shape != shape:
+                raise InternalError(
+                    f"expected values of shape {shape} at their owner, got {own.shape}"
+                )
+            if owner == computer:
+                return (own,)
+            await session.exchange(send={computer: own})
+        elif session.me == computer:
+            return ((await session.exchange(receive={owner: shape}))[owner],)
+        return ()
+
+
+def _compared(x: Bits, y: Bits, compare: Callable[[Words, Words], Words]) -> Bits:
+    numbers = (
+        (slicing.join_bits(a, x.length), slicing.join_bits(b, x.length))
+        for a, b in zip(x.parts, y.parts, strict=True)
+    )
+    return Bits(x.length, 1, tuple(slicing.pack(compare(a, b))[None, :] for a, b in numbers), 0)
+
+
+def _given(values: Words | None) -> Words:
+    if values is None:
+        raise InternalError("expected values at their owner, got None")
+    return values

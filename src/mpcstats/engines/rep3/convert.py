@@ -1,0 +1,149 @@
+"""Between bits and numbers: the sign of a number, a bit as a number, sums under a bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mpcstats.algebra import bits as slicing
+from mpcstats.engines.api import Masked
+from mpcstats.engines.rep3.compare import less_than
+from mpcstats.engines.rep3.inputs import share_own
+from mpcstats.engines.rep3.product import reshare
+from mpcstats.engines.rep3.seat import Seat
+from mpcstats.engines.share import Arith, Bits, Parts
+from mpcstats.errors import InternalError
+from mpcstats.session import Session, Words
+
+LOW_BITS = 63
+
+
+async def negative(session: Session, seat: Seat, x: Arith, compute: tuple[str, ...]) -> Bits:
+    """One row: the top bit of each x. Right for x in [-2^63, 2^63).
+
+    x = A + B with A = x_0 + x_1, known to P_0, and B = x_2, known to P_1 and P_2. The top bit is A_63 xor B_63
+    xor the carry into it, and that carry is (not B) < A on the 63 lower bits.
+    """
+    (n,) = x.shape
+    own = slicing.slice_bits(x.parts[0] + x.parts[1], 64) if seat.index == 0 else None
+    shape = (64, slicing.words(n))
+    a_parts = await share_own(
+        session.narrow("upper"),
+        seat,
+        own,
+        owner=compute[0],
+        compute=compute,
+        shape=shape,
+        bits=True,
+    )
+    a = Bits(n, 64, a_parts, seat.constant_at)
+    b = Bits(n, 64, _component(seat, 2, x.parts, shape), seat.constant_at)
+    low = slice(0, LOW_BITS)
+    carry = await less_than(session.narrow("carry"), seat, ~b.rows(low), a.rows(low))
+    return a.rows(LOW_BITS) ^ b.rows(LOW_BITS) ^ carry
+
+
+async def to_arith(session: Session, seat: Seat, bits: Bits) -> Arith:
+    """Each bit as 0 or 1 in Z_2^64; shape (width, length). Two rounds; one word a bit and party.
+
+    b = b_0 xor v with v = b_1 xor b_2, known to P_1; b_0 is known to P_2 and P_0. P_1 splits v = y_1 + y_2 with
+    y_2 = S_2 and sends y_1 to P_0. As b = b_0 + (1 - 2 b_0) v, P_0 knows u_0 = b_0 + (1 - 2 b_0) y_1 and P_2
+    knows u_2 = (1 - 2 b_0) y_2, which sum to b. With b_1 = S_1 and b_2 = S'_2 as new components, P_0 sends
+    u_0 - S_1 to P_2, P_2 sends u_2 - S'_2 to P_0, and both add the two to the new component 0.
+    """
+    shape = (bits.width, bits.length)
+    split, join = session.narrow("split"), session.narrow("join")
+    if seat.index == 1:
+        v = _unpacked(bits.parts[0] ^ bits.parts[1], bits.length)
+        await split.exchange(send={seat.left: v - seat.next_stream(split).words(*shape)})
+        parts: Parts = (seat.own_stream(join).words(*shape), seat.next_stream(join).words(*shape))
+    elif seat.index == 0:
+        y_1 = (await split.exchange(receive={seat.right: shape}))[seat.right]
+        b_0 = _unpacked(bits.parts[0], bits.length)
+        known = seat.next_stream(join).words(*shape)
+        summand = b_0 + _signed_by(b_0, y_1) - known
+        reply = await join.exchange(send={seat.left: summand}, receive={seat.left: shape})
+        parts = (summand + reply[seat.left], known)
+    else:
+        b_0 = _unpacked(bits.parts[1], bits.length)
+        known = seat.own_stream(join).words(*shape)
+        summand = _signed_by(b_0, seat.own_stream(split).words(*shape)) - known
+        reply = await join.exchange(send={seat.right: summand}, receive={seat.right: shape})
+        parts = (known, summand + reply[seat.right])
+    return Arith(shape, parts, seat.constant_at)
+
+
+async def masked_sums(
+    session: Session, seat: Seat, masked: Sequence[Masked], compute: tuple[str, ...]
+) -> Arith:
+    """For each request, the sum of bit * value. Two rounds; one word a row from the value's owner.
+
+    The owner P_o knows a = b_o xor b_(o+1); w = b_(o+2) is known to the two others. As b = a xor w,
+    b u = a u + w (1 - 2 a) u. P_o puts (1 - 2 a) u in (two components, both multiplied by w where they are
+    known: by P_(o+1) from the stream, by P_(o+2) from the message), and the three summands are shared again.
+    """
+    inputs = session.narrow("inputs")
+    names = [inputs.narrow(str(i)) for i in range(len(masked))]
+    summands = np.zeros(len(masked), dtype=np.uint64)
+    from_right: list[int] = []
+    outgoing: list[Words] = []
+    for i, request in enumerate(masked):
+        n = request.bits.length
+        role = (seat.index - compute.index(request.owner)) % 3
+        if role == 0:
+            summand, message = _as_owner(names[i], seat, request)
+            summands[i] = summand[0]
+            outgoing.append(message)
+        elif role == 1:
+            w = slicing.unpack(request.bits.parts[1][0], n)
+            summands[i : i + 1] = _dot(w, seat.own_stream(names[i]).words(n))
+        else:
+            from_right.append(i)
+    sizes = [masked[i].bits.length for i in from_right]
+    received = await inputs.exchange(
+        send={seat.left: np.concatenate(outgoing)} if outgoing else {},
+        receive={seat.right: sum(sizes)} if from_right else {},
+    )
+    start = 0
+    for i, n in zip(from_right, sizes, strict=True):
+        w = slicing.unpack(masked[i].bits.parts[0][0], n)
+        summands[i : i + 1] = _dot(w, received[seat.right][start : start + n])
+        start += n
+    parts = await reshare(session.narrow("reshare"), seat, summands, bits=False)
+    return Arith((len(masked),), parts, seat.constant_at)
+
+
+def _as_owner(session: Session, seat: Seat, request: Masked) -> tuple[Words, Words]:
+    if request.values is None:
+        raise InternalError(f"expected values at their owner {request.owner}, got None")
+    n = request.bits.length
+    a = slicing.unpack(request.bits.parts[0][0] ^ request.bits.parts[1][0], n)
+    message = _signed_by(a, request.values)
+    message -= seat.next_stream(session).words(n)
+    return _dot(a, request.values), message
+
+
+def _signed_by(flags: Words, x: Words) -> Words:
+    # (1 - 2 f) x: x where f is 0, -x where f is 1; as (x xor -f) + f, without a branch.
+    mask = np.uint64(0) - flags
+    out: Words = x ^ mask
+    out += flags
+    return out
+
+
+def _dot(x: Words, y: Words) -> Words:
+    return np.atleast_1d(np.dot(x, y))
+
+
+def _unpacked(rows: Words, length: int) -> Words:
+    return np.stack([slicing.unpack(row, length) for row in rows])
+
+
+def _component(seat: Seat, component: int, parts: Parts, shape: tuple[int, int]) -> Parts:
+    """The bit-sliced secret that has the numbers of this component as its only component that is not 0."""
+    position = seat.holds(component)
+    out = [np.zeros(shape, dtype=np.uint64) for _ in range(2)]
+    if position is not None:
+        out[position] = slicing.slice_bits(parts[position], shape[0])
+    return out[0], out[1]

@@ -1,0 +1,160 @@
+"""The engine of three compute parties, honest majority, semi-honest; any number of providers and recipients."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from mpcstats.algebra import bits as slicing
+from mpcstats.engines.api import Masked
+from mpcstats.engines.rep3 import compare, convert, inputs, product, reveal
+from mpcstats.engines.rep3.seat import Seat, seat_of
+from mpcstats.engines.share import Arith, Bits, Parts
+from mpcstats.errors import InternalError, UsageError
+from mpcstats.session import Session, Words, parallel
+
+
+class Rep3:
+    """Replicated secret sharing among the three parties of `compute`. See engines.api for every method."""
+
+    name = "rep3"
+
+    def __init__(self, compute: tuple[str, ...]) -> None:
+        if len(set(compute)) != 3:
+            raise UsageError(f"expected three different compute parties, got {compute}")
+        self.compute = compute
+
+    async def share(
+        self, session: Session, values: Words | None, *, owner: str, shape: tuple[int, ...]
+    ) -> Arith:
+        seat = seat_of(session.me, self.compute)
+        parts = await self._input(session, seat, values, owner, shape, bits=False)
+        return self._arith(seat, shape, parts)
+
+    async def share_bits(
+        self, session: Session, rows: Words | None, *, owner: str, length: int, width: int
+    ) -> Bits:
+        seat = seat_of(session.me, self.compute)
+        shape = (width, slicing.words(length))
+        parts = await self._input(session, seat, rows, owner, shape, bits=True)
+        return self._bits(seat, length, width, parts)
+
+    async def multiply(self, session: Session, x: Arith, y: Arith) -> Arith:
+        seat = seat_of(session.me, self.compute)
+        _same_shape(x, y)
+        if seat is None:
+            return self._arith(None, x.shape, ())
+        return self._arith(seat, x.shape, await product.multiply(session, seat, x.parts, y.parts))
+
+    async def dot(self, session: Session, x: Arith, y: Arith) -> Arith:
+        seat = seat_of(session.me, self.compute)
+        _same_shape(x, y)
+        shape = x.shape[:-1] or (1,)
+        if seat is None:
+            return self._arith(None, shape, ())
+        return self._arith(seat, shape, await product.dot(session, seat, x.parts, y.parts))
+
+    async def conj(self, session: Session, pairs: Sequence[tuple[Bits, Bits]]) -> list[Bits]:
+        seat = seat_of(session.me, self.compute)
+        for x, y in pairs:
+            _same_width(x, y)
+        if seat is None:
+            return [self._bits(None, x.length, x.width, ()) for x, _ in pairs]
+        return await compare.conj_bits(session, seat, list(pairs))
+
+    async def less_than(self, session: Session, x: Bits, y: Bits) -> Bits:
+        return await self._compared(session, x, y, compare.less_than)
+
+    async def equal(self, session: Session, x: Bits, y: Bits) -> Bits:
+        return await self._compared(session, x, y, compare.equal)
+
+    async def negative(self, session: Session, x: Arith) -> Bits:
+        seat = seat_of(session.me, self.compute)
+        (n,) = x.shape
+        if seat is None:
+            return self._bits(None, n, 1, ())
+        return await convert.negative(session, seat, x, self.compute)
+
+    async def to_arith(self, session: Session, bits: Bits) -> Arith:
+        seat = seat_of(session.me, self.compute)
+        if seat is None:
+            return self._arith(None, (bits.width, bits.length), ())
+        return await convert.to_arith(session, seat, bits)
+
+    async def masked_sums(self, session: Session, masked: Sequence[Masked]) -> Arith:
+        seat = seat_of(session.me, self.compute)
+        for request in masked:
+            if request.bits.width != 1 or request.owner not in self.compute:
+                raise InternalError("expected one row of bits and a compute party's values")
+        if seat is None:
+            return self._arith(None, (len(masked),), ())
+        return await convert.masked_sums(session, seat, masked, self.compute)
+
+    async def reveal(
+        self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
+    ) -> Words | None:
+        session.note_opening(leak, tuple(to), x.shape)
+        opened = await parallel(*(self._reveal_one(session.narrow(f"to-{p}"), x, p) for p in to))
+        return opened[list(to).index(session.me)] if session.me in to else None
+
+    async def _reveal_one(self, session: Session, x: Arith, to: str) -> Words | None:
+        recipient = seat_of(to, self.compute)
+        if recipient is None:
+            return await reveal.reveal_outside(session, x.parts, to, self.compute, x.shape)
+        seat = seat_of(session.me, self.compute)
+        if seat is None:
+            return None
+        return await reveal.reveal_inside(session, seat, x.parts, to, recipient)
+
+    async def _input(
+        self,
+        session: Session,
+        seat: Seat | None,
+        values: Words | None,
+        owner: str,
+        shape: tuple[int, ...],
+        *,
+        bits: bool,
+    ) -> Parts:
+        if session.me == owner and (values is None or values.shape != shape):
+            got = None if values is None else values.shape
+            raise InternalError(f"expected values of shape {shape} at their owner, got {got}")
+        if owner not in self.compute:
+            return await inputs.share_outside(
+                session, values, owner=owner, compute=self.compute, shape=shape, bits=bits
+            )
+        if seat is None:
+            return ()
+        return await inputs.share_own(
+            session, seat, values, owner=owner, compute=self.compute, shape=shape, bits=bits
+        )
+
+    async def _compared(
+        self,
+        session: Session,
+        x: Bits,
+        y: Bits,
+        compared: Callable[[Session, Seat, Bits, Bits], Awaitable[Bits]],
+    ) -> Bits:
+        seat = seat_of(session.me, self.compute)
+        _same_width(x, y)
+        if seat is None:
+            return self._bits(None, x.length, 1, ())
+        return await compared(session, seat, x, y)
+
+    @staticmethod
+    def _arith(seat: Seat | None, shape: tuple[int, ...], parts: Parts) -> Arith:
+        return Arith(shape, parts, None if seat is None else seat.constant_at)
+
+    @staticmethod
+    def _bits(seat: Seat | None, length: int, width: int, parts: Parts) -> Bits:
+        return Bits(length, width, parts, None if seat is None else seat.constant_at)
+
+
+def _same_shape(x: Arith, y: Arith) -> None:
+    if x.shape != y.shape:
+        raise InternalError(f"expected two secrets of one shape, got {x.shape} and {y.shape}")
+
+
+def _same_width(x: Bits, y: Bits) -> None:
+    if (x.length, x.width) != (y.length, y.width):
+        raise InternalError(f"expected two secrets of one shape, got {x!r} and {y!r}")

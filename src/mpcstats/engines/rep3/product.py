@@ -1,0 +1,103 @@
+"""Products and what follows them: three summands, one at each seat, become a replicated secret.
+
+Source: Araki, Furukawa, Lindell, Nof, Ohara, "High-throughput semi-honest secure three-party computation with
+an honest majority", 2016, section 2.2 (eprint 2016/768). With (x_i, x_(i+1)) and (y_i, y_(i+1)) at P_i:
+z_i = x_i y_i + x_i y_(i+1) + x_(i+1) y_i + a_i, where a_i = S_i - S_(i+1) sum to zero; z_i goes to P_(i-1).
+The same with exclusive or and and, where every sign is plus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mpcstats.engines.rep3.seat import Seat
+from mpcstats.engines.share import Parts
+from mpcstats.session import Session, Stream, Words
+
+BLOCK_WORDS = 1 << 14  # seven arrays of this size stay in a 1 MiB cache
+
+Pair = tuple[Parts, Parts]
+
+
+async def reshare(session: Session, seat: Seat, summand: Words, *, bits: bool) -> Parts:
+    """The parts of z_0 + z_1 + z_2, where this seat knows `summand` z_i. One round, one word an element."""
+    masked = summand.copy()
+    _add_zero(masked, seat.own_stream(session), seat.next_stream(session), bits=bits)
+    return await _replicate(session, seat, masked)
+
+
+async def multiply(session: Session, seat: Seat, x: Parts, y: Parts) -> Parts:
+    """The parts of x * y, element by element; both parts of both operands have one shape."""
+    z = np.empty(x[0].shape, dtype=np.uint64)
+    own, other = seat.own_stream(session), seat.next_stream(session)
+    for block in _blocks(z.shape):
+        part = x[0][block] * (y[0][block] + y[1][block])
+        part += x[1][block] * y[0][block]
+        _add_zero(part, own, other, bits=False)
+        z[block] = part
+    return await _replicate(session, seat, z)
+
+
+async def conj(session: Session, seat: Seat, pairs: Sequence[Pair]) -> list[Parts]:
+    """The parts of x and y for each pair of bit matrices; all go in one message."""
+    sizes = [x[0].size for x, _ in pairs]
+    z = np.empty(sum(sizes), dtype=np.uint64)
+    own, other = seat.own_stream(session), seat.next_stream(session)
+    ends = np.cumsum(sizes)
+    for (x, y), end, size in zip(pairs, ends, sizes, strict=True):
+        view = z[end - size : end].reshape(x[0].shape)
+        for block in _blocks(view.shape):
+            part = view[block]
+            np.bitwise_xor(y[0][block], y[1][block], out=part)
+            part &= x[0][block]
+            part ^= x[1][block] & y[0][block]
+            _add_zero(part, own, other, bits=True)
+    own_part, next_part = await _replicate(session, seat, z)
+    cuts = ends[:-1]
+    return [
+        (a.reshape(x[0].shape), b.reshape(x[0].shape))
+        for (x, _), a, b in zip(
+            pairs, np.split(own_part, cuts), np.split(next_part, cuts), strict=True
+        )
+    ]
+
+
+async def dot(session: Session, seat: Seat, x: Parts, y: Parts) -> Parts:
+    """The parts of the sum over the last axis of x * y: the summands are added before one word is sent."""
+    rows = x[0].shape[:-1]
+    z = np.zeros(rows or (1,), dtype=np.uint64)
+    length = x[0].shape[-1]
+    for start in range(0, length, BLOCK_WORDS):
+        block = (..., slice(start, start + BLOCK_WORDS))
+        part = x[0][block] * (y[0][block] + y[1][block])
+        part += x[1][block] * y[0][block]
+        z += part.sum(axis=-1, dtype=np.uint64)
+    return await reshare(session, seat, z, bits=False)
+
+
+async def _replicate(session: Session, seat: Seat, z: Words) -> Parts:
+    reply = await session.exchange(send={seat.left: z}, receive={seat.right: z.shape})
+    return z, reply[seat.right]
+
+
+def _add_zero(target: Words, own: Stream, other: Stream, *, bits: bool) -> None:
+    # a_0 + a_1 + a_2 = 0: each S_j is added by P_j and taken off by P_(j-1).
+    mask = own.words(*target.shape)
+    if bits:
+        mask ^= other.words(*target.shape)
+        target ^= mask
+    else:
+        mask -= other.words(*target.shape)
+        target += mask
+
+
+def _blocks(shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
+    """Selections that cut an array of `shape` along its last axis into pieces of about BLOCK_WORDS."""
+    if not shape:
+        return [()]
+    rows = int(np.prod(shape[:-1], dtype=np.int64)) or 1
+    step = max(256, BLOCK_WORDS // rows)
+    head = (slice(None),) * (len(shape) - 1)
+    return [(*head, slice(start, start + step)) for start in range(0, shape[-1], step)]

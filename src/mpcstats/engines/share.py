@@ -1,0 +1,193 @@
+"""One party's part of a secret vector, and the operations on it that need no message.
+
+A secret is the sum (Arith, mod 2^64) or the exclusive or (Bits) of components. A party holds some of them as
+`parts`: two of three in rep3, the only one in clear, none if it does not compute. Linear operations work part
+by part; a public constant goes into one component only, which is part number `constant_at` here (None: not
+held here).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, NoReturn, SupportsIndex
+
+import numpy as np
+
+from mpcstats.algebra import bits as slicing
+from mpcstats.errors import InternalError, UsageError
+from mpcstats.session.messages import Words
+
+Parts = tuple[Words, ...]
+Index = int | slice | Words | tuple[int | slice, ...]
+
+
+class Secret:
+    """What cannot be printed, compared, branched on, converted or pickled by mistake."""
+
+    __slots__ = ("constant_at", "parts")
+
+    def __init__(self, parts: Parts, constant_at: int | None) -> None:
+        self.parts = parts
+        self.constant_at = constant_at
+
+    def __bool__(self) -> NoReturn:
+        raise UsageError("a secret has no truth value here: compare it with the engine's protocols")
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise UsageError("secrets cannot be compared with ==: use the engine's equal")
+
+    __hash__ = None  # type: ignore[assignment]  # a secret is no key of a dict either
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise UsageError("a secret cannot be pickled or copied out of its run")
+
+    def __array__(self, *_: object) -> NoReturn:
+        raise UsageError("a secret is no array: reveal it to its recipients at the gate")
+
+
+class Arith(Secret):
+    """A vector or matrix of secrets in Z_2^64, of public `shape`."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...], parts: Parts, constant_at: int | None) -> None:
+        super().__init__(parts, constant_at)
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"<arithmetic secret of shape {self.shape}>"
+
+    def __add__(self, other: Arith) -> Arith:
+        return self._with(self.shape, [a + b for a, b in self._paired(other)])
+
+    def __sub__(self, other: Arith) -> Arith:
+        return self._with(self.shape, [a - b for a, b in self._paired(other)])
+
+    def __neg__(self) -> Arith:
+        return self._with(self.shape, [np.uint64(0) - a for a in self.parts])
+
+    def __getitem__(self, index: Index) -> Arith:
+        """The same public selection of every part."""
+        return self._each(lambda a: np.atleast_1d(a[index]))
+
+    def scaled(self, factor: Words | int) -> Arith:
+        """The product with a public number or vector."""
+        public = (
+            np.asarray(factor, dtype=np.uint64) if isinstance(factor, np.ndarray) else _word(factor)
+        )
+        return self._each(lambda a: a * public)
+
+    def plus(self, public: Words | int) -> Arith:
+        """The sum with a public number or vector."""
+        added = public if isinstance(public, np.ndarray) else _word(public)
+        parts = [a + added if i == self.constant_at else a for i, a in enumerate(self.parts)]
+        return self._with(self.shape, parts)
+
+    def total(self) -> Arith:
+        """The sum over the last axis; a vector gives shape (1,)."""
+        return self._each(lambda a: np.atleast_1d(np.sum(a, axis=-1, dtype=np.uint64)))
+
+    def flat(self) -> Arith:
+        """All elements as one vector, row by row."""
+        return self._each(lambda a: a.reshape(-1))
+
+    def repeat(self, times: int) -> Arith:
+        """The vector, `times` times as rows of a matrix, without copying."""
+        shape = (times, *self.shape)
+        return self._with(shape, [np.broadcast_to(a, shape) for a in self.parts])
+
+    @staticmethod
+    def concatenate(secrets: Sequence[Arith]) -> Arith:
+        """One vector of all; each of `secrets` must be a vector."""
+        first = secrets[0]
+        size = sum(prod(s.shape) for s in secrets)
+        columns = zip(*(s.parts for s in secrets), strict=True)
+        return first._with(
+            (size,), [np.concatenate([c.reshape(-1) for c in column]) for column in columns]
+        )
+
+    def _with(self, shape: tuple[int, ...], parts: Sequence[Words]) -> Arith:
+        return Arith(shape, tuple(parts), self.constant_at)
+
+    def _each(self, change: Callable[[Words], Words]) -> Arith:
+        # A party without parts learns the new shape from a dummy that takes no memory.
+        shape = change(np.broadcast_to(np.uint64(0), self.shape)).shape
+        return self._with(shape, [change(a) for a in self.parts])
+
+    def _paired(self, other: Arith) -> zip[tuple[Words, Words]]:
+        if other.shape != self.shape:
+            raise InternalError(
+                f"expected two secrets of one shape, got {self.shape} and {other.shape}"
+            )
+        return zip(self.parts, other.parts, strict=True)
+
+
+class Bits(Secret):
+    """`width` rows of `length` secret bits each; part shape (width, words(length)), see algebra.bits.
+
+    Bits beyond `length` in the last word are of no meaning and are cut off before anything is opened.
+    """
+
+    __slots__ = ("length", "width")
+
+    def __init__(self, length: int, width: int, parts: Parts, constant_at: int | None) -> None:
+        super().__init__(parts, constant_at)
+        self.length = length
+        self.width = width
+
+    def __repr__(self) -> str:
+        return f"<{self.width} rows of {self.length} secret bits>"
+
+    @property
+    def array_shape(self) -> tuple[int, int]:
+        """The shape of each part."""
+        return (self.width, slicing.words(self.length))
+
+    def __xor__(self, other: Bits) -> Bits:
+        if (other.length, other.width) != (self.length, self.width):
+            raise InternalError(f"expected two secrets of one shape, got {self!r} and {other!r}")
+        parts = [a ^ b for a, b in zip(self.parts, other.parts, strict=True)]
+        return self._with(self.width, parts)
+
+    def __invert__(self) -> Bits:
+        parts = [~a if i == self.constant_at else a for i, a in enumerate(self.parts)]
+        return self._with(self.width, parts)
+
+    def rows(self, index: slice | int | Sequence[int]) -> Bits:
+        """The chosen rows; an int gives one row, a sequence each row that it names, in its order."""
+        if isinstance(index, slice):
+            width = len(range(*index.indices(self.width)))
+            return self._with(width, [a[index] for a in self.parts])
+        chosen = [index] if isinstance(index, int) else list(index)
+        return self._with(len(chosen), [a[chosen] for a in self.parts])
+
+    def folded(self, length: int, width: int) -> Bits:
+        """The only row, cut into `width` rows of `length` bits; each row must begin at a word of its own."""
+        size = slicing.words(length)
+        if self.width != 1 or slicing.words(self.length) != width * size:
+            raise InternalError(f"expected one row of {width} x {size} words, got {self!r}")
+        return Bits(
+            length, width, tuple(a.reshape(width, size) for a in self.parts), self.constant_at
+        )
+
+    @staticmethod
+    def stack(secrets: Sequence[Bits]) -> Bits:
+        """The rows of all of `secrets`, one below the other."""
+        first = secrets[0]
+        columns = zip(*(s.parts for s in secrets), strict=True)
+        return first._with(sum(s.width for s in secrets), [np.concatenate(c) for c in columns])
+
+    def repeat(self, times: int) -> Bits:
+        """The only row, `times` times, without copying."""
+        if self.width != 1:
+            raise InternalError(f"expected one row, got {self.width}")
+        shape = (times, slicing.words(self.length))
+        return self._with(times, [np.broadcast_to(a, shape) for a in self.parts])
+
+    def _with(self, width: int, parts: Sequence[Words]) -> Bits:
+        return Bits(self.length, width, tuple(parts), self.constant_at)
+
+
+def _word(value: int) -> Any:
+    return np.uint64(value % (1 << 64))

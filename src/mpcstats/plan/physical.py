@@ -1,0 +1,298 @@
+"""The physical plan: fragments that owners compute at home, steps that run a protocol, one gate, one output.
+
+All of it is plain frozen data. Every party derives it from the question by itself; `digest` is what the
+handshake compares. A step names its card; who plays which role and which public sizes the card's formulas
+need can be read off the plan (plan.cost).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from mpcstats.errors import InternalError
+
+SPINE = "spine"  # as the source of a column: the spine's own, not a lookup's
+
+Use = Literal["key", "filter", "value", "group"]
+Label = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One catalogue column that a fragment reads, and what for; `special` if a filter may pick a special code."""
+
+    dataset: str
+    column: str
+    use: Use
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ValueColumn:
+    """A column of integers that a fragment yields, one value a key, never below `minimum` or above `maximum`."""
+
+    name: str
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeColumn:
+    """A group column that a fragment yields: the position of each row's label in the public `labels`."""
+
+    name: str
+    labels: tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A query that tells the owner the rows, null keys, invalid keys and distinct keys of one relation."""
+
+    relation: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What `owner` computes from its own tables: at most `rows` rows, one a key.
+
+    `sql` (DuckDB) yields `key` (text, normalised and injectively encoded, never NULL, distinct), then every
+    value column as BIGINT, then every code column as BIGINT. A fragment of a Sum step has no key: it yields
+    one row for each cell of `codes` that occurs.
+    """
+
+    name: str
+    owner: str
+    sql: str
+    rows: int
+    values: tuple[ValueColumn, ...]
+    codes: tuple[CodeColumn, ...]
+    items: tuple[Item, ...]
+    audits: tuple[Audit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A value column: of the spine (source SPINE), or of the right fragment of a lookup (source: its step name)."""
+
+    source: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """True for the spine rows whose key lookup `lookup` has found."""
+
+    lookup: str
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """True for every valid row of the spine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """True where `of` is false."""
+
+    of: Criterion
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """True where every one of `of` is true; at least two."""
+
+    of: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """True where at least one of `of` is true; at least two."""
+
+    of: tuple[Criterion, ...]
+
+
+Criterion = Hit | Always | Not | All | Any
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A product of columns, counted only where all lookups in `under` hit. No factors: the number 1."""
+
+    factors: tuple[Ref, ...]
+    under: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum of `terms` over the rows of a cell; `bound` is the largest absolute value that it can reach."""
+
+    name: str
+    terms: tuple[Term, ...]
+    bound: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """A group column: the code column `column` of the spine or of a lookup's right fragment."""
+
+    source: str
+    column: str
+    labels: tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Cell by cell, the sum of what the fragments' owners counted at home. Cells: the product of the codes."""
+
+    card: ClassVar[str] = "sum"
+    name: str
+    fragments: tuple[str, ...]
+    groups: tuple[GroupKey, ...]
+    totals: tuple[Total, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """For each row of the left fragment, whether the right one has its key, and its columns if so."""
+
+    card: ClassVar[str] = "lookup_join"
+    name: str
+    left: str
+    right: str
+    helper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Persons and totals, by cell, over the rows of the spine that meet the criterion."""
+
+    card: ClassVar[str] = "cohort_count"
+    name: str
+    spine: str
+    lookups: tuple[str, ...]
+    criterion: Criterion
+    groups: tuple[GroupKey, ...]
+    totals: tuple[Total, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Opens each cell of step `of` that has at least `k` persons, to the recipients and to nobody else."""
+
+    card: ClassVar[str] = "gate"
+    name: str
+    of: str
+    k: int
+    recipients: tuple[str, ...]
+
+
+Step = Sum | Lookup | Cohort | Gate
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A column of the answer: the label of group key `position`, or the total at `position`."""
+
+    name: str
+    kind: Literal["group", "total"]
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Physical:
+    """All that a run does, in order. Fragments first, then steps; the last step is the gate."""
+
+    question: str
+    scenario: str
+    purpose: str
+    initiator: str
+    engine: str
+    compute: tuple[str, ...]
+    fragments: tuple[Fragment, ...]
+    steps: tuple[Step, ...]
+    output: tuple[OutputColumn, ...]
+    order: tuple[tuple[int, bool], ...] = ()  # ORDER BY: (output position, descending)
+
+    def __post_init__(self) -> None:
+        names = [f.name for f in self.fragments] + [s.name for s in self.steps]
+        if len(set(names)) != len(names):
+            raise InternalError(
+                f"expected every fragment and step to have a name of its own, got {names}"
+            )
+        if not self.steps or not isinstance(self.steps[-1], Gate):
+            raise InternalError("expected a plan that ends in a gate")
+        if sum(isinstance(step, Gate) for step in self.steps) != 1:
+            raise InternalError("expected one gate")
+
+    @property
+    def gate(self) -> Gate:
+        """The only step that opens values."""
+        gate = self.steps[-1]
+        if not isinstance(gate, Gate):  # held by __post_init__
+            raise InternalError("expected a plan that ends in a gate")
+        return gate
+
+    @property
+    def aggregate(self) -> Sum | Cohort:
+        """The step whose cells the gate opens."""
+        for step in self.steps:
+            if step.name == self.gate.of and isinstance(step, Sum | Cohort):
+                return step
+        raise InternalError(f"expected the gate to open a sum or a cohort, got {self.gate.of!r}")
+
+    @property
+    def cells(self) -> int:
+        """Number of cells of the answer: the product of the group keys' label counts."""
+        count = 1
+        for group in self.aggregate.groups:
+            count *= len(group.labels)
+        return count
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Everyone who takes part: compute parties, then providers, then recipients and the initiator."""
+        everyone = (
+            *self.compute,
+            *(f.owner for f in self.fragments),
+            *self.gate.recipients,
+            self.initiator,
+        )
+        return tuple(dict.fromkeys(everyone))
+
+    def fragment(self, name: str) -> Fragment:
+        """The fragment of that name. Raises InternalError if there is none."""
+        for fragment in self.fragments:
+            if fragment.name == name:
+                return fragment
+        raise InternalError(f"expected a fragment of the plan, got {name!r}")
+
+    def lookup(self, name: str) -> Lookup:
+        """The lookup step of that name. Raises InternalError if there is none."""
+        for step in self.steps:
+            if step.name == name and isinstance(step, Lookup):
+                return step
+        raise InternalError(f"expected a lookup of the plan, got {name!r}")
+
+    def canonical(self) -> str:
+        """The plan as JSON with sorted keys; equal plans give equal text, other plans other text."""
+        return json.dumps(_plain(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical text, in hex."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"node": type(value).__name__, **fields}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    raise InternalError(f"expected plain data in a plan, got {type(value).__name__}")

@@ -1,0 +1,205 @@
+"""Lookup join: for each key of the left owner, whether the right owner has it, and its values if so.
+
+The right owner R packs {key -> (tag, values)} into a linear key-value store D and sends E = D + mask to the
+left owner L; the helper H knows the mask. L decodes E, H the mask, at positions that only L's keys name: the
+difference is (tag, values) for a key of R and junk for any other. One equality of tags gives a secret hit.
+Trust: H must collude with neither L nor R. Specification and argument: protocols/lookup_join/spec.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
+
+from mpcstats.algebra import bits as slicing
+from mpcstats.algebra import keyvalue
+from mpcstats.engines.api import Engine
+from mpcstats.engines.share import Bits
+from mpcstats.errors import InternalError, PeerFault
+from mpcstats.protocols.held import Held, Summand
+from mpcstats.session import Session, Words, parallel
+
+TAG_BITS = 64
+SEED_PARTS = 3  # 32-bit parts of a position seed
+KEY_WORDS = 4  # two AES-128 keys
+Seeds = NDArray[np.uint32]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Who plays which role, and the public sizes: bounds on the keys of both sides, number of value columns."""
+
+    left: str
+    right: str
+    helper: str
+    left_rows: int
+    right_rows: int
+    values: int
+
+    def __post_init__(self) -> None:
+        if len({self.left, self.right, self.helper}) != 3:
+            raise InternalError("expected left, right and helper to be three different parties")
+
+
+@dataclass(frozen=True, slots=True)
+class LeftTable:
+    """L's distinct keys as 128-bit digests, shape (m, 2), m <= left_rows; further rows never hit."""
+
+    keys: Words = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RightTable:
+    """R's distinct keys as 128-bit digests, shape (m, 2), m <= right_rows, and their values, shape (m, values)."""
+
+    keys: Words = field(repr=False)
+    values: Words = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """For each left row: the hit bit, and the value columns, junk where there is no hit: never open them so."""
+
+    hit: Bits
+    columns: tuple[Held, ...]
+
+
+async def lookup_join(
+    session: Session,
+    engine: Engine,
+    lookup: Lookup,
+    *,
+    left: LeftTable | None = None,
+    right: RightTable | None = None,
+) -> Found:
+    """Look L's keys up in R's table; `left` is given at L, `right` at R.
+
+    Raises PeerFault (at H) if L repeats a position seed, InternalError (at R) if no store exists: chance about
+    2^-43, see spec.md.
+    """
+    n, v = lookup.left_rows, lookup.values
+    transfer = session.narrow("transfer")
+    shape = keyvalue.shape(lookup.right_rows)
+    tag_side: Words | None = None
+    decoded: Words | None = None
+    if session.me == lookup.right:
+        await _send_store(transfer, lookup, shape, _given(right))
+    elif session.me == lookup.left:
+        seeds, tags = _pseudonyms(transfer, lookup, _given(left))
+        received = await transfer.exchange(
+            send={lookup.helper: _packed(seeds)}, receive={lookup.right: (shape.rows, 1 + v)}
+        )
+        decoded = keyvalue.decode(received[lookup.right], seeds, shape)
+        tag_side = decoded[:, 0] - tags
+    elif session.me == lookup.helper:
+        words = (await transfer.exchange(receive={lookup.left: _packed_words(n)}))[lookup.left]
+        seeds = _unpacked(words, n)
+        _refuse_repeated(transfer, lookup.left, seeds)
+        mask = transfer.stream(lookup.right).words(shape.rows, 1 + v)
+        decoded = keyvalue.decode(mask, seeds, shape)
+        tag_side = np.ascontiguousarray(decoded[:, 0])
+    hit = await _compare_tags(session, engine, lookup, tag_side)
+    return Found(hit, tuple(_column(session, lookup, decoded, 1 + j) for j in range(v)))
+
+
+async def _send_store(
+    session: Session, lookup: Lookup, shape: keyvalue.Shape, table: RightTable
+) -> None:
+    seeds, tags = _prf(session, lookup.left, table.keys)
+    words = np.concatenate([tags[:, None], table.values], axis=1)
+    store = keyvalue.build(seeds, words, shape)
+    store += session.stream(lookup.helper).words(*store.shape)
+    await session.exchange(send={lookup.left: store})
+
+
+def _pseudonyms(session: Session, lookup: Lookup, table: LeftTable) -> tuple[Seeds, Words]:
+    seeds, tags = _prf(session, lookup.right, table.keys)
+    padding = lookup.left_rows - table.keys.shape[0]
+    if padding < 0:
+        raise InternalError(f"expected at most {lookup.left_rows} keys, got {table.keys.shape[0]}")
+    fill = session.private()
+    random_seeds = fill.words(padding, 2).view(np.uint32)[:, :SEED_PARTS]
+    return np.concatenate([seeds, random_seeds]), np.concatenate([tags, fill.words(padding)])
+
+
+def _prf(session: Session, peer: str, keys: Words) -> tuple[Seeds, Words]:
+    """A position seed (96 bits) and a tag (64 bits) for each key, by AES under keys that L and R alone know.
+
+    AES-128 is a permutation of the 128-bit digests: distinct keys have distinct blocks before they are cut.
+    """
+    secret = session.stream(peer).words(KEY_WORDS).astype("<u8").tobytes()
+    plain = np.ascontiguousarray(keys)
+    blocks = [_encrypt(secret[start : start + 16], plain) for start in (0, 16)]
+    return blocks[0].view(np.uint32)[:, :SEED_PARTS], np.ascontiguousarray(blocks[1][:, 0])
+
+
+def _encrypt(key: bytes, blocks: Words) -> Words:
+    # ECB: every block is a digest of its own, and the output is used as a PRF value, not as a ciphertext.
+    # The library asks for room for one block more than it writes.
+    room = np.empty((blocks.shape[0] + 1, 2), dtype=np.uint64)
+    encrypt = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305
+    encrypt.update_into(blocks.data.cast("B") if blocks.size else b"", room.data.cast("B"))
+    return room[:-1]
+
+
+async def _compare_tags(
+    session: Session, engine: Engine, lookup: Lookup, tags: Words | None
+) -> Bits:
+    n = lookup.left_rows
+    rows = None if tags is None else slicing.slice_bits(tags, TAG_BITS)
+    sides = [("left-tags", lookup.left), ("helper-tags", lookup.helper)]
+    shared = await parallel(
+        *(
+            engine.share_bits(
+                session.narrow(name),
+                rows if session.me == owner else None,
+                owner=owner,
+                length=n,
+                width=TAG_BITS,
+            )
+            for name, owner in sides
+        )
+    )
+    return await engine.equal(session.narrow("hit"), shared[0], shared[1])
+
+
+def _column(session: Session, lookup: Lookup, decoded: Words | None, position: int) -> Held:
+    # value = L's sum - H's sum
+    mine = None if decoded is None else np.ascontiguousarray(decoded[:, position])
+    at_left = mine if session.me == lookup.left else None
+    at_helper = np.uint64(0) - mine if mine is not None and session.me == lookup.helper else None
+    return Held(
+        lookup.left_rows, (Summand(lookup.left, at_left), Summand(lookup.helper, at_helper))
+    )
+
+
+def _packed_words(n: int) -> int:
+    return (SEED_PARTS * n + 1) // 2
+
+
+def _packed(seeds: Seeds) -> Words:
+    parts = np.zeros(2 * _packed_words(seeds.shape[0]), dtype=np.uint32)
+    parts[: seeds.size] = seeds.reshape(-1)
+    return parts.view(np.uint64)
+
+
+def _unpacked(words: Words, n: int) -> Seeds:
+    return words.view(np.uint32)[: SEED_PARTS * n].reshape(n, SEED_PARTS)
+
+
+def _refuse_repeated(session: Session, left: str, seeds: Seeds) -> None:
+    # A repeated seed would show this helper that two rows of L have one key.
+    first = np.sort(seeds[:, 0].astype(np.uint64) << np.uint64(32) | seeds[:, 1])
+    if np.any(first[1:] == first[:-1]) and len(np.unique(seeds, axis=0)) != len(seeds):
+        raise PeerFault(left, session.step, "expected distinct position seeds, got a repeated one")
+
+
+def _given(table: T | None) -> T:
+    if table is None:
+        raise InternalError("expected a table at its owner, got None")
+    return table
