@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -40,3 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(TESTS / "system"):
             item.add_marker("system")
+
+
+@pytest.fixture(scope="session")
+def worlds() -> ModuleType:
+    """The module tests/worlds.py: random cohort questions with their plain answers."""
+    spec = importlib.util.spec_from_file_location("worlds", TESTS / "worlds.py")
+    if spec is None or spec.loader is None:
+        raise RuntimeError("tests/worlds.py cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["worlds"] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    return module
