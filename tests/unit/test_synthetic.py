@@ -155,9 +155,10 @@ def test_a_seed_gives_the_same_rows_and_another_seed_others(tmp_path: Path) -> N
     assert list(counted.values()) == [len(table) for table in first]
 
 
-def test_no_person_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="expected at least one person, got 0"):
-        write_tables(tmp_path, persons=0)
+@pytest.mark.parametrize("persons", [0, -1, 5_000_001])
+def test_too_few_or_too_many_persons_are_a_usage_error(tmp_path: Path, persons: int) -> None:
+    with pytest.raises(UsageError, match=f"expected 1 to 5000000 persons, got {persons}"):
+        write_tables(tmp_path, persons=persons)
     assert list(tmp_path.iterdir()) == []
 
 

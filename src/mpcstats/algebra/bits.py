@@ -56,7 +56,7 @@ def unpack(packed: Words, n: int) -> Words:
 
     Raises UsageError unless there are words(n) words of uint64.
     """
-    _expect(packed, packed.shape[:-1] + (words(n),))
+    _expect(packed, (*packed.shape[:-1], words(n)))
     octets = np.ascontiguousarray(packed, dtype="<u8").view(np.uint8)
     return np.unpackbits(octets, axis=-1, count=n, bitorder="little").astype(np.uint64)
 
