@@ -60,6 +60,21 @@ def messages_of(worlds: ModuleType, question: Any) -> int:
     return run_together(worlds.PARTIES, worlds.body(question)).traffic.messages
 
 
+def outcome_of(worlds: ModuleType, question: Any, tamper: Tamperer) -> Outcome[Any] | PeerFault:
+    try:
+        return run_together(worlds.PARTIES, worlds.body(question), tamper=tamper)
+    except PeerFault as fault:
+        return fault
+
+
+def check_fault(fault: PeerFault, tamper: Tamperer, compute: tuple[str, ...]) -> None:
+    assert tamper.hit is not None
+    # The gate sees a bit that is none, but not whose share was wrong.
+    suspects = compute if fault.party == "a compute party" else fault.party.split(" or ")
+    assert tamper.hit.sender in suspects, fault
+    assert fault.step.startswith("run/")
+
+
 def check_outcome(outcome: Outcome[Any], question: Any) -> None:
     for party, opened in outcome.results.items():
         assert (opened is not None) == (party in question.recipients)
@@ -73,16 +88,9 @@ def test_a_flip_is_a_fault_or_a_wrong_result(
     honest = run_together(worlds.PARTIES, worlds.body(question))
     for target in range(honest.traffic.messages):
         tamper = Tamperer(target, change)
-        try:
-            outcome = run_together(worlds.PARTIES, worlds.body(question), tamper=tamper)
-        except PeerFault as fault:
-            assert tamper.hit is not None
-            # The gate sees a bit that is none, but not whose share was wrong.
-            suspects = (
-                worlds.COMPUTE if fault.party == "a compute party" else fault.party.split(" or ")
-            )
-            assert tamper.hit.sender in suspects, fault
-            assert fault.step.startswith("run/")
+        outcome = outcome_of(worlds, question, tamper)
+        if isinstance(outcome, PeerFault):
+            check_fault(outcome, tamper, worlds.COMPUTE)
             faults += 1
             continue
         check_outcome(outcome, question)

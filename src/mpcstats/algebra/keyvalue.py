@@ -1,52 +1,67 @@
-"""Linear key-value stores: the value of a key is a sum of rows of the store, at positions that its seed names.
+"""Linear key-value store: a matrix of which a few rows, chosen by the key, add up to the key's values.
 
-A store D of `rows` x `width` words mod 2^64 has three sparse segments and 48 dense rows. A key's value is the sum
-of one row in each segment and of the dense rows that 48 bits of its seed choose. As decoding is linear,
-decode(D + mask) = decode(D) + decode(mask). The sparse part is solved by peeling in whole rounds, and what
-peeling leaves over, by elimination together with the dense rows.
-
-Seeds are pseudorandom, 96 bits a key: two of n keys share one with probability below n^2 2^-97.
-Source: oblivious key-value stores, Garimella, Pinkas, Rosulek, Trieu, Yanai 2021 (eprint 2021/883), with sums
-mod 2^64 in place of exclusive or; the sizes and the chance of failure are ours: protocols/lookup_join/spec.md.
+A key's rows are three sparse ones, one in each of three equal segments, and some of 48 dense ones at the end.
+Keys come as seeds of 96 pseudorandom bits that the caller has drawn; two of n keys have one seed with a chance
+of n^2 2^-97. Decoding is linear: decode(C + D) = decode(C) + decode(D), so a store may be masked and shared.
+Sources: Garimella, Pinkas, Rosulek, Trieu, Yanai, "Oblivious key-value stores and amplification for private
+set intersection", CRYPTO 2021 (the store); Shokrollahi, "Raptor codes", 2006 (putting equations off).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpcstats.errors import InternalError
+from mpcstats.algebra.ring import RingVec
+from mpcstats.errors import InternalError, UsageError
 
-Words = NDArray[np.uint64]
 Seeds = NDArray[np.uint32]
-Slots = NDArray[np.intp]
+Indices = NDArray[np.intp]
+Round = tuple[Indices, Indices]  # keys, and for each the slot that no key left has
 
 SEGMENTS = 3
 DENSE = 48
-SEED_PARTS = 3
-MAX_CORE = 2048  # keys that elimination takes over at most: more are a failure, not a wait
-_TABLE_BITS = (
-    12  # four tables of 2^12 rows give the dense sums; at three words a row they fit the L2 cache
-)
-_BLOCK = 1 << 13  # keys decoded at a time
+# A seed part of 32 bits becomes a slot by a fixed-point multiplication. Of 2^32 parts either floor or ceil of
+# 2^32 / segment go to a slot: up to 2^27 slots, no slot has more than 33/32 of another's chance, and every slot
+# is reached. (Bits cut out of the seed would reach powers of two only.)
+LARGEST_SEGMENT = 1 << 27
+
+_TABLE_BITS = 8
+_BLOCK = 4096  # keys: their indices, sums and the tables of dense sums stay in the L2 cache
+# A core of more keys than this has a chance far below 2^-48 with distinct random seeds; see protocols/lookup_join.
+_LARGEST_CORE = 8192
+_PUT_OFF = 64  # one key in so many of the core is put off when peeling comes to a stop
+
+_ONE = np.uint64(1)
+_HALF = np.uint64(32)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
 class StoreFailure(InternalError):
-    """No store has these keys and values: two keys share a seed, or the keys are one unlucky set in 2^43."""
+    """No store holds these keys: about 2^-43 for distinct random seeds, certain for a repeated seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Sizes of a store; they depend on the public bound on its keys alone."""
+    """Public size of a store for at most `keys` keys: three segments of sparse rows, then `dense` rows."""
 
+    keys: int
     segment: int
     dense: int = DENSE
 
+    def __post_init__(self) -> None:
+        if not (self.keys >= 0 and 1 <= self.segment <= LARGEST_SEGMENT and 0 <= self.dense <= DENSE):
+            raise UsageError(
+                f"expected a segment of 1 to {LARGEST_SEGMENT} rows and at most {DENSE} dense rows, "
+                f"got {self.segment} and {self.dense} for {self.keys} keys"
+            )
+
     @property
     def sparse(self) -> int:
-        """Rows of the three segments."""
+        """Sparse rows."""
         return SEGMENTS * self.segment
 
     @property
@@ -55,166 +70,275 @@ class Shape:
         return self.sparse + self.dense
 
 
-def shape(bound: int) -> Shape:
-    """The sizes for at most `bound` keys: 1.3 bound + 30 sparse rows, rounded up to three equal segments."""
-    return Shape(-(-(13 * bound + 300) // (10 * SEGMENTS)))
+def shape(n: int) -> Shape:
+    """Shape of a store for at most n keys: 1.3 n + 30 sparse rows, rounded up to a multiple of 3, and 48 dense.
 
-
-def build(seeds: Seeds, values: Words, size: Shape) -> Words:
-    """The store that decodes each seed to its row of `values`: shapes (m, 3), (m, width) -> (rows, width).
-
-    Raises StoreFailure if there is none.
+    Raises UsageError if n is negative or needs segments of more than 2^27 rows (n above 309 million).
     """
-    slots = _slots(seeds, size)
-    rounds, core = _peel(slots, size.sparse)
-    store = np.zeros((size.rows, values.shape[1]), dtype=np.uint64)
-    if core.size:
-        _solve_core(store, slots[core], _dense_bits(seeds[core]), values[core], size)
-    tables = _tables(store[size.sparse :]) if core.size else None
-    for keys, own in reversed(rounds):
-        # A key's own slot is still zero: it takes what the two others and the dense rows leave over.
-        rest = values[keys]
-        for j in range(SEGMENTS):
-            rest -= store[slots[keys, j]]
-        if tables is not None:
-            rest -= _dense_sums(tables, seeds[keys])
-        store[own] = rest
+    # ceil((1.3 n + 30) / 3) in integers
+    return Shape(n, -(-(13 * n + 300) // (10 * SEGMENTS)))
+
+
+def build(seeds: Seeds, values: RingVec, shape: Shape) -> RingVec:
+    """A store, shape (rows, v), from which `decode` gives `values`, shape (m, v), at `seeds`, shape (m, 3).
+
+    Rows that no key needs are zero: what it hides, the caller must mask.
+    Raises StoreFailure if there is none (a repeated seed, or bad luck), UsageError if there are more keys than
+    the shape is for, or shapes or types are wrong.
+    """
+    _expect_seeds(seeds)
+    _expect_words(values, (len(seeds), *values.shape[1:2]))
+    if len(seeds) > shape.keys:
+        raise UsageError(f"expected at most {shape.keys} keys, got {len(seeds)}")
+    values = np.ascontiguousarray(values)
+    slots = _slots(seeds, shape)
+    peeled = _peel(slots, shape)
+    store = np.zeros((shape.rows, values.shape[1]), dtype=np.uint64)
+    if peeled.core.size:
+        _solve_core(store, seeds, slots, values, shape, peeled)
+        # From here on the sparse rows have to give what the dense rows leave.
+        values = values - _decode(store, seeds, shape, sparse=False)
+    _fill(store, slots, values, peeled.rounds)
     return store
 
 
-def decode(store: Words, seeds: Seeds, size: Shape) -> Words:
-    """The value of each seed: shapes (rows, width), (m, 3) -> (m, width); junk for seeds that are not in it."""
-    if store.shape[0] != size.rows:
-        raise InternalError(f"expected a store of {size.rows} rows, got {store.shape[0]}")
-    out = np.empty((seeds.shape[0], store.shape[1]), dtype=np.uint64)
-    tables = _tables(store[size.sparse :])
-    for start in range(0, seeds.shape[0], _BLOCK):
-        part = seeds[start : start + _BLOCK]
-        slots = _slots(part, size)
-        target = out[start : start + _BLOCK]
-        np.take(store, slots[:, 0], axis=0, out=target, mode="clip")
-        for j in range(1, SEGMENTS):
-            target += np.take(store, slots[:, j], axis=0, mode="clip")
-        target += _dense_sums(tables, part)
-    return out
+def decode(store: RingVec, seeds: Seeds, shape: Shape) -> RingVec:
+    """The sum of each key's rows, shape (m, v): its values if the store was built with it, junk otherwise.
+
+    store: (rows, v); seeds: (m, 3). Raises UsageError if shapes or types are wrong.
+    """
+    _expect_seeds(seeds)
+    _expect_words(store, (shape.rows, *store.shape[1:2]))
+    return _decode(np.ascontiguousarray(store), seeds, shape, sparse=True)
 
 
-def _slots(seeds: Seeds, size: Shape) -> Slots:
-    # A fixed-point product scales 32 bits to a segment: exact to one part in 2^32 / segment.
-    scaled = (seeds.astype(np.uint64) * np.uint64(size.segment)) >> np.uint64(32)
-    scaled += np.arange(SEGMENTS, dtype=np.uint64) * np.uint64(size.segment)
-    return scaled.astype(np.intp)
+def _decode(store: RingVec, seeds: Seeds, shape: Shape, *, sparse: bool) -> RingVec:
+    """Sums of each key's dense rows, and of its sparse rows too if asked for."""
+    sums = np.zeros((len(seeds), store.shape[1]), dtype=np.uint64)
+    tables = _tables(store[shape.sparse :])
+    rows = np.empty((_BLOCK, store.shape[1]), dtype=np.uint64)
+    for part in _blocks(len(seeds)):
+        target, found = sums[part], rows[: part.stop - part.start]
+        chosen = _dense_bits(seeds[part], shape)
+        for position, table in enumerate(tables):
+            octet = (chosen >> np.uint64(_TABLE_BITS * position)) & np.uint64(0xFF)
+            _add_rows(target, table, octet.view(np.intp), found)
+        if sparse:
+            for slot in _slots(seeds[part], shape):
+                _add_rows(target, store, slot, found)
+    return sums
 
 
-def _dense_bits(seeds: Seeds) -> Words:
-    """48 bits a key: a fixed public mix of the seed (finaliser of splitmix64), so that all 96 bits count."""
-    x = seeds[:, 0].astype(np.uint64) << np.uint64(32) | seeds[:, 1]
-    x += seeds[:, 2].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-    return (x ^ (x >> np.uint64(31))) >> np.uint64(64 - DENSE)
+def _add_rows(sums: RingVec, store: RingVec, rows: Indices, found: RingVec) -> None:
+    # mode="clip" writes into `out` without a buffer; no index is out of bounds.
+    np.take(store, rows, axis=0, out=found, mode="clip")
+    np.add(sums, found, out=sums)
 
 
-def _tables(dense: Words) -> list[Words]:
-    """For each group of dense rows, the sum of every subset of it."""
-    tables = []
-    for start in range(0, dense.shape[0], _TABLE_BITS):
-        table = np.zeros((1, dense.shape[1]), dtype=np.uint64)
-        for row in dense[start : start + _TABLE_BITS]:
-            table = np.concatenate([table, table + row])
-        tables.append(table)
+def _tables(dense: RingVec) -> RingVec:
+    """Sums of all subsets of each 8 dense rows, shape (6, 256, v): row 5 of a table adds its rows 0 and 2."""
+    rows = np.zeros((DENSE, dense.shape[1]), dtype=np.uint64)
+    rows[: len(dense)] = dense
+    groups = rows.reshape(-1, _TABLE_BITS, 1, dense.shape[1])
+    tables = np.zeros((len(groups), 1 << _TABLE_BITS, dense.shape[1]), dtype=np.uint64)
+    for bit in range(_TABLE_BITS):
+        half = 1 << bit
+        np.add(tables[:, :half], groups[:, bit], out=tables[:, half : 2 * half])
     return tables
 
 
-def _dense_sums(tables: list[Words], seeds: Seeds) -> Words:
-    bits = _dense_bits(seeds)
-    out = np.zeros(
-        (seeds.shape[0], tables[0].shape[1]) if tables else (seeds.shape[0], 1), dtype=np.uint64
-    )
-    for i, table in enumerate(tables):
-        chosen = (bits >> np.uint64(i * _TABLE_BITS)) & np.uint64((1 << _TABLE_BITS) - 1)
-        out += np.take(table, chosen.astype(np.intp), axis=0, mode="clip")
-    return out
+def _blocks(n: int) -> Iterator[slice]:
+    for start in range(0, n, _BLOCK):
+        yield slice(start, min(start + _BLOCK, n))
 
 
-def _peel(slots: Slots, sparse: int) -> tuple[list[tuple[Slots, Slots]], Slots]:
-    """Rounds of (keys, the slot that each takes), in the order of peeling, and the keys that are left over.
+def _slots(seeds: Seeds, shape: Shape) -> Indices:
+    """The sparse rows of each key, shape (3, m): distinct, because each segment has one."""
+    slots = np.empty((SEGMENTS, len(seeds)), dtype=np.uint64)
+    np.multiply(seeds.T, np.uint64(shape.segment), out=slots, dtype=np.uint64)
+    np.right_shift(slots, _HALF, out=slots)
+    np.add(slots, np.arange(SEGMENTS, dtype=np.uint64)[:, None] * shape.segment, out=slots)
+    return slots.view(np.intp)
 
-    In each round every slot that only one remaining key uses is given to that key, and the key is removed.
+
+def _dense_bits(seeds: Seeds, shape: Shape) -> RingVec:
+    """For each key, bit b says whether dense row b is one of its rows.
+
+    The finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014) spreads the seed's 96 bits, folded into 64;
+    its top bits are taken.
     """
-    m = slots.shape[0]
-    index = np.arange(m, dtype=np.intp)
-    count = np.bincount(slots.reshape(-1), minlength=sparse).astype(np.int32)
-    joined = np.zeros(sparse, dtype=np.intp)  # exclusive or of the remaining keys of each slot
-    for j in range(SEGMENTS):
-        np.bitwise_xor.at(joined, slots[:, j], index)
+    word = seeds[:, 1].astype(np.uint64) << _HALF
+    word |= seeds[:, 0]
+    word += seeds[:, 2] * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        word ^= word >> np.uint64(shift)
+        word *= np.uint64(factor)
+    word ^= word >> np.uint64(31)
+    return word >> np.uint64(64 - DENSE) & np.uint64((1 << shape.dense) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Peeling:
+    """The order in which keys came off, and what was in the way.
+
+    core: keys left when no slot had a single key for the first time, ascending, empty if that never happened.
+    rounds: all keys but those put off; `rounds[start:]` are of the core. put_off: the rest of the core.
+    """
+
+    rounds: list[Round]
+    start: int
+    core: Indices
+    put_off: Indices
+
+
+def _peel(slots: Indices, shape: Shape) -> _Peeling:
+    """Take off, round by round, all keys that are alone in one of their slots; put keys off where none is.
+
+    Raises StoreFailure if the core is too large to be bad luck.
+    """
+    m = slots.shape[1]
+    own = np.arange(m, dtype=np.uint64) << _HALF | _ONE
+    # Number of keys in the low half, sum of their indices mod 2^32 above it: with one key left, its index.
+    held = np.zeros(shape.sparse, dtype=np.uint64)
+    for slot in slots:
+        np.add.at(held, slot, own)
     left = np.ones(m, dtype=np.bool_)
-    stamp = np.empty(max(m, sparse), dtype=np.intp)
-    rounds: list[tuple[Slots, Slots]] = []
-    single = np.flatnonzero(count == 1)
-    while single.size:
-        own = single[_first(joined[single], stamp)]  # a key may have two such slots: it takes one
-        keys = joined[own]
-        rounds.append((keys, own))
+    last = np.empty(m, dtype=np.intp)
+    rounds: list[Round] = []
+    put_off: list[Indices] = []
+    start, core = 0, np.empty(0, dtype=np.intp)
+    single = np.flatnonzero(held & _LOW_HALF == _ONE)
+    while single.size or left.any():
+        if single.size:
+            found = (held[single] >> _HALF).view(np.intp)
+            # A key may be alone in two slots, or a slot be named twice: the writer that is read back stays.
+            order = np.arange(found.size)
+            last[found] = order
+            kept = last[found] == order
+            keys = found[kept]
+            rounds.append((keys, single[kept]))
+        else:
+            rest = np.flatnonzero(left)
+            if not put_off:
+                start, core = len(rounds), rest
+                if core.size > _LARGEST_CORE:
+                    raise StoreFailure(
+                        f"expected a core of at most {_LARGEST_CORE} of {m} keys, got {core.size}: "
+                        "seeds are repeated or not random"
+                    )
+            # Where two keys share a slot, putting one off leaves the other alone.
+            fewest = (held[slots[:, rest]] & _LOW_HALF).min(axis=0)
+            keys = rest[np.argsort(fewest, kind="stable")[: 1 + rest.size // _PUT_OFF]]
+            put_off.append(keys)
         left[keys] = False
-        touched = slots[keys]
-        for j in range(SEGMENTS):
-            np.subtract.at(count, touched[:, j], np.int32(1))
-            np.bitwise_xor.at(joined, touched[:, j], keys)
-        next_slots = touched.reshape(-1)
-        next_slots = next_slots[count[next_slots] == 1]
-        single = next_slots[_first(next_slots, stamp)]
-    return rounds, np.flatnonzero(left)
+        gone = own[keys]
+        touched = slots[:, keys]
+        for slot in touched:
+            np.subtract.at(held, slot, gone)
+        touched = touched.reshape(-1)
+        single = touched[held[touched] & _LOW_HALF == _ONE]
+    return _Peeling(rounds, start, core, np.concatenate([core[:0], *put_off]))
 
 
-def _first(names: Slots, stamp: Slots) -> NDArray[np.bool_]:
-    """One True for each distinct name: everyone writes its place under its name, the last one reads it back."""
-    places = np.arange(names.size, dtype=np.intp)
-    stamp[names] = places
-    distinct: NDArray[np.bool_] = stamp[names] == places
-    return distinct
+def _fill(store: RingVec, slots: Indices, values: RingVec, rounds: Sequence[Round]) -> None:
+    """Set the rows of `store` that `rounds` name so that each key's sparse rows add up to its row of `values`.
 
-
-def _solve_core(store: Words, slots: Slots, dense_bits: Words, values: Words, size: Shape) -> None:
-    """Set the dense rows, and the slots of the keys that peeling left over, by elimination mod 2^64."""
-    keys = slots.shape[0]
-    if keys > MAX_CORE:
-        raise StoreFailure(f"no key-value store: {keys} keys are left over after peeling")
-    used, column = np.unique(slots, return_inverse=True)
-    column = column.reshape(slots.shape)
-    unknowns = np.concatenate([used, size.sparse + np.arange(size.dense)])
-    system = np.zeros((keys, unknowns.size + values.shape[1]), dtype=np.uint64)
-    system[np.arange(keys)[:, None], column] = np.uint64(1)
-    for b in range(size.dense):
-        system[:, used.size + b] = (dense_bits >> np.uint64(b)) & np.uint64(1)
-    system[:, unknowns.size :] = values
-    pivots = _eliminate(system, unknowns.size)
-    store[unknowns[pivots]] = system[:, unknowns.size :]
-
-
-def _eliminate(system: Words, unknowns: int) -> Slots:
-    """Gauss-Jordan elimination mod 2^64 in place: each row ends with 1 in its pivot column, where others have 0.
-
-    A pivot must be odd to have an inverse. Unknowns without a pivot are set to zero by the caller.
+    Backwards: no key taken off later has the slot, so its row is still zero, and all others are settled.
     """
-    pivots = np.empty(system.shape[0], dtype=np.intp)
-    for i in range(system.shape[0]):
-        odd = np.flatnonzero(system[i, :unknowns] & np.uint64(1))
+    width = values.shape[1]
+    row = np.dtype((np.void, store.itemsize * width))  # moved whole, three times as fast
+    found = np.empty((_BLOCK, width), dtype=np.uint64)
+    wanted = np.empty((_BLOCK, width), dtype=np.uint64)
+    for keys, pivots in reversed(rounds):
+        for part in _blocks(keys.size):
+            size = part.stop - part.start
+            target = wanted[:size]
+            np.take(values, keys[part], axis=0, out=target, mode="clip")
+            for slot in slots[:, keys[part]]:
+                np.take(store, slot, axis=0, out=found[:size], mode="clip")
+                np.subtract(target, found[:size], out=target)
+            store.view(row)[pivots[part]] = target.view(row)
+
+
+def _solve_core(
+    store: RingVec, seeds: Seeds, slots: Indices, values: RingVec, shape: Shape, peeled: _Peeling
+) -> None:
+    """Set the dense rows, and those sparse rows of the core that no round names, so that `_fill` satisfies all.
+
+    Each row of the core is written as values + coefficients . x, where x are the dense rows and the free rows of
+    the core; then the keys put off are so many equations in x.
+    Raises StoreFailure if these are not independent modulo 2.
+    """
+    core, v = peeled.core, values.shape[1]
+    names, local = np.unique(slots[:, core], return_inverse=True)
+    local = local.reshape(SEGMENTS, -1)
+    rounds = [
+        (np.searchsorted(core, keys), np.searchsorted(names, pivots))
+        for keys, pivots in peeled.rounds[peeled.start :]
+    ]
+    free = np.setdiff1d(np.arange(names.size), np.concatenate([names[:0], *(r[1] for r in rounds)]))
+    known = v + shape.dense
+    forms = np.zeros((names.size, known + free.size), dtype=np.uint64)
+    forms[free, known + np.arange(free.size)] = 1
+    wanted = np.zeros((core.size, known + free.size), dtype=np.uint64)
+    wanted[:, :v] = values[core]
+    bits = _dense_bits(seeds[core], shape)[:, None] >> np.arange(shape.dense, dtype=np.uint64)
+    wanted[:, v:known] -= bits & _ONE
+    _fill(forms, local, wanted, rounds)
+    off = np.searchsorted(core, peeled.put_off)
+    # values + coefficients . x = 0 for what each key put off still wants
+    open_ = wanted[off]
+    for slot in local[:, off]:
+        open_ -= forms[slot]
+    solution = _solve(np.uint64(0) - open_[:, v:], open_[:, :v])
+    store[shape.sparse :] = solution[: shape.dense]
+    store[names[free]] = solution[shape.dense :]
+
+
+def _solve(a: RingVec, b: RingVec) -> RingVec:
+    """Some x with a x = b modulo 2^64, shape (columns of a, columns of b), zero where nothing is determined.
+
+    Only odd numbers have an inverse; rows of `a` that are independent modulo 2 always leave one to pivot on.
+    Raises StoreFailure if they are not.
+    """
+    columns = a.shape[1]
+    system = np.concatenate([a, b], axis=1)
+    pivots = np.empty(len(system), dtype=np.intp)
+    for row, equation in enumerate(system):
+        odd = np.flatnonzero(equation[:columns] & _ONE)
         if not odd.size:
-            raise StoreFailure("no key-value store: the keys' equations depend on one another")
-        pivot = odd[0]
-        pivots[i] = pivot
-        system[i] *= _inverse(system[i, pivot : pivot + 1])
-        factors = system[:, pivot].copy()
-        factors[i] = np.uint64(0)
-        rows = np.flatnonzero(factors)
-        system[rows] -= factors[rows, None] * system[i]
-    return pivots
-
-
-def _inverse(odd: Words) -> Words:
-    # Newton: each step doubles the number of right low bits, from three (a a = 1 mod 8) to 96.
-    x = odd.copy()
-    for _ in range(5):
-        x *= np.uint64(2) - odd * x
+            raise StoreFailure(
+                f"expected {len(system)} independent equations, got a dependent one: "
+                "a seed is repeated, or (chance about 2^-43) luck is bad"
+            )
+        pivot = pivots[row] = odd[0]
+        equation *= _inverse(equation[pivot : pivot + 1])
+        factors = system[:, pivot, None].copy()
+        factors[row] = 0
+        system -= factors * equation
+    x = np.zeros((columns, b.shape[1]), dtype=np.uint64)
+    x[pivots] = system[:, columns:]
     return x
+
+
+def _inverse(odd: RingVec) -> RingVec:
+    """1 / odd modulo 2^64. Newton: y odd = 1 mod 2^k gives y (2 - y odd) odd = 1 mod 2^2k; y = odd has k = 3."""
+    y = odd.copy()
+    for _ in range(5):
+        y *= np.uint64(2) - y * odd
+    return y
+
+
+def _expect_seeds(seeds: Seeds) -> None:
+    if seeds.dtype != np.uint32 or seeds.ndim != 2 or seeds.shape[1] != SEGMENTS:
+        raise UsageError(
+            f"expected seeds as uint32 of shape (m, {SEGMENTS}), got {seeds.dtype} of shape {seeds.shape}"
+        )
+
+
+def _expect_words(array: RingVec, expected: tuple[int, ...]) -> None:
+    if array.dtype != np.uint64 or array.shape != expected or array.ndim != 2 or not array.shape[1]:
+        raise UsageError(
+            f"expected uint64 of {expected[0]} rows and at least one column, "
+            f"got {array.dtype} of shape {array.shape}"
+        )
