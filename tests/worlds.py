@@ -154,27 +154,38 @@ def outline(question: Question, session: Session, found: Sequence[Found]) -> coh
     )
 
 
-async def play(session: Session, engine: Engine, question: Question) -> Opened | None:
-    """The whole question: lookups one after the other, the cohort, the gate."""
-    found = [
-        await look_up(session.narrow(f"lookup{t}"), engine, question, t)
-        for t in range(len(question.tables))
-    ]
+async def play(
+    session: Session, engine: Engine, question: Question, *, apart: bool = False
+) -> Opened | None:
+    """The whole question: lookups one after the other, the cohort, the gate; `apart`: nobody runs ahead."""
+    found = []
+    for t in range(len(question.tables)):
+        found.append(await look_up(session.narrow(f"lookup{t}"), engine, question, t))
+        if apart:
+            await wait_for_all(session.narrow(f"after-{t}"))
     counted = await cohorts.cohort_count(
         session.narrow("cohort"), engine, outline(question, session, found)
     )
+    if apart:
+        await wait_for_all(session.narrow("after-cohort"))
     cells = Cells(
         2 ** len(question.groups), len(question.totals), (counted.persons,), counted.totals
     )
     return await gate(session.narrow("gate"), engine, cells, k=question.k, to=question.recipients)
 
 
-def body(question: Question, engine: Engine | None = None) -> Any:
+async def wait_for_all(session: Session) -> None:
+    """A message from everybody to everybody: the next step begins at all parties at once."""
+    others = [p for p in session.parties if p != session.me]
+    await session.exchange(send={p: words([0]) for p in others}, receive=dict.fromkeys(others, 1))
+
+
+def body(question: Question, engine: Engine | None = None, *, apart: bool = False) -> Any:
     """The coroutine function that every party plays."""
     chosen = engine if engine is not None else Rep3(COMPUTE)
 
     async def run(session: Session) -> Opened | None:
-        return await play(session, chosen, question)
+        return await play(session, chosen, question, apart=apart)
 
     return run
 

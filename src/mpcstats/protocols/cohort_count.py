@@ -265,37 +265,41 @@ async def _product_cells(
     if not addends:
         return []
     under = sorted({a.under for a in addends})
-    columns = {id(f): f for a in addends for f in a.factors}
-    numbers, shares = await parallel(
-        parallel(
-            *(engine.to_arith(session.narrow(f"bits{i}"), bits[u]) for i, u in enumerate(under))
-        ),
-        parallel(
-            *(f.share(session.narrow(f"column{i}"), engine) for i, f in enumerate(columns.values()))
-        ),
+    numbers, columns = await parallel(
+        parallel(*(engine.to_arith(session.narrow(f"bits{i}"), bits[u]) for i, u in enumerate(under))),
+        _multiplied(session, engine, addends),
     )
     flags = dict(zip(under, numbers, strict=True))
+    return await parallel(
+        *(
+            engine.dot(
+                session.narrow(f"dot{i}"), flags[a.under], column.repeat(flags[a.under].shape[0])
+            )
+            for i, (a, column) in enumerate(zip(addends, columns, strict=True))
+        )
+    )
+
+
+async def _multiplied(session: Session, engine: Engine, addends: Sequence[_Addend]) -> list[Arith]:
+    """The product of each addend's factors; every column is put in once."""
+    columns = {id(f): f for a in addends for f in a.factors}
+    shares = await parallel(
+        *(f.share(session.narrow(f"column{i}"), engine) for i, f in enumerate(columns.values()))
+    )
     shared = dict(zip(columns, shares, strict=True))
     return await parallel(
         *(
-            _dot_cells(
-                session.narrow(f"dot{i}"),
-                engine,
-                [shared[id(f)] for f in a.factors],
-                flags[a.under],
-            )
+            _chained(session.narrow(f"product{i}"), engine, [shared[id(f)] for f in a.factors])
             for i, a in enumerate(addends)
         )
     )
 
 
-async def _dot_cells(
-    session: Session, engine: Engine, factors: Sequence[Arith], flags: Arith
-) -> Arith:
+async def _chained(session: Session, engine: Engine, factors: Sequence[Arith]) -> Arith:
     column = factors[0]
     for i, factor in enumerate(factors[1:]):
         column = await engine.multiply(session.narrow(f"factor{i}"), column, factor)
-    return await engine.dot(session.narrow("cells"), flags, column.repeat(flags.shape[0]))
+    return column
 
 
 def _added(addends: Sequence[Arith]) -> Arith:

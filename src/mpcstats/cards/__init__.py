@@ -1,0 +1,1 @@
+"""What each protocol promises, as typed data read from its card."""

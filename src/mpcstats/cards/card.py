@@ -1,0 +1,80 @@
+"""A protocol's card: what it computes, whom it withstands, what it leaks, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mpcstats.cards.formula import Formula
+
+Adversary = Literal["semi-honest", "malicious"]
+CostKind = Literal["exact", "bounded"]
+OnCheating = Literal["detected", "undetected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who computes, how many of them may be corrupted and how, and what else is assumed."""
+
+    engines: tuple[str, ...]
+    count: int
+    corruptions: int
+    adversary: Adversary
+    on_cheating: OnCheating
+    assumes: tuple[str, ...]
+    helper_must_not_collude_with: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A leakage id, the role that learns it, and what it is in one phrase."""
+
+    id: str
+    to: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leakage:
+    """Leakage ids of public sizes, and what is opened."""
+
+    sizes: tuple[str, ...]
+    opened: tuple[Opening, ...]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """All leakage ids of the card."""
+        return frozenset(self.sizes) | {opening.id for opening in self.opened}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Rounds, and payload bytes that a party sends for each role that it plays, over the public `sizes`.
+
+    `kind` speaks of the bytes, `rounds_kind` of the rounds: equal to the formula, or at most that.
+    """
+
+    kind: CostKind
+    rounds_kind: CostKind
+    rounds: Formula
+    bytes: Mapping[str, Formula]
+    sizes: Mapping[str, str]  # variable -> what it means
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All promises of one protocol; `digest` is SHA-256 of the card's file."""
+
+    id: str
+    version: int
+    status: Literal["stable", "experimental", "withdrawn"]
+    computes: str
+    code: str
+    source: str
+    deviates: str
+    parties: Parties
+    leakage: Leakage
+    cost: Cost
+    limits: Mapping[str, str | int]
+    digest: str

@@ -1,0 +1,120 @@
+"""Cost formulas over public sizes: parsed into a small tree, never evaluated as code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+
+from mpcstats.errors import UsageError
+
+MAX_LENGTH = 400
+MAX_DEPTH = 30
+
+
+def _words(n: int) -> int:
+    return -(-n // 64)
+
+
+def _ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def _log2_ceil(n: int) -> int:
+    return (n - 1).bit_length() if n > 1 else 0
+
+
+FUNCTIONS: dict[str, tuple[int | None, Callable[..., int]]] = {  # name -> (arguments, meaning)
+    "max": (None, max),
+    "min": (None, min),
+    "ceil_div": (2, _ceil_div),
+    "log2_ceil": (1, _log2_ceil),
+    "words": (1, _words),
+}
+
+_OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.Mod: lambda a, b: a % b,
+}
+
+
+class Formula:
+    """An integer formula: +, -, *, //, %, numbers, names, and the functions of FUNCTIONS.
+
+    Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1.
+    """
+
+    __slots__ = ("_tree", "text", "variables")
+
+    def __init__(self, text: str) -> None:
+        if len(text) > MAX_LENGTH:
+            raise UsageError(
+                f"expected a formula of at most {MAX_LENGTH} characters, got {len(text)}"
+            )
+        try:
+            self._tree = ast.parse(text, mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise UsageError(f"expected a formula, got {text!r}") from None
+        self.text = text
+        names: set[str] = set()
+        _check(self._tree, names, 0, text)
+        self.variables = frozenset(names)
+
+    def __repr__(self) -> str:
+        return f"Formula({self.text!r})"
+
+    def evaluate(self, sizes: Mapping[str, int]) -> int:
+        """Its value. Raises UsageError if a name is missing from `sizes`, or for a division by zero."""
+        missing = sorted(self.variables - set(sizes))
+        if missing:
+            raise UsageError(
+                f"formula {self.text!r}: expected sizes {', '.join(missing)}, got none"
+            )
+        try:
+            return _value(self._tree, sizes)
+        except ZeroDivisionError:
+            raise UsageError(f"formula {self.text!r}: division by zero") from None
+
+
+def _check(node: ast.expr, names: set[str], depth: int, text: str) -> None:
+    if depth > MAX_DEPTH:
+        raise UsageError(f"expected a formula of depth at most {MAX_DEPTH}, got a deeper one")
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        return
+    if isinstance(node, ast.Name) and node.id not in FUNCTIONS:
+        names.add(node.id)
+        return
+    for child in _children(node, text):
+        _check(child, names, depth + 1, text)
+
+
+def _children(node: ast.expr, text: str) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        return [node.left, node.right]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return [node.operand]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        count, _ = FUNCTIONS.get(node.func.id, (-1, None))
+        if count == len(node.args) or (count is None and node.args):
+            return node.args
+    raise UsageError(
+        f"expected +, -, *, //, %, whole numbers, names, {', '.join(FUNCTIONS)}, "
+        f"got {ast.unparse(node)!r} in formula {text!r}"
+    )
+
+
+def _value(node: ast.expr, sizes: Mapping[str, int]) -> int:
+    if isinstance(node, ast.Constant):
+        return int(str(node.value))
+    if isinstance(node, ast.Name):
+        return sizes[node.id]
+    if isinstance(node, ast.BinOp):
+        return _OPERATORS[type(node.op)](_value(node.left, sizes), _value(node.right, sizes))
+    if isinstance(node, ast.UnaryOp):
+        return -_value(node.operand, sizes)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        _, function = FUNCTIONS[node.func.id]
+        return function(*(_value(argument, sizes) for argument in node.args))
+    raise UsageError("expected a checked formula")

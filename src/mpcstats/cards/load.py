@@ -1,0 +1,198 @@
+"""Reading cards: shipped in the wheel, at the top of a checkout, or in a folder of one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from mpcstats.cards.card import (
+    Adversary,
+    Card,
+    Cost,
+    CostKind,
+    Leakage,
+    OnCheating,
+    Opening,
+    Parties,
+)
+from mpcstats.cards.formula import Formula
+from mpcstats.errors import UsageError
+
+
+class Cards(Mapping[str, Card]):
+    """Cards by id, and the closed vocabulary of leakage ids that they draw from."""
+
+    def __init__(self, cards: Mapping[str, Card], leakage: Mapping[str, str]) -> None:
+        self._cards = dict(sorted(cards.items()))
+        self.leakage = dict(leakage)
+
+    def __getitem__(self, card: str) -> Card:
+        if card not in self._cards:
+            raise UsageError(f"expected a card of {', '.join(self._cards)}, got {card!r}")
+        return self._cards[card]
+
+    def __contains__(self, card: object) -> bool:
+        return card in self._cards
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cards)
+
+    def __len__(self) -> int:
+        return len(self._cards)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """For each card its version and the digest of its file: what the handshake compares."""
+        return {card.id: f"{card.version} {card.digest}" for card in self._cards.values()}
+
+
+def load_cards(folder: Path | None = None) -> Cards:
+    """The cards of `folder`, or those that mpcstats comes with.
+
+    Raises UsageError with file and place for a card that breaks the schema or names unknown leakage.
+    """
+    top = folder if folder is not None else _shipped()
+    leakage = _vocabulary(top / "leakage.toml")
+    cards = {}
+    for path in sorted(top.glob("*/card.toml")):
+        card = _read(path)
+        if card.id != path.parent.name:
+            raise UsageError(f"{path}: expected id {path.parent.name!r}, got {card.id!r}")
+        unknown = sorted(card.leakage.ids - set(leakage))
+        if unknown:
+            raise UsageError(
+                f"{path}: expected leakage ids of leakage.toml, got {', '.join(unknown)}"
+            )
+        cards[card.id] = card
+    return Cards(cards, leakage)
+
+
+def _shipped() -> Path:
+    packaged = Path(str(resources.files("mpcstats"))) / "_protocols"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "protocols"
+
+
+def _vocabulary(path: Path) -> dict[str, str]:
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: expected the vocabulary of leakage, got {error}") from None
+    for name, sentence in entries.items():
+        if not isinstance(sentence, str):
+            raise UsageError(
+                f"{path}, {name}: expected one sentence, got {type(sentence).__name__}"
+            )
+    return entries
+
+
+def _formula(text: object) -> Formula:
+    if not isinstance(text, str):
+        raise TypeError("expected a formula as text")
+    try:
+        return Formula(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+Text = Annotated[str, Field(min_length=1)]
+FormulaText = Annotated[Formula, BeforeValidator(_formula)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True
+    )
+
+
+class _Parties(_Table):
+    engines: list[Text]
+    count: Annotated[int, Field(ge=1)]
+    corruptions: Annotated[int, Field(ge=0)]
+    adversary: Adversary
+    on_cheating: OnCheating
+    assumes: list[Text]
+    helper_must_not_collude_with: list[Text]
+
+
+class _Opening(_Table):
+    id: Text
+    to: Text
+    what: Text
+
+
+class _Leakage(_Table):
+    sizes: list[Text]
+    opened: list[_Opening]
+
+
+class _Cost(_Table):
+    kind: CostKind
+    rounds_kind: CostKind
+    rounds: FormulaText
+    bytes: dict[str, FormulaText]
+    sizes: dict[str, Text]
+
+
+class _Card(_Table):
+    id: Text
+    version: Annotated[int, Field(ge=1)]
+    status: Literal["stable", "experimental", "withdrawn"]
+    computes: Text
+    code: Text
+    source: Text
+    deviates: Text
+    parties: _Parties
+    leakage: _Leakage
+    cost: _Cost
+    limits: dict[str, str | int]
+
+
+def _read(path: Path) -> Card:
+    raw = path.read_bytes()
+    try:
+        table = _Card.model_validate(_parsed(path, raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path}, {place}: {first['msg']}") from None
+    used = {n for f in (table.cost.rounds, *table.cost.bytes.values()) for n in f.variables}
+    if used != set(table.cost.sizes):
+        odd = ", ".join(sorted(used ^ set(table.cost.sizes)))
+        raise UsageError(
+            f"{path}, cost.sizes: expected the variables of the formulas, differs in {odd}"
+        )
+    parties, cost = table.parties, table.cost
+    return Card(
+        **table.model_dump(
+            include={"id", "version", "status", "computes", "code", "source", "deviates"}
+        ),
+        parties=Parties(
+            tuple(parties.engines),
+            parties.count,
+            parties.corruptions,
+            parties.adversary,
+            parties.on_cheating,
+            tuple(parties.assumes),
+            tuple(parties.helper_must_not_collude_with),
+        ),
+        leakage=Leakage(
+            tuple(table.leakage.sizes),
+            tuple(Opening(o.id, o.to, o.what) for o in table.leakage.opened),
+        ),
+        cost=Cost(cost.kind, cost.rounds_kind, cost.rounds, cost.bytes, cost.sizes),
+        limits=table.limits,
+        digest=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _parsed(path: Path, raw: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(raw.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: expected a card in TOML, got {error}") from None

@@ -1,0 +1,61 @@
+"""What every stage of planning is given: the question's text, the catalogue, who computes, who accepts whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mpcstats.errors import UsageError
+from mpcstats.plan.facts import Fact, Shape, of_column, united
+from mpcstats.plan.places import refusal
+from mpcstats.records.catalogue import Catalogue, Dataset, Union
+
+Helpers = Callable[[str, str], tuple[str, ...]]  # (left, right) -> whom both owners accept
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The surroundings of one question; `text` is only read to say where something stands."""
+
+    text: str
+    catalogue: Catalogue
+    compute: tuple[str, ...]
+    helpers: Helpers
+
+    def refuse(self, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:
+        """The error that `message` is true at `node`, at the `keyword` before it if one is given."""
+        return refusal(self.text, node, message, keyword)
+
+    def union(self, name: str) -> Union | None:
+        """The union of that name, if it is one."""
+        return self.catalogue.union(name)
+
+    def knows(self, name: str) -> bool:
+        """Whether `name` is a dataset or a union."""
+        return self.union(name) is not None or name in self.catalogue.names
+
+    def members(self, union: Union) -> tuple[Dataset, ...]:
+        """The datasets of a union."""
+        return tuple(self.catalogue.dataset(name) for name in union.of)
+
+    def shape(self, name: str) -> Shape:
+        """The shape of the dataset or union `name`, its keys normalised."""
+        union = self.union(name)
+        if union is None:
+            return _of_dataset(self.catalogue.dataset(name))
+        datasets = self.members(union)
+        shapes = [_of_dataset(dataset) for dataset in datasets]
+        owners = tuple(dataset.owner for dataset in datasets)
+        columns = {union.party_column: Fact("text", labels=owners, nullable=False)}
+        for column in shapes[0].columns:
+            if all(column in shape.columns for shape in shapes):
+                columns[column] = united([shape.columns[column] for shape in shapes])
+        return Shape(sum(shape.rows for shape in shapes), columns)
+
+
+def _of_dataset(dataset: Dataset) -> Shape:
+    columns = {name: of_column(column) for name, column in dataset.columns.items()}
+    unique = (frozenset({name}) for name, column in dataset.columns.items() if column.unique)
+    return Shape(dataset.rows, columns, frozenset(unique))

@@ -1,0 +1,277 @@
+"""What a plan costs, from the cards' formulas: who plays which role how often, and the public sizes.
+
+A party's bytes at a step are the sum, over the roles that it plays there, of times * formula(sizes).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpcstats.cards.load import Cards
+from mpcstats.plan import physical as plans
+from mpcstats.plan.physical import Physical
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """The public sizes of one step, and (role, party) -> how many times the party plays the role."""
+
+    step: str
+    card: str
+    sizes: Mapping[str, int]
+    roles: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class StepCost:
+    """Rounds of one step and payload bytes that each party sends in it."""
+
+    step: str
+    card: str
+    exact: bool
+    rounds: int
+    bytes_sent: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Cost of a whole plan. Lookups run side by side: their rounds coincide."""
+
+    steps: tuple[StepCost, ...]
+    rounds: int
+    bytes_sent: Mapping[str, int]
+
+    @property
+    def total_bytes(self) -> int:
+        """Payload bytes over all parties."""
+        return sum(self.bytes_sent.values())
+
+    def seconds(self, profile: Profile) -> float:
+        """A rough time: rounds wait for the latency, the busiest party's bytes for its line, and all for work."""
+        busiest = max(self.bytes_sent.values(), default=0)
+        return (
+            self.rounds * profile.latency
+            + busiest / profile.bytes_a_second
+            + self.total_bytes * WORK_A_BYTE
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A network: one-way latency in seconds, and what a party can send."""
+
+    name: str
+    latency: float
+    bytes_a_second: float
+
+
+# Sizing: 1.4 CPU seconds for a lookup join of 123 MB; two cores share the work of three parties.
+WORK_A_BYTE = 6e-9
+PROFILES = (
+    Profile("loopback", 0.0002, 1e9),
+    Profile("lan", 0.0005, 1.25e8),
+    Profile("wan", 0.040, 1.25e7),
+)
+
+
+def estimate(plan: Physical, cards: Cards) -> Estimate:
+    """Cost of `plan` by the formulas of `cards`. Raises UsageError for an unknown card or size."""
+    steps = []
+    for sizing in sizings(plan):
+        cost = cards[sizing.card].cost
+        sent: Counter[str] = Counter()
+        for (role, party), times in sizing.roles.items():
+            sent[party] += times * cost.bytes[role].evaluate(sizing.sizes)
+        rounds = cost.rounds.evaluate(sizing.sizes)
+        steps.append(StepCost(sizing.step, sizing.card, cost.kind == "exact", rounds, dict(sent)))
+    lookups = [step.rounds for step in steps if step.card == plans.Lookup.card]
+    others = [step.rounds for step in steps if step.card != plans.Lookup.card]
+    total: Counter[str] = Counter()
+    for step in steps:
+        total.update(step.bytes_sent)
+    return Estimate(tuple(steps), max(lookups, default=0) + sum(others), dict(total))
+
+
+def sizings(plan: Physical) -> tuple[Sizing, ...]:
+    """The public sizes and roles of every step, in order."""
+    found = []
+    for step in plan.steps:
+        if isinstance(step, plans.Lookup):
+            found.append(_lookup(plan, step))
+        elif isinstance(step, plans.Cohort):
+            found.append(_CohortCount(plan, step).sizing())
+        elif isinstance(step, plans.Sum):
+            found.append(_sum(plan, step))
+        else:
+            found.append(_gate(plan, step))
+    return tuple(found)
+
+
+def public_sizes(plan: Physical) -> dict[str, int]:
+    """Every public size of the plan under a name of its own: what parties compare before they begin."""
+    rows = {f"{fragment.name} rows": fragment.rows for fragment in plan.fragments}
+    sizes = {f"{s.step} {name}": size for s in sizings(plan) for name, size in s.sizes.items()}
+    return {**rows, **sizes}
+
+
+def _everyone(plan: Physical) -> dict[tuple[str, str], int]:
+    return {("compute", party): 1 for party in plan.compute}
+
+
+def _lookup(plan: Physical, step: plans.Lookup) -> Sizing:
+    left, right = plan.fragment(step.left), plan.fragment(step.right)
+    sizes = {
+        "left_rows": left.rows,
+        "right_rows": right.rows,
+        "values": len(right.values) + len(right.codes),
+        "left_outside": int(left.owner not in plan.compute),
+    }
+    roles = {("left", left.owner): 1, ("right", right.owner): 1, ("helper", step.helper): 1}
+    return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
+
+
+def _sum(plan: Physical, step: plans.Sum) -> Sizing:
+    owners = [plan.fragment(name).owner for name in step.fragments]
+    roles = Counter(("inside" if o in plan.compute else "outside", o) for o in owners)
+    outside = sum(owner not in plan.compute for owner in owners)
+    sizes = {
+        "elements": (1 + len(step.totals)) * plan.cells,
+        "inside_providers": len(owners) - outside,
+        "outside_providers": outside,
+    }
+    return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
+
+
+def _gate(plan: Physical, step: plans.Gate) -> Sizing:
+    aggregate = plan.aggregate
+    roles: Counter[tuple[str, str]] = Counter(_everyone(plan))
+    roles["seat0", plan.compute[0]] += 1
+    for recipient in step.recipients:
+        if recipient in plan.compute:
+            seat = plan.compute.index(recipient)
+            roles["before_recipient", plan.compute[seat - 1]] += 1
+            roles["after_recipient", plan.compute[(seat + 1) % len(plan.compute)]] += 1
+    inside = sum(recipient in plan.compute for recipient in step.recipients)
+    sizes = {
+        "cells": plan.cells,
+        "columns": len(aggregate.totals),
+        "bounds": len(aggregate.fragments) if isinstance(aggregate, plans.Sum) else 1,
+        "inside_recipients": inside,
+        "outside_recipients": len(step.recipients) - inside,
+    }
+    return Sizing(step.name, step.card, sizes, dict(roles))
+
+
+class _CohortCount:
+    """Counts what protocols.cohort_count does; spec.md numbers the steps."""
+
+    def __init__(self, plan: Physical, step: plans.Cohort) -> None:
+        self.plan = plan
+        self.step = step
+        self.owner = plan.fragment(step.spine).owner
+        self.roles: Counter[tuple[str, str]] = Counter(_everyone(plan))
+        self.sizes = dict.fromkeys(
+            ("ands", "masked_sums", "converted", "products", "dots", "outside_inputs"), 0
+        )
+        self.sizes["rows"] = plan.fragment(step.spine).rows
+
+    def sizing(self) -> Sizing:
+        """All of the step."""
+        input_rounds = max(self._spine_rows(), self._codes(), self._criterion(self.step.criterion))
+        self.sizes["input_rounds"] = input_rounds
+        self.sizes["cell_rounds"] = self._cells()
+        self.sizes["under_rounds"] = self._under()
+        self.sizes["total_rounds"] = self._totals()
+        return Sizing(self.step.name, self.step.card, self.sizes, dict(self.roles))
+
+    def _put_in(self, kind: str, owner: str, times: int) -> int:
+        """Note an input of `times` rows or columns in one array; its rounds."""
+        if owner in self.plan.compute:
+            self.roles[f"{kind}_inside", owner] += times
+            return 1
+        self.roles[f"{kind}_outside", owner] += times
+        self.roles["outside_input", owner] += 1
+        self.sizes["outside_inputs"] += 1
+        return 2
+
+    def _spine_rows(self) -> int:
+        width = 1
+        for group in self.step.groups:
+            if group.source == plans.SPINE:
+                width *= len(group.labels)
+        return self._put_in("bit_row", self.owner, width)
+
+    def _codes(self) -> int:
+        rounds = 0
+        for group in self.step.groups:
+            if group.source != plans.SPINE:
+                labels = len(group.labels)
+                width = max(1, (labels - 1).bit_length())
+                put_in = [
+                    self._put_in("bit_row", owner, width * labels)
+                    for owner in self._holders(group.source)
+                ]
+                self.sizes["ands"] += (width - 1) * labels
+                rounds = max(rounds, max(put_in) + _log2_ceil(width))
+        return rounds
+
+    def _criterion(self, criterion: plans.Criterion) -> int:
+        """Notes the ands; the rounds."""
+        if isinstance(criterion, plans.Not):
+            return self._criterion(criterion.of)
+        if isinstance(criterion, plans.All | plans.Any):
+            self.sizes["ands"] += len(criterion.of) - 1
+            return max(self._criterion(part) for part in criterion.of) + _log2_ceil(
+                len(criterion.of)
+            )
+        return 0
+
+    def _cells(self) -> int:
+        held = sum(group.source != plans.SPINE for group in self.step.groups)
+        operands = 1 + held + (not isinstance(self.step.criterion, plans.Always))
+        self.sizes["ands"] += (operands - 1) * self.plan.cells
+        return _log2_ceil(operands)
+
+    def _under(self) -> int:
+        sets = {term.under for total in self.step.totals for term in total.terms if term.under}
+        self.sizes["ands"] += sum(len(under) - 1 + self.plan.cells for under in sets)
+        return max((_log2_ceil(len(under)) + 1 for under in sets), default=0)
+
+    def _totals(self) -> int:
+        terms = [term for total in self.step.totals for term in total.terms]
+        counts = {(), *(term.under for term in terms if not term.factors)}
+        holders = [self.plan.compute[0]] * len(counts)
+        multiplied = []
+        for term in terms:
+            owners = [o for ref in term.factors for o in self._holders(ref.source)]
+            if len(term.factors) == 1 and all(o in self.plan.compute for o in owners):
+                holders += owners
+            elif term.factors:
+                multiplied.append(term)
+        for holder in holders:
+            self.roles["masked", holder] += self.plan.cells
+        self.sizes["masked_sums"] = len(holders) * self.plan.cells
+        return max(2, self._multiplied(multiplied))
+
+    def _multiplied(self, terms: list[plans.Term]) -> int:
+        if not terms:
+            return 0
+        cells = self.plan.cells
+        self.sizes["converted"] = len({term.under for term in terms}) * cells
+        refs = dict.fromkeys(ref for term in terms for ref in term.factors)
+        put_in = [self._put_in("column", o, 1) for ref in refs for o in self._holders(ref.source)]
+        self.sizes["products"] = sum(len(term.factors) - 1 for term in terms)
+        self.sizes["dots"] = len(terms) * cells
+        return max(2, max(put_in) + max(len(term.factors) - 1 for term in terms)) + 1
+
+    def _holders(self, source: str) -> tuple[str, ...]:
+        """Who knows a summand of the source's columns."""
+        if source == plans.SPINE:
+            return (self.owner,)
+        return (self.owner, self.plan.lookup(source).helper)
+
+
+def _log2_ceil(n: int) -> int:
+    return (n - 1).bit_length() if n > 1 else 0

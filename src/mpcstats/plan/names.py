@@ -1,0 +1,216 @@
+"""The names in a question: WITH is written out, every column gets its relation, what is unknown is refused.
+
+Also refused here: what no owner's database is asked to do, because it would read something else than the
+catalogue's datasets, would not give every owner the same meaning, or could fail on one row and so tell of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from sqlglot import exp
+from sqlglot.errors import OptimizeError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.schema import MappingSchema
+
+from mpcstats.plan.context import Context
+
+DIALECT = "duckdb"
+
+REFUSED: Mapping[type[exp.Expr], str] = {
+    exp.Anonymous: "a function that is not known here",
+    exp.AnonymousAggFunc: "an aggregate that is not known here",
+    exp.Placeholder: "a parameter",
+    exp.Parameter: "a parameter",
+    exp.TableSample: "a sample",
+    exp.Pivot: "PIVOT",
+    exp.Lateral: "LATERAL",
+    exp.Unnest: "UNNEST",
+    exp.Explode: "UNNEST",
+    exp.Values: "VALUES",
+    exp.Columns: "COLUMNS",
+    exp.Rollup: "ROLLUP",
+    exp.Cube: "CUBE",
+    exp.GroupingSets: "GROUPING SETS",
+    exp.Rand: "a random number",
+    exp.Uuid: "a random number",
+    exp.CurrentDate: "the current date",
+    exp.CurrentTime: "the current time",
+    exp.CurrentTimestamp: "the current time",
+    exp.CurrentDatetime: "the current time",
+    exp.Localtimestamp: "the current time",
+}
+SUPPORTED = "supported in an owner's sub-query: joins, filters, CASE, aggregates and windows over its own datasets"
+
+
+def qualified(tree: exp.Select, context: Context) -> exp.Select:
+    """`tree` without WITH, every column naming its relation, stars written out, aliases and ordinals replaced."""
+    tree = _written_out(normalize_identifiers(tree.copy(), dialect=DIALECT), {}, context)
+    _check_constructs(tree, context)
+    schema = _schema(tree, context)
+    try:
+        tree = qualify(
+            tree,
+            dialect=DIALECT,
+            schema=schema,
+            allow_partial_qualification=True,
+            validate_qualify_columns=False,
+        )
+    except OptimizeError as error:
+        raise context.refuse(
+            None, f"expected a question whose names fit together, got: {error}"
+        ) from None
+    for scope in traverse_scope(tree):
+        _check_columns(scope, context)
+    return tree
+
+
+def _written_out(tree: exp.Select, known: Mapping[str, exp.Expr], context: Context) -> exp.Select:
+    """Every name that WITH gives is replaced by a sub-query, inner names before outer ones."""
+    return cast(exp.Select, _inlined(tree, known, context))
+
+
+def _inlined(node: exp.Expr, known: Mapping[str, exp.Expr], context: Context) -> exp.Expr:
+    with_ = node.args.get("with_")
+    if with_ is not None:
+        if with_.recursive:
+            raise context.refuse(with_, "WITH RECURSIVE is not supported", "WITH")
+        for cte in with_.expressions:
+            query = _inlined(cte.this, known, context)
+            known = {**known, cte.alias: exp.Subquery(this=query, alias=cte.args["alias"])}
+        node.set("with_", None)
+    for child in list(node.iter_expressions()):
+        if isinstance(child, exp.Table) and not child.db and child.name in known:
+            child.replace(_named(known[child.name], child))
+        else:
+            _inlined(child, known, context)
+    return node
+
+
+def _named(query: exp.Expr, table: exp.Table) -> exp.Expr:
+    """A copy of the sub-query `query` under the name that `table` has in FROM."""
+    copy = query.copy()
+    if table.alias:
+        copy.args["alias"].set("this", table.args["alias"].this)
+    return copy
+
+
+def _check_constructs(tree: exp.Expr, context: Context) -> None:
+    for node in tree.walk():
+        for kind, what in REFUSED.items():
+            if isinstance(node, kind):
+                name = f" ({node.name})" if isinstance(node, exp.Anonymous) else ""
+                raise context.refuse(node, f"{what}{name} is not supported; {SUPPORTED}")
+        if isinstance(node, exp.From | exp.Join):
+            _check_source(node.this, context)
+        if isinstance(node, exp.Join) and node.method:
+            raise context.refuse(
+                node, f"a {node.method} join is not supported; {SUPPORTED}", node.method
+            )
+        if type(node) is exp.Cast and not node.to.is_type(*exp.DataType.TEXT_TYPES):
+            message = (
+                "CAST fails where one row's value does not fit, and so tells of it: write TRY_CAST"
+            )
+            raise context.refuse(node, message)
+        if isinstance(node, exp.Subquery) and _is_scalar(node) and not _single_row(node.this):
+            message = "a sub-query used as a value must be one aggregate without GROUP BY"
+            raise context.refuse(node, message)
+
+
+def _check_source(item: exp.Expr, context: Context) -> None:
+    if isinstance(item, exp.Subquery):
+        return
+    if not isinstance(item, exp.Table) or not isinstance(item.this, exp.Identifier):
+        raise context.refuse(item, f"expected a dataset or a sub-query in FROM; {SUPPORTED}")
+    if item.alias_column_names:
+        raise context.refuse(
+            item, "names for a dataset's columns are not supported; use a sub-query"
+        )
+    name = f"{item.db}.{item.name}"
+    if not context.knows(name) or item.catalog:
+        known = ", ".join(sorted(context.catalogue.names))
+        raise context.refuse(
+            item, f"unknown dataset {item.sql(DIALECT)!r}; the catalogue has: {known}"
+        )
+
+
+def _is_scalar(node: exp.Subquery) -> bool:
+    return not isinstance(
+        node.parent, exp.From | exp.Join | exp.In | exp.Exists | exp.SetOperation | exp.Subquery
+    )
+
+
+def _single_row(query: exp.Expr) -> bool:
+    return (
+        isinstance(query, exp.Select)
+        and query.args.get("group") is None
+        and all(item.find(exp.AggFunc) and not item.find(exp.Window) for item in query.expressions)
+    )
+
+
+def _schema(tree: exp.Expr, context: Context) -> MappingSchema:
+    tables: dict[str, dict[str, dict[str, str]]] = {}
+    for table in tree.find_all(exp.Table):
+        columns = context.shape(f"{table.db}.{table.name}").columns
+        kinds = {n: "BIGINT" if f.kind == "integer" else "VARCHAR" for n, f in columns.items()}
+        tables.setdefault(table.db, {})[table.name] = kinds
+    return MappingSchema(tables, dialect=DIALECT, normalize=False)
+
+
+def _check_columns(scope: Scope, context: Context) -> None:
+    for column in scope.columns:
+        if not column.table:
+            if not _is_output(column, scope):
+                raise _unknown(column, scope, context)
+            continue
+        found: Scope | None = scope
+        while found is not None and column.table not in found.sources:
+            found = found.parent
+        if found is None:
+            raise context.refuse(
+                column, f"unknown relation {column.table!r}; in FROM: {', '.join(scope.sources)}"
+            )
+        names = _columns(found.sources[column.table], context)
+        if names.count(column.name) != 1:
+            raise _unknown_in(column, column.table, names, context)
+
+
+def _is_output(column: exp.Column, scope: Scope) -> bool:
+    """Whether `column` is the name of an output column in ORDER BY or DISTINCT ON, which stays as it is."""
+    return (
+        column.find_ancestor(exp.Ordered, exp.Distinct) is not None
+        and column.name in scope.expression.named_selects
+    )
+
+
+def _columns(source: exp.Expr | Scope, context: Context) -> list[str]:
+    if isinstance(source, Scope):
+        return list(source.expression.named_selects)
+    return list(context.shape(f"{source.args['db'].name}.{source.name}").columns)
+
+
+def _unknown(column: exp.Column, scope: Scope, context: Context) -> Exception:
+    sources = {name: _columns(source, context) for name, source in scope.sources.items()}
+    holders = [name for name, columns in sources.items() if column.name in columns]
+    if holders:
+        choice = " or ".join(f"{name}.{column.name}" for name in holders)
+        return context.refuse(
+            column, f"{column.name!r} is in more than one relation: write {choice}"
+        )
+    names = list(dict.fromkeys(name for columns in sources.values() for name in columns))
+    return context.refuse(
+        column, f"unknown column {column.name!r}; existing columns: {', '.join(names)}"
+    )
+
+
+def _unknown_in(column: exp.Column, table: str, names: list[str], context: Context) -> Exception:
+    if column.name in names:
+        return context.refuse(
+            column, f"{table!r} has more than one column {column.name!r}: rename one"
+        )
+    return context.refuse(
+        column, f"unknown column {column.name!r} of {table!r}; existing columns: {', '.join(names)}"
+    )
