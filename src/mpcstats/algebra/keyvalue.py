@@ -30,18 +30,26 @@ DENSE = 48
 LARGEST_SEGMENT = 1 << 27
 
 _TABLE_BITS = 8
-_BLOCK = 4096  # keys: their indices, sums and the tables of dense sums stay in the L2 cache
-# A core of more keys than this has a chance far below 2^-48 with distinct random seeds; see protocols/lookup_join.
+_BLOCK = 4096  # keys: their indices and sums stay in the L2 cache, with the tables of dense sums
+# Peeling n keys leaves a core of more than a few with the chance of a normal variable beyond about
+# 0.08 sqrt(n) deviations (fitted to trials; the law: Dembo, Montanari, Ann. Appl. Probab. 18, 2008), and such
+# a core holds 0.4 n keys: more than 8192 are left with a chance below 2^-80.
 _LARGEST_CORE = 8192
-_PUT_OFF = 64  # one key in so many of the core is put off when peeling comes to a stop
+_PUT_OFF = 64  # where peeling stops, one in so many of the keys left is put off
 
 _ONE = np.uint64(1)
 _HALF = np.uint64(32)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
+_OCTET = np.uint64(0xFF)
 
 
 class StoreFailure(InternalError):
-    """No store holds these keys: about 2^-43 for distinct random seeds, certain for a repeated seed."""
+    """No store holds these keys: a seed is repeated, or, with a chance below 2^-51, luck is bad.
+
+    A store exists if no set of keys has every row an even number of times. For random slots the expected number
+    of sets with that property in the sparse rows is below 0.05 whatever n is (tests/unit/test_keyvalue.py
+    computes it), and each has it in all 48 dense rows with a chance of 2^-48, taking the mix for random.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +61,14 @@ class Shape:
     dense: int = DENSE
 
     def __post_init__(self) -> None:
-        if not (self.keys >= 0 and 1 <= self.segment <= LARGEST_SEGMENT and 0 <= self.dense <= DENSE):
+        if self.keys < 0:
+            raise UsageError(f"expected a bound on the number of keys, got {self.keys}")
+        if not 1 <= self.segment <= LARGEST_SEGMENT:
             raise UsageError(
-                f"expected a segment of 1 to {LARGEST_SEGMENT} rows and at most {DENSE} dense rows, "
-                f"got {self.segment} and {self.dense} for {self.keys} keys"
+                f"expected a segment of 1 to {LARGEST_SEGMENT} rows, got {self.segment} for {self.keys} keys"
             )
+        if not 0 <= self.dense <= DENSE:
+            raise UsageError(f"expected at most {DENSE} dense rows, got {self.dense}")
 
     @property
     def sparse(self) -> int:
@@ -95,9 +106,11 @@ def build(seeds: Seeds, values: RingVec, shape: Shape) -> RingVec:
     peeled = _peel(slots, shape)
     store = np.zeros((shape.rows, values.shape[1]), dtype=np.uint64)
     if peeled.core.size:
-        _solve_core(store, seeds, slots, values, shape, peeled)
-        # From here on the sparse rows have to give what the dense rows leave.
-        values = values - _decode(store, seeds, shape, sparse=False)
+        dense, free, settled = _solve_core(seeds, slots, values, shape, peeled)
+        store[shape.sparse :] = dense
+        # The sparse rows, zero until here, have to give what the dense rows leave.
+        values = values - decode(store, seeds, shape)
+        store[free] = settled
     _fill(store, slots, values, peeled.rounds)
     return store
 
@@ -105,34 +118,30 @@ def build(seeds: Seeds, values: RingVec, shape: Shape) -> RingVec:
 def decode(store: RingVec, seeds: Seeds, shape: Shape) -> RingVec:
     """The sum of each key's rows, shape (m, v): its values if the store was built with it, junk otherwise.
 
+    Junk may be zero or the values of another key: whoever decodes a store without a mask must not see it.
     store: (rows, v); seeds: (m, 3). Raises UsageError if shapes or types are wrong.
     """
     _expect_seeds(seeds)
     _expect_words(store, (shape.rows, *store.shape[1:2]))
-    return _decode(np.ascontiguousarray(store), seeds, shape, sparse=True)
-
-
-def _decode(store: RingVec, seeds: Seeds, shape: Shape, *, sparse: bool) -> RingVec:
-    """Sums of each key's dense rows, and of its sparse rows too if asked for."""
-    sums = np.zeros((len(seeds), store.shape[1]), dtype=np.uint64)
+    store = np.ascontiguousarray(store)
     tables = _tables(store[shape.sparse :])
-    rows = np.empty((_BLOCK, store.shape[1]), dtype=np.uint64)
+    sums = np.zeros((len(seeds), store.shape[1]), dtype=np.uint64)
+    scratch = np.empty((min(_BLOCK, len(seeds)), store.shape[1]), dtype=np.uint64)
     for part in _blocks(len(seeds)):
-        target, found = sums[part], rows[: part.stop - part.start]
+        target, term = sums[part], scratch[: part.stop - part.start]
+        for slot in _slots(seeds[part], shape):
+            _add_rows(target, store, slot, term)
         chosen = _dense_bits(seeds[part], shape)
-        for position, table in enumerate(tables):
-            octet = (chosen >> np.uint64(_TABLE_BITS * position)) & np.uint64(0xFF)
-            _add_rows(target, table, octet.view(np.intp), found)
-        if sparse:
-            for slot in _slots(seeds[part], shape):
-                _add_rows(target, store, slot, found)
+        for table in tables:
+            _add_rows(target, table, (chosen & _OCTET).view(np.intp), term)
+            chosen >>= np.uint64(_TABLE_BITS)
     return sums
 
 
-def _add_rows(sums: RingVec, store: RingVec, rows: Indices, found: RingVec) -> None:
-    # mode="clip" writes into `out` without a buffer; no index is out of bounds.
-    np.take(store, rows, axis=0, out=found, mode="clip")
-    np.add(sums, found, out=sums)
+def _add_rows(sums: RingVec, store: RingVec, rows: Indices, term: RingVec) -> None:
+    # No index is out of bounds; mode="clip" writes straight into `term`, "raise" would use a buffer.
+    np.take(store, rows, axis=0, out=term, mode="clip")
+    np.add(sums, term, out=sums)
 
 
 def _tables(dense: RingVec) -> RingVec:
@@ -194,50 +203,49 @@ class _Peeling:
 def _peel(slots: Indices, shape: Shape) -> _Peeling:
     """Take off, round by round, all keys that are alone in one of their slots; put keys off where none is.
 
-    Raises StoreFailure if the core is too large to be bad luck.
+    Raises StoreFailure if more keys are left than bad luck explains.
     """
-    m = slots.shape[1]
-    own = np.arange(m, dtype=np.uint64) << _HALF | _ONE
-    # Number of keys in the low half, sum of their indices mod 2^32 above it: with one key left, its index.
+    own = np.arange(slots.shape[1], dtype=np.uint64) << _HALF | _ONE
+    # Number of a slot's keys in the low half, above it the sum of their indices mod 2^32: the index of a key
+    # that is alone.
     held = np.zeros(shape.sparse, dtype=np.uint64)
     for slot in slots:
         np.add.at(held, slot, own)
-    left = np.ones(m, dtype=np.bool_)
-    last = np.empty(m, dtype=np.intp)
+    left = np.ones(own.size, dtype=np.bool_)
+    writer = np.empty(own.size, dtype=np.intp)
     rounds: list[Round] = []
     put_off: list[Indices] = []
     start, core = 0, np.empty(0, dtype=np.intp)
     single = np.flatnonzero(held & _LOW_HALF == _ONE)
     while single.size or left.any():
         if single.size:
-            found = (held[single] >> _HALF).view(np.intp)
-            # A key may be alone in two slots, or a slot be named twice: the writer that is read back stays.
-            order = np.arange(found.size)
-            last[found] = order
-            kept = last[found] == order
-            keys = found[kept]
-            rounds.append((keys, single[kept]))
+            keys, pivots = _distinct((np.take(held, single) >> _HALF).view(np.intp), single, writer)
+            rounds.append((keys, pivots))
         else:
             rest = np.flatnonzero(left)
             if not put_off:
                 start, core = len(rounds), rest
-                if core.size > _LARGEST_CORE:
-                    raise StoreFailure(
-                        f"expected a core of at most {_LARGEST_CORE} of {m} keys, got {core.size}: "
-                        "seeds are repeated or not random"
-                    )
+                _expect_luck(core, own.size)
             # Where two keys share a slot, putting one off leaves the other alone.
             fewest = (held[slots[:, rest]] & _LOW_HALF).min(axis=0)
             keys = rest[np.argsort(fewest, kind="stable")[: 1 + rest.size // _PUT_OFF]]
             put_off.append(keys)
         left[keys] = False
-        gone = own[keys]
-        touched = slots[:, keys]
+        touched = np.take(slots, keys, axis=1)
         for slot in touched:
-            np.subtract.at(held, slot, gone)
+            np.subtract.at(held, slot, np.take(own, keys))
         touched = touched.reshape(-1)
-        single = touched[held[touched] & _LOW_HALF == _ONE]
+        single = touched[np.take(held, touched) & _LOW_HALF == _ONE]
     return _Peeling(rounds, start, core, np.concatenate([core[:0], *put_off]))
+
+
+def _distinct(keys: Indices, pivots: Indices, writer: Indices) -> Round:
+    """Each key once: it may be alone in two slots, and a slot may be named twice. `writer` is scratch."""
+    # Of all that write to one place, the one that is read back stays: cheaper than sorting.
+    order = np.arange(keys.size)
+    writer[keys] = order
+    kept = np.take(writer, keys) == order
+    return keys[kept], pivots[kept]
 
 
 def _fill(store: RingVec, slots: Indices, values: RingVec, rounds: Sequence[Round]) -> None:
@@ -246,38 +254,36 @@ def _fill(store: RingVec, slots: Indices, values: RingVec, rounds: Sequence[Roun
     Backwards: no key taken off later has the slot, so its row is still zero, and all others are settled.
     """
     width = values.shape[1]
-    row = np.dtype((np.void, store.itemsize * width))  # moved whole, three times as fast
-    found = np.empty((_BLOCK, width), dtype=np.uint64)
-    wanted = np.empty((_BLOCK, width), dtype=np.uint64)
+    row = np.dtype((np.void, store.itemsize * width))  # a row moved whole takes a third of the time
+    rows = store.view(row)[:, 0]
+    wanted, found = np.empty((2, _BLOCK, width), dtype=np.uint64)
     for keys, pivots in reversed(rounds):
         for part in _blocks(keys.size):
-            size = part.stop - part.start
-            target = wanted[:size]
+            target, term = wanted[: part.stop - part.start], found[: part.stop - part.start]
             np.take(values, keys[part], axis=0, out=target, mode="clip")
-            for slot in slots[:, keys[part]]:
-                np.take(store, slot, axis=0, out=found[:size], mode="clip")
-                np.subtract(target, found[:size], out=target)
-            store.view(row)[pivots[part]] = target.view(row)
+            for slot in np.take(slots, keys[part], axis=1):
+                np.take(store, slot, axis=0, out=term, mode="clip")
+                np.subtract(target, term, out=target)
+            rows[pivots[part]] = target.view(row)[:, 0]
 
 
 def _solve_core(
-    store: RingVec, seeds: Seeds, slots: Indices, values: RingVec, shape: Shape, peeled: _Peeling
-) -> None:
-    """Set the dense rows, and those sparse rows of the core that no round names, so that `_fill` satisfies all.
+    seeds: Seeds, slots: Indices, values: RingVec, shape: Shape, peeled: _Peeling
+) -> tuple[RingVec, Indices, RingVec]:
+    """The dense rows; the sparse rows of the core that no round names, and what these must hold.
 
-    Each row of the core is written as values + coefficients . x, where x are the dense rows and the free rows of
-    the core; then the keys put off are so many equations in x.
-    Raises StoreFailure if these are not independent modulo 2.
+    Every row of the core is a form in the unknowns x, which are the dense rows and the unnamed ones: values +
+    coefficients . x, side by side. Each key put off is then one equation in x.
+    Raises StoreFailure if these are dependent modulo 2.
     """
-    core, v = peeled.core, values.shape[1]
+    core, v, known = peeled.core, values.shape[1], values.shape[1] + shape.dense
     names, local = np.unique(slots[:, core], return_inverse=True)
     local = local.reshape(SEGMENTS, -1)
     rounds = [
         (np.searchsorted(core, keys), np.searchsorted(names, pivots))
         for keys, pivots in peeled.rounds[peeled.start :]
     ]
-    free = np.setdiff1d(np.arange(names.size), np.concatenate([names[:0], *(r[1] for r in rounds)]))
-    known = v + shape.dense
+    free = np.setdiff1d(np.arange(names.size), np.concatenate([core[:0], *(r[1] for r in rounds)]))
     forms = np.zeros((names.size, known + free.size), dtype=np.uint64)
     forms[free, known + np.arange(free.size)] = 1
     wanted = np.zeros((core.size, known + free.size), dtype=np.uint64)
@@ -286,13 +292,12 @@ def _solve_core(
     wanted[:, v:known] -= bits & _ONE
     _fill(forms, local, wanted, rounds)
     off = np.searchsorted(core, peeled.put_off)
-    # values + coefficients . x = 0 for what each key put off still wants
-    open_ = wanted[off]
+    # What these keys want beyond their sparse rows must vanish: values + coefficients . x = 0.
+    missing = wanted[off]
     for slot in local[:, off]:
-        open_ -= forms[slot]
-    solution = _solve(np.uint64(0) - open_[:, v:], open_[:, :v])
-    store[shape.sparse :] = solution[: shape.dense]
-    store[names[free]] = solution[shape.dense :]
+        missing -= forms[slot]
+    x = _solve(np.uint64(0) - missing[:, v:], missing[:, :v])
+    return x[: shape.dense], names[free], x[shape.dense :]
 
 
 def _solve(a: RingVec, b: RingVec) -> RingVec:
@@ -309,7 +314,7 @@ def _solve(a: RingVec, b: RingVec) -> RingVec:
         if not odd.size:
             raise StoreFailure(
                 f"expected {len(system)} independent equations, got a dependent one: "
-                "a seed is repeated, or (chance about 2^-43) luck is bad"
+                "a seed is repeated, or luck is bad (chance below 2^-51)"
             )
         pivot = pivots[row] = odd[0]
         equation *= _inverse(equation[pivot : pivot + 1])
@@ -327,6 +332,14 @@ def _inverse(odd: RingVec) -> RingVec:
     for _ in range(5):
         y *= np.uint64(2) - y * odd
     return y
+
+
+def _expect_luck(core: Indices, keys: int) -> None:
+    if core.size > _LARGEST_CORE:
+        raise StoreFailure(
+            f"expected to peel all but {_LARGEST_CORE} of {keys} keys, got {core.size} left: "
+            "seeds are repeated or not random"
+        )
 
 
 def _expect_seeds(seeds: Seeds) -> None:

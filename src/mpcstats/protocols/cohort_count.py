@@ -132,12 +132,14 @@ def _one_hot(cohort: Cohort, groups: Sequence[SpineGroup], width: int) -> Words:
 
 async def _held_rows(session: Session, engine: Engine, cohort: Cohort) -> list[Bits]:
     """One operand for each held group key: for each cell, the rows whose code is that of the cell."""
-    operands = []
-    for position, group in enumerate(cohort.groups):
-        if isinstance(group, HeldGroup):
-            rows = await _code_rows(session.narrow(str(position)), engine, group)
-            operands.append(rows.rows([cell[position] for cell in _cell_codes(cohort, HeldGroup)]))
-    return operands
+    held = [(i, group) for i, group in enumerate(cohort.groups) if isinstance(group, HeldGroup)]
+    by_label = await parallel(
+        *(_code_rows(session.narrow(str(i)), engine, group) for i, group in held)
+    )
+    codes = _cell_codes(cohort, HeldGroup)
+    return [
+        rows.rows([cell[i] for cell in codes]) for (i, _), rows in zip(held, by_label, strict=True)
+    ]
 
 
 async def _code_rows(session: Session, engine: Engine, group: HeldGroup) -> Bits:
@@ -266,7 +268,9 @@ async def _product_cells(
         return []
     under = sorted({a.under for a in addends})
     numbers, columns = await parallel(
-        parallel(*(engine.to_arith(session.narrow(f"bits{i}"), bits[u]) for i, u in enumerate(under))),
+        parallel(
+            *(engine.to_arith(session.narrow(f"bits{i}"), bits[u]) for i, u in enumerate(under))
+        ),
         _multiplied(session, engine, addends),
     )
     flags = dict(zip(under, numbers, strict=True))
