@@ -4,7 +4,8 @@ A key's rows are three sparse ones, one in each of three equal segments, and som
 Keys come as seeds of 96 pseudorandom bits that the caller has drawn; two of n keys have one seed with a chance
 of n^2 2^-97. Decoding is linear: decode(C + D) = decode(C) + decode(D), so a store may be masked and shared.
 Sources: Garimella, Pinkas, Rosulek, Trieu, Yanai, "Oblivious key-value stores and amplification for private
-set intersection", CRYPTO 2021 (the store); Shokrollahi, "Raptor codes", 2006 (putting equations off).
+set intersection", CRYPTO 2021 (the store); Genuzio, Ottaviano, Vigna, "Fast scalable construction of (minimal
+perfect hash) functions", SEA 2016 (lazy elimination of what cannot be peeled; here equations are put off).
 """
 
 from __future__ import annotations
@@ -173,8 +174,8 @@ def _slots(seeds: Seeds, shape: Shape) -> Indices:
 def _dense_bits(seeds: Seeds, shape: Shape) -> RingVec:
     """For each key, bit b says whether dense row b is one of its rows.
 
-    The finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014) spreads the seed's 96 bits, folded into 64;
-    its top bits are taken.
+    The finaliser of splitmix64 (Stafford's variant 13; Steele, Lea, Flood, OOPSLA 2014) spreads the seed's 96
+    bits, folded into 64; its top bits are taken.
     """
     word = seeds[:, 1].astype(np.uint64) << _HALF
     word |= seeds[:, 0]

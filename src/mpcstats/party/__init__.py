@@ -1,0 +1,1 @@
+"""One organisation's node: it compiles a question, obtains a permit, runs it and writes its ledger."""

@@ -1,0 +1,90 @@
+"""What a recipient gets: a table whose cells are values or say that they are suppressed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mpcstats.plan.physical import Label, Physical
+from mpcstats.protocols.gate import Opened
+
+State = Literal["value", "suppressed"]
+Cell = Label | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`rows` hold one cell a column, None where suppressed; `states` say which, in the same shape."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...] = field(repr=False)
+    states: tuple[tuple[State, ...], ...] = field(repr=False)
+
+    @property
+    def suppressed(self) -> int:
+        """Number of suppressed cells."""
+        return sum(row.count("suppressed") for row in self.states)
+
+    def to_json(self) -> dict[str, object]:
+        """The table as plain lists: columns, rows (None where suppressed) and states."""
+        return {
+            "columns": list(self.columns),
+            "rows": [list(row) for row in self.rows],
+            "states": [list(row) for row in self.states],
+        }
+
+
+def answer(plan: Physical, opened: Opened) -> Answer:
+    """The plan's output from what the gate has opened.
+
+    With k = 1 a suppressed group is an empty one, and is left out as SQL does.
+    """
+    groups = plan.aggregate.groups
+    found: list[tuple[tuple[Cell, ...], bool]] = []
+    for cell in range(plan.cells):
+        shown = bool(opened.shown[cell])
+        if not shown and plan.gate.k == 1 and groups:
+            continue
+        labels = _labels(plan, cell)
+        row: list[Cell] = []
+        for column in plan.output:
+            if column.kind == "group":
+                row.append(labels[column.position])
+            else:
+                row.append(int(opened.values[column.position, cell]) if shown else None)
+        found.append((tuple(row), shown))
+    for position, descending in reversed(plan.order):
+        found = _sorted(found, position, descending=descending)
+    states = tuple(
+        tuple(_state(shown or column.kind == "group") for column in plan.output)
+        for _, shown in found
+    )
+    return Answer(tuple(c.name for c in plan.output), tuple(row for row, _ in found), states)
+
+
+def _sorted(
+    rows: list[tuple[tuple[Cell, ...], bool]], position: int, *, descending: bool
+) -> list[tuple[tuple[Cell, ...], bool]]:
+    """Stable, and with what is missing last, as DuckDB sorts."""
+    keyed = [(cell, row) for row in rows if (cell := row[0][position]) is not None]
+    keyed.sort(key=_sort_key, reverse=descending)
+    return [row for _, row in keyed] + [row for row in rows if row[0][position] is None]
+
+
+def _sort_key(entry: tuple[Label, object]) -> tuple[int, str]:
+    # The cells of one column are all numbers or all texts; the pair orders both.
+    label = entry[0]
+    return (label, "") if isinstance(label, int) else (0, label)
+
+
+def _state(shown: bool) -> State:
+    return "value" if shown else "suppressed"
+
+
+def _labels(plan: Physical, cell: int) -> list[Label]:
+    """The label of each group key in this cell; the last key runs fastest."""
+    labels: list[Label] = []
+    for group in reversed(plan.aggregate.groups):
+        cell, position = divmod(cell, len(group.labels))
+        labels.append(group.labels[position])
+    return labels[::-1]

@@ -1,0 +1,240 @@
+"""The files that an organisation writes: consortium.toml, the same for all, and its own party file.
+
+Paths in a file are relative to the file. Nothing but the files named here is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from mpcstats.errors import UsageError
+from mpcstats.party.question import check_name
+from mpcstats.party.tomlfile import Table, read_toml
+
+COMPUTE = 3  # parties that hold shares
+SILENCE = 30.0  # seconds without a word after which a party counts as gone
+SIGNING_KEY_BYTES = 32
+ANY_HOST = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - refused, not used
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a party listens, and nowhere else."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The address written as HOST:PORT. Raises UsageError if it is none, or means every interface."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+            raise UsageError(f"expected an address as HOST:PORT, got {text!r}")
+        if host in ANY_HOST:
+            raise UsageError(f"expected the address of one interface, not of all, got {text!r}")
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One party of a consortium, as everybody knows it."""
+
+    name: str
+    address: Address
+    fingerprint: str  # "sha256:" and 64 hex digits, of the certificate
+    certificate: Path
+    signing_key: bytes  # Ed25519, public
+
+
+@dataclass(frozen=True, slots=True)
+class Consortium:
+    """What all parties of a consortium have agreed on; `silence` in seconds."""
+
+    name: str
+    path: Path
+    catalogue: Path
+    policy: Path
+    compute: tuple[str, ...]
+    silence: float
+    members: Mapping[str, Member]
+
+    @classmethod
+    def load(cls, path: Path) -> Consortium:
+        """The consortium file at `path`. Raises UsageError with file and place."""
+        table = read_toml(path, _Consortium)
+        here = path.parent
+        members = {
+            p.name: Member(p.name, p.address, p.fingerprint, here / p.certificate, p.signing_key)
+            for p in table.party
+        }
+        return cls(
+            table.name,
+            path,
+            here / table.catalogue,
+            here / table.policy,
+            tuple(table.compute),
+            table.silence,
+            members,
+        )
+
+    def member(self, name: str) -> Member:
+        """The party of that name. Raises UsageError if there is none."""
+        if name not in self.members:
+            known = ", ".join(self.members)
+            raise UsageError(f"{self.path}: expected a party of {known}, got {name[:40]!r}")
+        return self.members[name]
+
+    def party_file(self, name: str) -> Path:
+        """Where the file of party `name` is looked for unless another place is given."""
+        return self.path.parent / "parties" / f"{self.member(name).name}.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class PartyFile:
+    """What one party keeps to itself: keys, ledger, and which file holds which of its datasets."""
+
+    party: str
+    path: Path
+    tls_key: Path
+    signing_key: Path
+    ledger: Path
+    data: Mapping[str, Path] = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path, *, party: str) -> PartyFile:
+        """The file of `party`. Raises UsageError with file and place, also if it is another party's."""
+        table = read_toml(path, _PartyFile)
+        if table.party != party:
+            raise UsageError(f"{path}: expected the file of {party}, got that of {table.party}")
+        here = path.parent
+        data = {dataset: here / where for dataset, where in table.data.items()}
+        return cls(
+            table.party,
+            path,
+            here / table.tls_key,
+            here / table.signing_key,
+            here / table.ledger,
+            data,
+        )
+
+
+def decode_key(text: str) -> bytes:
+    """A public Ed25519 key from base64. Raises UsageError if it is none."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise UsageError("expected a public Ed25519 key in base64, got other text") from None
+    if len(key) != SIGNING_KEY_BYTES:
+        raise UsageError(f"expected a public Ed25519 key of 32 bytes in base64, got {len(key)}")
+    return key
+
+
+def _address(text: object) -> Address:
+    if not isinstance(text, str):
+        raise ValueError("expected an address as text")  # noqa: TRY004 - what pydantic takes
+    try:
+        return Address.parse(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def _key(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError("expected a key as text")  # noqa: TRY004
+    try:
+        return decode_key(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def _name(text: str) -> str:
+    try:
+        return check_name(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def _fingerprint(text: str) -> str:
+    if re.fullmatch("sha256:[0-9a-f]{64}", text) is None:
+        raise ValueError(f"expected sha256: and 64 hex digits, got {text[:80]!r}")
+    return text
+
+
+def _no_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected text, got none")
+    return text
+
+
+def _plain_names(data: object) -> object:
+    # TOML reads `bureau.enrolment = "f"` as a table `bureau`; the name of a dataset needs quotes.
+    for name, where in data.items() if isinstance(data, dict) else ():
+        if isinstance(where, dict):
+            inner = next(iter(where), "...")
+            raise ValueError(f'expected a file for each dataset; write "{name}.{inner}" in quotes')
+    return data
+
+
+Text = Annotated[str, AfterValidator(_no_blank)]
+Name = Annotated[str, AfterValidator(_name)]
+Files = Annotated[dict[Text, Text], BeforeValidator(_plain_names)]
+Silence = Annotated[float, Field(ge=1, le=3600)]
+
+
+class _Member(Table):
+    name: Name
+    address: Annotated[Address, BeforeValidator(_address)]
+    fingerprint: Annotated[str, AfterValidator(_fingerprint)]
+    certificate: Text
+    signing_key: Annotated[bytes, BeforeValidator(_key)]
+
+
+class _Consortium(Table):
+    name: Text
+    catalogue: Text
+    policy: Text
+    compute: list[Name]
+    silence: Silence = SILENCE
+    party: list[_Member]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [p.name for p in self.party]
+        for what, values in (
+            ("name", names),
+            ("address", [str(p.address) for p in self.party]),
+            ("fingerprint", [p.fingerprint for p in self.party]),
+            ("signing key", [p.signing_key.hex() for p in self.party]),
+        ):
+            if len(set(values)) != len(values):
+                raise ValueError(f"expected every party to have a {what} of its own")
+        check_compute(self.compute, names)
+        return self
+
+
+class _PartyFile(Table):
+    party: Name
+    tls_key: Text
+    signing_key: Text
+    ledger: Text
+    data: Files = {}
+
+
+def check_compute(compute: list[str], names: list[str]) -> None:
+    """Raises ValueError unless `compute` are three of the parties `names`."""
+    if len(compute) != COMPUTE or len(set(compute)) != COMPUTE:
+        raise ValueError(f"expected {COMPUTE} compute parties, got {', '.join(compute) or 'none'}")
+    unknown = [name for name in compute if name not in names]
+    if unknown:
+        raise ValueError(f"expected compute parties among the parties, got {', '.join(unknown)}")

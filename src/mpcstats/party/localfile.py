@@ -1,0 +1,83 @@
+"""local.toml: a consortium whose parties all run on one machine, each as a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from mpcstats.errors import UsageError
+from mpcstats.party.config import SILENCE, Files, Name, Silence, Text, check_compute
+from mpcstats.party.tomlfile import Table, read_toml
+
+FILE = "local.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """Parties, who computes, which file holds which dataset; `scenario` and `purpose` of questions that name none."""
+
+    name: str
+    path: Path
+    catalogue: Path
+    policy: Path
+    compute: tuple[str, ...]
+    initiator: str
+    silence: float
+    scenario: str | None
+    purpose: str | None
+    data: Mapping[str, Mapping[str, Path]] = field(repr=False)  # party -> dataset -> file
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Everyone: compute parties first."""
+        return tuple(dict.fromkeys((*self.compute, self.initiator, *self.data)))
+
+    @classmethod
+    def load(cls, folder: Path, *, data: Path | None = None) -> LocalFile:
+        """The local.toml in `folder`, or the file itself; data files are below `data`, or below its data_root.
+
+        Raises UsageError with file and place.
+        """
+        path = folder / FILE if folder.is_dir() else folder
+        table = read_toml(path, _Local)
+        here = path.parent
+        root = here / table.data_root if data is None else data
+        if data is not None and not data.is_dir():
+            raise UsageError(f"{data}: expected the folder of the data, got none")
+        return cls(
+            table.name,
+            path,
+            here / table.catalogue,
+            here / table.policy,
+            tuple(table.compute),
+            table.initiator if table.initiator is not None else table.compute[0],
+            table.silence,
+            table.scenario,
+            table.purpose,
+            {
+                party: {dataset: root / where for dataset, where in files.items()}
+                for party, files in table.data.items()
+            },
+        )
+
+
+class _Local(Table):
+    name: Text
+    catalogue: Text
+    policy: Text
+    compute: list[Name]
+    initiator: Name | None = None
+    silence: Silence = SILENCE
+    scenario: Text | None = None
+    purpose: Text | None = None
+    data_root: Text = "."
+    data: dict[Name, Files] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        check_compute(self.compute, self.compute)
+        return self

@@ -1,0 +1,128 @@
+"""A question as it travels from the initiator to the others: text, scenario, purpose, who asks, who learns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpcstats.errors import UsageError
+
+TEXT_LIMIT = 64 * 1024  # characters of SQL
+SCENARIO_LIMIT = 64
+PURPOSE_LIMIT = 1000
+RECIPIENT_LIMIT = 64
+NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+# Leading comments of a question's file: "-- scenario: supervision", "-- to: bureau, insurer".
+HEADER = re.compile(r"\s*--\s*(?P<name>scenario|purpose|to)\s*:\s*(?P<value>.*?)\s*")
+COMMENT = re.compile(r"\s*(--.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `initiator` asks; `recipients` are those who learn the answer, and nobody else does.
+
+    Raises UsageError if a part is empty, too long, or no party's name.
+    """
+
+    text: str
+    scenario: str
+    purpose: str
+    initiator: str
+    recipients: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_text("the question's text", self.text, TEXT_LIMIT)
+        _check_text("a scenario", self.scenario, SCENARIO_LIMIT)
+        _check_text("a purpose", self.purpose, PURPOSE_LIMIT)
+        check_name(self.initiator)
+        if not 0 < len(self.recipients) <= RECIPIENT_LIMIT:
+            raise UsageError(
+                f"expected 1 to {RECIPIENT_LIMIT} recipients, got {len(self.recipients)}"
+            )
+        for recipient in self.recipients:
+            check_name(recipient)
+        if len(set(self.recipients)) != len(self.recipients):
+            raise UsageError(f"expected every recipient once, got {', '.join(self.recipients)}")
+
+    def to_json(self) -> dict[str, object]:
+        """The question as plain data; `from_json` reads it."""
+        return {
+            "text": self.text,
+            "scenario": self.scenario,
+            "purpose": self.purpose,
+            "initiator": self.initiator,
+            "recipients": list(self.recipients),
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> Question:
+        """The question in `value`, which may come from another party. Raises UsageError if it is none."""
+        names = {"text", "scenario", "purpose", "initiator", "recipients"}
+        if not isinstance(value, Mapping) or set(value) != names:
+            raise UsageError(f"expected a question with {', '.join(sorted(names))}")
+        recipients = value["recipients"]
+        if not isinstance(recipients, list):
+            raise UsageError("expected the recipients as a list")
+        parts = [value[n] for n in ("text", "scenario", "purpose", "initiator")]
+        if not all(isinstance(part, str) for part in (*parts, *recipients)):
+            raise UsageError("expected the parts of a question as text")
+        text, scenario, purpose, initiator = parts
+        return cls(text, scenario, purpose, initiator, tuple(recipients))
+
+    def digest(self) -> str:
+        """SHA-256 of the question, in hex; equal questions give equal digests."""
+        plain = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(plain.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the leading comments of a question's file say; None where they say nothing."""
+
+    scenario: str | None = None
+    purpose: str | None = None
+    to: tuple[str, ...] | None = None
+
+
+def header(text: str) -> Header:
+    """The header of a question's file: its comments before the first line of SQL.
+
+    Raises UsageError if it says the same thing twice.
+    """
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if COMMENT.fullmatch(line) is None:
+            break
+        match = HEADER.fullmatch(line)
+        if match is None:
+            continue
+        if match["name"] in found:
+            raise UsageError(f"expected '-- {match['name']}:' once before the question, got it twice")
+        found[match["name"]] = match["value"]
+    to = found.get("to")
+    names = None if to is None else tuple(part.strip() for part in to.split(","))
+    return Header(found.get("scenario"), found.get("purpose"), names)
+
+
+def check_name(name: str) -> str:
+    """`name`, if it can be a party's. Raises UsageError if not."""
+    if NAME.fullmatch(name) is None:
+        raise UsageError(
+            "expected a party's name of at most 32 lower-case letters, digits and _, "
+            f"beginning with a letter, got {name[:40]!r}"
+        )
+    return name
+
+
+def _check_text(what: str, text: str, limit: int) -> None:
+    if not text.strip():
+        raise UsageError(f"expected {what}, got none")
+    if len(text) > limit:
+        raise UsageError(f"expected {what} of at most {limit} characters, got {len(text)}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"expected {what} in valid Unicode") from None

@@ -1,0 +1,20 @@
+"""Which engine a plan runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mpcstats.engines.api import Engine
+from mpcstats.engines.clear import Clear
+from mpcstats.engines.rep3 import Rep3
+from mpcstats.errors import UsageError
+from mpcstats.plan.physical import Physical
+
+ENGINES: dict[str, Callable[[tuple[str, ...]], Engine]] = {"rep3": Rep3, "clear": Clear}
+
+
+def engine_for(plan: Physical) -> Engine:
+    """The engine that the plan names, among its compute parties. Raises UsageError if there is no such one."""
+    if plan.engine not in ENGINES:
+        raise UsageError(f"expected an engine of {', '.join(ENGINES)}, got {plan.engine!r}")
+    return ENGINES[plan.engine](plan.compute)

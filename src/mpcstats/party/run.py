@@ -1,0 +1,196 @@
+"""Running a permitted plan: the coroutine that every party plays, from its own rows to the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from mpcstats.party.sources import Rows
+from mpcstats.policy.permit import Permit
+
+from mpcstats.engines.api import Engine
+from mpcstats.errors import InternalError
+from mpcstats.party.answer import Answer, answer
+from mpcstats.party.registry import engine_for
+from mpcstats.plan import physical as plans
+from mpcstats.protocols import cohort_count as cohorts
+from mpcstats.protocols import criterion as criteria
+from mpcstats.protocols.gate import Cells, gate
+from mpcstats.protocols.held import Held, Summand
+from mpcstats.protocols.lookup_join import Found, LeftTable, Lookup, RightTable, lookup_join
+from mpcstats.protocols.sum import vector_sum
+from mpcstats.session import Session, Words, parallel
+
+PERSONS = "persons"
+
+
+async def play(
+    session: Session,
+    permit: Permit,
+    rows: Mapping[str, Rows],
+    *,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Answer | None:
+    """Take part in the permitted plan with the `rows` of this party's own fragments, by fragment name.
+
+    The answer at each recipient, None elsewhere. `on_step` hears the name of each step when it is done.
+    """
+    plan = permit.plan
+    run = _Run(session, engine_for(plan), plan, rows, on_step)
+    aggregate = plan.aggregate
+    cells = await (
+        run.sum(aggregate) if isinstance(aggregate, plans.Sum) else run.cohort(aggregate)
+    )
+    on_step(aggregate.name)
+    opened = await gate(
+        session.narrow(plan.gate.name), run.engine, cells, k=plan.gate.k, to=plan.gate.recipients
+    )
+    on_step(plan.gate.name)
+    return None if opened is None else answer(plan, opened)
+
+
+@dataclass(slots=True)
+class _Run:
+    session: Session
+    engine: Engine
+    plan: plans.Physical
+    rows: Mapping[str, Rows]
+    on_step: Callable[[str], None]
+    found: dict[str, Found] = field(default_factory=dict)
+    columns: dict[plans.Ref, Held] = field(default_factory=dict)
+
+    async def sum(self, step: plans.Sum) -> Cells:
+        """Every provider's cells added up; a cell passes if one provider alone has enough persons in it."""
+        names = [PERSONS, *(_only_factor(total).column for total in step.totals)]
+        cells = self.plan.cells
+        vectors = []
+        for name in step.fragments:
+            fragment = self.plan.fragment(name)
+            own = self.rows.get(name)
+            counted = None if own is None else np.stack([_words(own.values[c]) for c in names])
+            vectors.append(Summand(fragment.owner, counted))
+        session = self.session.narrow(step.name)
+        summed = await vector_sum(session, self.engine, vectors, shape=(len(names), cells))
+        # Distinct persons over several providers are at least as many as at any one of them.
+        persons = tuple(by_provider[0] for by_provider in summed.by_provider)
+        return Cells(cells, len(step.totals), persons, summed.total[1:].flat())
+
+    async def cohort(self, step: plans.Cohort) -> Cells:
+        """The spine's lookups side by side, then the cohort on them."""
+        found = await parallel(*(self._lookup(self.plan.lookup(name)) for name in step.lookups))
+        self.found = dict(zip(step.lookups, found, strict=True))
+        counted = await cohorts.cohort_count(
+            self.session.narrow(step.name), self.engine, self._outline(step)
+        )
+        return Cells(self.plan.cells, len(step.totals), (counted.persons,), counted.totals)
+
+    async def _lookup(self, step: plans.Lookup) -> Found:
+        left, right = self.plan.fragment(step.left), self.plan.fragment(step.right)
+        roles = Lookup(
+            left=left.owner,
+            right=right.owner,
+            helper=step.helper,
+            left_rows=left.rows,
+            right_rows=right.rows,
+            values=len(_carried(right)),
+        )
+        at_left, at_right = self.rows.get(left.name), self.rows.get(right.name)
+        found = await lookup_join(
+            self.session.narrow(step.name),
+            self.engine,
+            roles,
+            left=None if at_left is None else LeftTable(at_left.keys),
+            right=None if at_right is None else RightTable(at_right.keys, _table(at_right, right)),
+        )
+        self.on_step(step.name)
+        return found
+
+    def _outline(self, step: plans.Cohort) -> cohorts.Cohort:
+        spine = self.plan.fragment(step.spine)
+        own = self.rows.get(spine.name)
+        positions = {name: i for i, name in enumerate(step.lookups)}
+        return cohorts.Cohort(
+            owner=spine.owner,
+            rows=spine.rows,
+            valid=None if own is None else own.keys.shape[0],
+            formula=_formula(step.criterion, positions),
+            hits=tuple(self.found[name].hit for name in step.lookups),
+            groups=tuple(self._group(step, group) for group in step.groups),
+            totals=tuple(
+                tuple(
+                    cohorts.Term(
+                        tuple(self._column(step, ref) for ref in term.factors),
+                        tuple(positions[name] for name in term.under),
+                    )
+                    for term in total.terms
+                )
+                for total in step.totals
+            ),
+        )
+
+    def _group(self, step: plans.Cohort, group: plans.GroupKey) -> cohorts.Group:
+        if group.source == plans.SPINE:
+            own = self.rows.get(step.spine)
+            codes = None if own is None else _words(own.codes[group.column])
+            return cohorts.SpineGroup(len(group.labels), codes)
+        return cohorts.HeldGroup(
+            len(group.labels), self._column(step, plans.Ref(group.source, group.column))
+        )
+
+    def _column(self, step: plans.Cohort, ref: plans.Ref) -> Held:
+        if ref not in self.columns:
+            self.columns[ref] = self._held(step, ref)
+        return self.columns[ref]
+
+    def _held(self, step: plans.Cohort, ref: plans.Ref) -> Held:
+        if ref.source != plans.SPINE:
+            right = self.plan.fragment(self.plan.lookup(ref.source).right)
+            return self.found[ref.source].columns[_carried(right).index(ref.column)]
+        spine = self.plan.fragment(step.spine)
+        own = self.rows.get(spine.name)
+        values: Words | None = None
+        if own is not None:
+            values = np.zeros(spine.rows, dtype=np.uint64)
+            values[: own.keys.shape[0]] = _words(own.values[ref.column])
+        return Held(spine.rows, (Summand(spine.owner, values),))
+
+
+def _carried(right: plans.Fragment) -> list[str]:
+    """The columns that a right fragment puts into its store, in order."""
+    return [*(value.name for value in right.values), *(code.name for code in right.codes)]
+
+
+def _table(rows: Rows, right: plans.Fragment) -> Words:
+    columns = {**rows.values, **rows.codes}
+    table = np.empty((rows.keys.shape[0], len(_carried(right))), dtype=np.uint64)
+    for i, name in enumerate(_carried(right)):
+        table[:, i] = _words(columns[name])
+    return table
+
+
+def _formula(criterion: plans.Criterion, positions: Mapping[str, int]) -> criteria.Formula | None:
+    if isinstance(criterion, plans.Always):
+        return None
+    if isinstance(criterion, plans.Hit):
+        return criteria.Bit(positions[criterion.lookup])
+    if isinstance(criterion, plans.Not):
+        return criteria.Not(_part(criterion.of, positions))
+    parts = tuple(_part(part, positions) for part in criterion.of)
+    return criteria.All(parts) if isinstance(criterion, plans.All) else criteria.Any(parts)
+
+
+def _part(criterion: plans.Criterion, positions: Mapping[str, int]) -> criteria.Formula:
+    formula = _formula(criterion, positions)
+    if formula is None:
+        raise InternalError("expected 'always' only as a whole criterion, got it as a part of one")
+    return formula
+
+
+def _only_factor(total: plans.Total) -> plans.Ref:
+    ((factor,),) = (term.factors for term in total.terms)
+    return factor
+
+
+def _words(values: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Words:
+    return values.view(np.uint64)

@@ -1,0 +1,1 @@
+"""What the parties keep: sensitivity levels, the catalogue of data, the ledger."""
