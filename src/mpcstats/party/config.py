@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.party.question import check_name
-from mpcstats.party.tomlfile import Table, read_toml
+from mpcstats.records.tomlfile import Table, read_toml
 
 COMPUTE = 3  # parties that hold shares
 SILENCE = 30.0  # seconds without a word after which a party counts as gone
@@ -142,7 +142,7 @@ def decode_key(text: str) -> bytes:
 
 def _address(text: object) -> Address:
     if not isinstance(text, str):
-        raise ValueError("expected an address as text")  # noqa: TRY004 - what pydantic takes
+        raise ValueError("expected an address as text")
     try:
         return Address.parse(text)
     except UsageError as error:
@@ -151,7 +151,7 @@ def _address(text: object) -> Address:
 
 def _key(text: object) -> bytes:
     if not isinstance(text, str):
-        raise ValueError("expected a key as text")  # noqa: TRY004
+        raise ValueError("expected a key as text")
     try:
         return decode_key(text)
     except UsageError as error:
@@ -228,7 +228,7 @@ class _PartyFile(Table):
     tls_key: Text
     signing_key: Text
     ledger: Text
-    data: Files = {}
+    data: Files = Field(default_factory=dict)
 
 
 def check_compute(compute: list[str], names: list[str]) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.party.config import SILENCE, Files, Name, Silence, Text, check_compute
-from mpcstats.party.tomlfile import Table, read_toml
+from mpcstats.records.tomlfile import Table, read_toml
 
 FILE = "local.toml"
 

@@ -100,7 +100,9 @@ def header(text: str) -> Header:
         if match is None:
             continue
         if match["name"] in found:
-            raise UsageError(f"expected '-- {match['name']}:' once before the question, got it twice")
+            raise UsageError(
+                f"expected '-- {match['name']}:' once before the question, got it twice"
+            )
         found[match["name"]] = match["value"]
     to = found.get("to")
     names = None if to is None else tuple(part.strip() for part in to.split(","))

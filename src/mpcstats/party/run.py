@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from mpcstats.party.sources import Rows
-from mpcstats.policy.permit import Permit
 
 from mpcstats.engines.api import Engine
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.registry import engine_for
+from mpcstats.party.sources import Rows
 from mpcstats.plan import physical as plans
+from mpcstats.policy.permit import Permit
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion as criteria
 from mpcstats.protocols.gate import Cells, gate

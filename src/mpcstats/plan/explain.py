@@ -30,22 +30,24 @@ def learned(plan: Physical, cards: Cards) -> list[str]:
             to = recipients if opening.to == "recipient" else opening.to
             lines.append(f"  {to}: {opening.what} (k = {plan.gate.k})")
     lines.append("  everybody: the question, the plan, and the public row bounds")
+    apart: dict[str, None] = {}
     for step in plan.steps:
         avoid = cards[step.card].parties.helper_must_not_collude_with
         if isinstance(step, plans.Lookup) and avoid:
             left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
-            lines.append(
+            line = (
                 f"  nobody, as long as {step.helper} colludes with neither {left} nor {right}: "
                 f"which keys of {left} are {right}'s"
             )
-    return lines
+            apart[line] = None
+    return [*lines, *apart]
 
 
 def _head(plan: Physical) -> list[str]:
     return [
         f"scenario {plan.scenario}, purpose {plan.purpose!r}, asked by {plan.initiator}",
-        f"engine {plan.engine} among {', '.join(plan.compute)}; "
-        f"providers: {', '.join(dict.fromkeys(f.owner for f in plan.fragments))}; "
+        f"engine {plan.engine} among {', '.join(plan.compute)}",
+        f"providers: {', '.join(dict.fromkeys(f.owner for f in plan.fragments))}",
         f"recipients: {', '.join(plan.gate.recipients)}",
     ]
 

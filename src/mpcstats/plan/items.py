@@ -13,7 +13,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from mpcstats.plan.context import Context
 from mpcstats.plan.facts import BOOLEAN
-from mpcstats.plan.lineage import Base, carriers, origin, source_of
+from mpcstats.plan.lineage import Base, carriers, origin, selected, source_of
 from mpcstats.plan.physical import Item, Use
 from mpcstats.plan.ranges import Ranges, union
 from mpcstats.plan.special import flagged
@@ -68,7 +68,7 @@ class _Reader:
         wanted = self._wanted.get(id(query), {})
         if isinstance(query, exp.SetOperation):
             for side in scope.set_operation_scopes:
-                names = zip(query.named_selects, side.expression.named_selects, strict=False)
+                names = zip(query.named_selects, selected(side.expression), strict=False)
                 passed = {inner: set(wanted.get(outer, {"filter"})) for outer, inner in names}
                 self._wanted[id(side.expression)] = passed
             return
@@ -77,8 +77,11 @@ class _Reader:
         self._special |= flagged_in(query, scope, self._codes)
         by_expression: dict[exp.Expr, set[Use]] = {}
         for item in query.expressions:
-            uses = wanted.get(item.alias_or_name) or {"filter"}
-            by_expression.setdefault(item.unalias(), set()).update(uses)
+            # A column that nobody asks for is not read, unless DISTINCT makes the rows depend on it.
+            unasked: set[Use] = {"filter"} if query.args.get("distinct") else set()
+            uses = wanted.get(item.alias_or_name) or unasked
+            if uses:
+                by_expression.setdefault(item.unalias(), set()).update(uses)
         for node, uses in by_expression.items():
             self._mark(node, uses, scope)
         for node in _clauses(query):
@@ -89,8 +92,12 @@ class _Reader:
         match node:
             case exp.Column():
                 self._use(node, uses, scope)
+            case exp.Exists():
+                self._wanted.setdefault(id(node.this.unnest()), {})
+            case exp.Subquery():
+                self._mark(node.unnest(), uses, scope)
             case exp.Query():
-                self._wanted.setdefault(id(node), {})
+                self._wanted[id(node)] = {name: set(uses) for name in node.named_selects}
             case exp.EQ() if all(self._is_key(n, scope) for n in (node.this, node.expression)):
                 self._mark(node.this, ("key",), scope)
                 self._mark(node.expression, ("key",), scope)
@@ -102,13 +109,13 @@ class _Reader:
                 self._wanted[id(query)] = {name: {"key"} for name in query.named_selects}
             case exp.Window():
                 self._mark_window(node, uses, scope)
-            case _ if isinstance(node, BOOLEAN):
+            case exp.Expr() if isinstance(node, BOOLEAN):
                 tested: tuple[Use, ...] = ("group",) if "group" in uses else ("filter",)
                 for child in node.iter_expressions():
                     self._mark(child, tested, scope)
             case _:
-                for child in node.iter_expressions():
-                    self._mark(child, uses, scope)
+                for part in node.iter_expressions():
+                    self._mark(part, uses, scope)
 
     def _mark_window(self, window: exp.Expr, uses: Iterable[Use], scope: Scope) -> None:
         self._mark(window.this, uses, scope)
@@ -140,10 +147,10 @@ def flagged_in(query: exp.Select, scope: Scope, codes: object) -> set[Base]:
 
 def _counted(node: exp.Expr) -> exp.Expr:
     """The operand of IS NULL or COUNT, DISTINCT taken off."""
-    inner = node.this
+    inner: exp.Expr = node.this
     if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1:
-        return inner.expressions[0]
-    return inner if isinstance(inner, exp.Expr) else node
+        (inner,) = inner.expressions
+    return inner
 
 
 def _clauses(query: exp.Select) -> list[exp.Expr]:

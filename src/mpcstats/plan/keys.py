@@ -39,7 +39,7 @@ def encoded(parts: Sequence[str]) -> str:
 
 def audit(table: str, column: str, normal: str) -> str:
     """The query for the owner: rows, null keys, invalid keys and distinct valid keys of `table`."""
-    return (
+    return (  # names and expressions of the catalogue, no text of a user
         f"SELECT COUNT(*) AS rows, COUNT(*) - COUNT({column}) AS null_keys, "
         f"COUNT({column}) - COUNT({normal}) AS invalid_keys, "
         f"COUNT(DISTINCT {normal}) AS distinct_keys FROM {table}"

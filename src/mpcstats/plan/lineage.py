@@ -33,6 +33,11 @@ def source_of(column: exp.Column, scope: Scope) -> tuple[exp.Expr | Scope, Scope
     return None
 
 
+def selected(query: exp.Expr) -> list[str]:
+    """The names of the output columns of `query`; none if it is no query."""
+    return list(query.named_selects) if isinstance(query, exp.Query) else []
+
+
 def outputs(scope: Scope, name: str) -> list[tuple[exp.Expr, Scope]]:
     """The expressions behind the output column `name`: one, or one for each side of a set operation."""
     query = scope.expression
@@ -40,10 +45,10 @@ def outputs(scope: Scope, name: str) -> list[tuple[exp.Expr, Scope]]:
         return [(item.unalias(), scope) for item in query.expressions if item.alias_or_name == name]
     if not isinstance(query, exp.SetOperation):
         return []
-    position = query.named_selects.index(name)
+    position = selected(query).index(name)
     found = []
     for side in scope.set_operation_scopes:
-        found += outputs(side, side.expression.named_selects[position])
+        found += outputs(side, selected(side.expression)[position])
     return found
 
 
@@ -72,7 +77,7 @@ def carriers(node: exp.Expr, scope: Scope) -> frozenset[Carrier]:
         return _of_column(node, scope)
     if isinstance(node, WRAPPED) or (isinstance(node, SAME) and not node.args.get("expression")):
         return carriers(node.this, scope)
-    if isinstance(node, BOOLEAN | exp.Query):
+    if isinstance(node, (*BOOLEAN, exp.Query)):
         return frozenset()
     if isinstance(node, exp.Case | exp.If | exp.Coalesce):
         return frozenset(c for result in _results(node) for c in carriers(result, scope))

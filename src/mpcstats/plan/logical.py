@@ -113,13 +113,14 @@ class Measure:
     """An aggregate of the answer over the joined rows; `terms` once it is a sum of products.
 
     "rows": their number, or that of those where `sql` is not NULL. "distinct": the number of values of `sql`.
-    "sum": the sum of `sql`. A reference of a term names a local.
+    "sum": the sum of `sql`. A reference of a term names a local; `bound` is the largest absolute value.
     """
 
     name: str
     kind: Literal["rows", "distinct", "sum"]
     sql: Expr | None
     terms: tuple[Term, ...] = ()
+    bound: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Block:
     """Groups and measures over the join of `sources`, kept where all `conditions` and `criterion` hold.
 
     `tests` are sources that are not joined: the criterion asks only whether they have a row's key. A Hit of the
-    criterion names a source of `sources` or `tests`; `keys` are the expressions that are compared, by source.
+    criterion names a source of `sources` or `tests`.
     """
 
     sources: tuple[Source, ...]

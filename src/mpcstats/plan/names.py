@@ -17,6 +17,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
 from mpcstats.plan.context import Context
+from mpcstats.plan.lineage import selected
 
 DIALECT = "duckdb"
 
@@ -152,12 +153,12 @@ def _single_row(query: exp.Expr) -> bool:
 
 
 def _schema(tree: exp.Expr, context: Context) -> MappingSchema:
-    tables: dict[str, dict[str, dict[str, str]]] = {}
+    tables: dict[str, dict[str, dict[str, str]]] = {}  # schema -> table -> column -> type
     for table in tree.find_all(exp.Table):
         columns = context.shape(f"{table.db}.{table.name}").columns
         kinds = {n: "BIGINT" if f.kind == "integer" else "VARCHAR" for n, f in columns.items()}
         tables.setdefault(table.db, {})[table.name] = kinds
-    return MappingSchema(tables, dialect=DIALECT, normalize=False)
+    return MappingSchema(dict[str, object](tables), dialect=DIALECT, normalize=False)
 
 
 def _check_columns(scope: Scope, context: Context) -> None:
@@ -180,15 +181,14 @@ def _check_columns(scope: Scope, context: Context) -> None:
 
 def _is_output(column: exp.Column, scope: Scope) -> bool:
     """Whether `column` is the name of an output column in ORDER BY or DISTINCT ON, which stays as it is."""
-    return (
-        column.find_ancestor(exp.Ordered, exp.Distinct) is not None
-        and column.name in scope.expression.named_selects
+    return column.find_ancestor(exp.Ordered, exp.Distinct) is not None and column.name in selected(
+        scope.expression
     )
 
 
 def _columns(source: exp.Expr | Scope, context: Context) -> list[str]:
     if isinstance(source, Scope):
-        return list(source.expression.named_selects)
+        return selected(source.expression)
     return list(context.shape(f"{source.args['db'].name}.{source.name}").columns)
 
 

@@ -89,7 +89,13 @@ def compared_prefix(operator: str, text: str, length: int) -> Ranges:
     short = text[:length]
     match operator:
         case "=":
-            return prefixed(text) if len(text) == length else exactly(text) if short == text else NOTHING
+            return (
+                prefixed(text)
+                if len(text) == length
+                else exactly(text)
+                if short == text
+                else NOTHING
+            )
         case "<>":
             return complement(prefixed(text)) if len(text) == length else EVERYTHING
         case ">" | ">=":

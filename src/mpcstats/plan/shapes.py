@@ -72,12 +72,12 @@ def _of_select(query: exp.Select, tables: Tables) -> Shape:
             shapes[join.this.alias_or_name] = shape(join.this, tables)
     where = query.args.get("where")
     conditions = list(conjuncts(where.this)) if where else []
-    join = joined(shapes, joins, conditions)
+    whole = joined(shapes, joins, conditions)
     inner = [
         c for j in joins if not j.side and j.kind != "ANTI" for c in conjuncts(j.args.get("on"))
     ]
-    columns = not_null(join.columns(), [*conditions, *inner])
-    return _projected(query, join, columns)
+    columns = not_null(whole.columns(), [*conditions, *inner])
+    return _projected(query, whole, columns)
 
 
 def _projected(query: exp.Select, join: Joined, columns: Columns) -> Shape:
@@ -129,7 +129,7 @@ def _named(key: exp.Expr, query: exp.Select) -> str | None:
     """The output column that holds the group expression `key`."""
     for item in query.expressions:
         if item.unalias() == key:
-            return item.alias_or_name
+            return str(item.alias_or_name)
     return None
 
 

@@ -62,7 +62,8 @@ def _test(case: exp.Expr, branch: exp.Expr) -> exp.Expr:
     """The condition of a branch of CASE, or of IF."""
     if isinstance(case, exp.Case) and case.this is not None:
         return exp.EQ(this=case.this.copy(), expression=branch.this.copy())
-    return branch.this
+    condition: exp.Expr = branch.this
+    return condition
 
 
 def _in_scope(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -100,10 +101,10 @@ def _picked(node: exp.Expr, scope: Scope, special: Special, *, negated: bool) ->
             return {}
         case exp.In() if node.expressions:
             operator, join = ("<>", _both) if negated else ("=", _either)
-            sides = (
+            listed = (
                 _compared(node.this, operator, value, scope, special) for value in node.expressions
             )
-            return reduce(join, sides)
+            return reduce(join, listed)
         case exp.Between():
             low, high = ("<", ">") if negated else (">=", "<=")
             first = _compared(node.this, low, node.args["low"], scope, special)

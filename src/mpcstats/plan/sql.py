@@ -125,7 +125,7 @@ def _without_using(tree: exp.Select, using: set[str]) -> exp.Select:
 
     def first(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Coalesce):
-            columns = [node.this, *node.expressions]
+            columns: list[exp.Expr] = [node.this, *node.expressions]
             named = {c.name for c in columns if isinstance(c, exp.Column)}
             if (
                 len(named) == 1

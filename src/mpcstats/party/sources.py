@@ -1,0 +1,224 @@
+"""An owner's own files, read by DuckDB: checked against the catalogue, then cut down to a plan's fragments.
+
+All that can be wrong with the data is found here, before anything is sent. Messages and reports hold names and
+counts, never a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcstats.errors import UsageError
+from mpcstats.party.table import load_table
+from mpcstats.plan import physical as plans
+from mpcstats.plan.physical import Fragment, Physical
+from mpcstats.records.catalogue import Catalogue
+from mpcstats.session import Words
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a fragment yields at its owner: 128-bit digests of the keys, shape (m, 2), and columns of m numbers.
+
+    A fragment of a Sum step has no keys, and one number a cell.
+    """
+
+    keys: Words = field(repr=False)
+    values: Mapping[str, Int64] = field(repr=False)
+    codes: Mapping[str, Int64] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """For the owner alone: rows of a table, and of them those whose key is missing, is invalid, or comes again."""
+
+    relation: str
+    rows: int
+    null_keys: int
+    invalid_keys: int
+    distinct_keys: int
+
+    @property
+    def repeated_keys(self) -> int:
+        """Rows whose key another row has too, but for the first of each."""
+        return self.rows - self.null_keys - self.invalid_keys - self.distinct_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a party brings to a plan: rows by fragment name, and what it should know of its own tables."""
+
+    rows: Mapping[str, Rows]
+    audits: tuple[Audited, ...]
+
+
+class Sources:
+    """The datasets of one party, by name; `with` closes the database behind them."""
+
+    def __init__(self, party: str, data: Mapping[str, Path], catalogue: Catalogue) -> None:
+        self.party = party
+        self._data = dict(data)
+        self._catalogue = catalogue
+        for name in data:
+            owner = catalogue.dataset(name).owner
+            if owner != party:
+                raise UsageError(f"{name}: expected a dataset of {party}, got one of {owner}")
+
+    def read(self, plan: Physical, *, on_step: Callable[[str], None] = lambda _: None) -> Own:
+        """The rows of this party's fragments of `plan`. Raises UsageError for every kind of bad input."""
+        fragments = [f for f in plan.fragments if f.owner == self.party]
+        if not fragments:
+            return Own({}, ())
+        keyed = not isinstance(plan.aggregate, plans.Sum)
+        with _Database() as database:
+            for name, columns in _used(fragments).items():
+                if name not in self._data:
+                    raise UsageError(
+                        f"{name}: expected a file for it in the party file of {self.party}, got none"
+                    )
+                dataset = self._catalogue.dataset(name)
+                load_table(database.connection, dataset, columns, self._data[name])
+                on_step(f"read {name}")
+            database.lock()
+            audits = dict.fromkeys(audit for f in fragments for audit in f.audits)
+            reports = tuple(database.audit(audit) for audit in audits)
+            rows = {f.name: database.rows(f, keyed=keyed) for f in fragments}
+        return Own(rows, reports)
+
+
+class _Database:
+    """A DuckDB in memory, which after `lock` reads nothing but its own tables."""
+
+    def __init__(self) -> None:
+        self.connection = duckdb.connect()
+        self.connection.execute("SET preserve_insertion_order = true")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.connection.close()
+
+    def lock(self) -> None:
+        """A question's SQL reaches no file, no network and no setting, whatever it says."""
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
+    def audit(self, audit: plans.Audit) -> Audited:
+        """The counts that the owner is told."""
+        counts = self.connection.execute(audit.sql).fetchall()[0]
+        return Audited(audit.relation, *(int(count) for count in counts))
+
+    def rows(self, fragment: Fragment, *, keyed: bool) -> Rows:
+        """The fragment's rows, held against its bounds."""
+        names = [*(v.name for v in fragment.values), *(c.name for c in fragment.codes)]
+        columns = self._columns(fragment, names, keyed=keyed)
+        for name in names:
+            _check_numbers(fragment, name, columns[name])
+        values = {v.name: columns[v.name].data for v in fragment.values}
+        for value in fragment.values:
+            _check_bounds(fragment, value, values[value.name])
+        codes = {c.name: columns[c.name].data for c in fragment.codes}
+        if not keyed:
+            return _by_cell(fragment, values, codes)
+        keys = np.stack([columns[f"key_{i}"].data.view(np.uint64) for i in range(2)], axis=1)
+        _check_keys(fragment, keys)
+        return Rows(keys, values, codes)
+
+    def _columns(
+        self, fragment: Fragment, names: Sequence[str], *, keyed: bool
+    ) -> dict[str, np.ma.MaskedArray[tuple[int, ...], np.dtype[np.int64]]]:
+        quoted = [f'"{name}"' for name in names]
+        query = f"SELECT {', '.join(quoted)} FROM ({fragment.sql}) AS f"
+        if keyed:
+            # 128 bits of SHA-256 as two numbers: a key's text never leaves the database.
+            digest = "SELECT sha256(key) AS digest_, * EXCLUDE (key)"
+            halves = [
+                f"CAST('0x' || substr(digest_, {1 + 16 * i}, 16) AS UBIGINT) AS key_{i}"
+                for i in range(2)
+            ]
+            wanted = ", ".join([*halves, *quoted])
+            query = f"SELECT {wanted} FROM ({digest} FROM ({fragment.sql}) AS f) AS d"
+        try:
+            found = self.connection.execute(query).fetchnumpy()
+        except duckdb.Error as error:
+            raise UsageError(
+                f"{fragment.name} at {fragment.owner}: the database cannot compute it: "
+                f"{type(error).__name__}"
+            ) from None
+        return {name: np.ma.asarray(column) for name, column in found.items()}
+
+
+def _used(fragments: Sequence[Fragment]) -> dict[str, list[str]]:
+    """The columns that the fragments read, by dataset."""
+    used: dict[str, dict[str, None]] = {}
+    for fragment in fragments:
+        for item in fragment.items:
+            used.setdefault(item.dataset, {})[item.column] = None
+    return {name: list(columns) for name, columns in used.items()}
+
+
+def _check_numbers(
+    fragment: Fragment, name: str, column: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.int64]]
+) -> None:
+    missing = int(np.count_nonzero(np.ma.getmaskarray(column)))
+    if missing:
+        is_code = any(code.name == name for code in fragment.codes)
+        what = "one of the question's labels" if is_code else "a number of 64 bits"
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected {what} in {name}, got something else in "
+            f"{missing} rows"
+        )
+
+
+def _check_bounds(fragment: Fragment, value: plans.ValueColumn, numbers: Int64) -> None:
+    outside = int(np.count_nonzero((numbers < value.minimum) | (numbers > value.maximum)))
+    if outside:
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected {value.name} between {value.minimum:,} "
+            f"and {value.maximum:,}, as the catalogue's bounds say, got other values in {outside} rows"
+        )
+
+
+def _check_keys(fragment: Fragment, keys: Words) -> None:
+    if keys.shape[0] > fragment.rows:
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected at most {fragment.rows:,} keys by the "
+            f"catalogue's bounds, got {keys.shape[0]:,}"
+        )
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    ordered = keys[order]
+    repeated = int(np.count_nonzero(np.all(ordered[1:] == ordered[:-1], axis=1)))
+    if repeated:
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected distinct keys, got {repeated} repeated ones: "
+            "group by the key in a sub-query, or remove the duplicates"
+        )
+
+
+def _by_cell(fragment: Fragment, values: Mapping[str, Int64], codes: Mapping[str, Int64]) -> Rows:
+    """One number a cell, 0 where the cell does not occur; the last code runs fastest."""
+    count = next(iter(values.values())).shape[0]
+    cell = np.zeros(count, dtype=np.int64)
+    for code in fragment.codes:
+        cell = cell * len(code.labels) + codes[code.name]
+    dense = {}
+    for name, column in values.items():
+        dense[name] = np.zeros(fragment.rows, dtype=np.int64)
+        dense[name][cell] = column
+    return Rows(np.empty((0, 2), dtype=np.uint64), dense, {})

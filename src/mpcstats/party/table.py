@@ -1,0 +1,180 @@
+"""One file of an owner (CSV, CSV.gz or Parquet) as a table of its database, held against the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from mpcstats.errors import UsageError
+from mpcstats.plan.keys import normalised
+from mpcstats.records.catalogue import Column, Dataset
+
+FORMATS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
+INTEGERS = frozenset(
+    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+)
+# What a CSV file may hold in an integer column: no fraction, which a cast would round in silence.
+WHOLE = r"\s*[+-]?[0-9]+\s*"
+
+
+def load_table(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Sequence[str], path: Path
+) -> None:
+    """Create the table `dataset.name` with `columns` from the file at `path`.
+
+    Raises UsageError for a missing or unreadable file, a missing column, a wrong type, no rows or too many, and
+    values that the catalogue excludes.
+    """
+    form = _form(dataset, path)
+    scan = f"read_{form}({_text(str(path))}{', all_varchar = true' if form == 'csv' else ''})"
+    present = _present(connection, scan, dataset, path)
+    names = list(columns) or [next(iter(dataset.columns))]
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise UsageError(
+            f"{dataset.name}, {path}: expected columns {', '.join(missing)}, got {', '.join(present)}"
+        )
+    _check_types(connection, scan, dataset, names, present, path)
+    schema, table = (_name(part) for part in dataset.name.split("."))
+    picked = ", ".join(
+        f"CAST({_name(n)} AS {_type(dataset.columns[n])}) AS {_name(n)}" for n in names
+    )
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    connection.execute(f"CREATE TABLE {schema}.{table} AS SELECT {picked} FROM {scan}")
+    _check_values(connection, f"{schema}.{table}", dataset, names, path)
+
+
+def _form(dataset: Dataset, path: Path) -> str:
+    for suffix, form in FORMATS.items():
+        if path.name.lower().endswith(suffix):
+            if not path.is_file():
+                raise UsageError(f"{dataset.name}, {path}: expected a file, got none")
+            return form
+    raise UsageError(
+        f"{dataset.name}, {path}: expected a file of {', '.join(FORMATS)}, got {path.suffix or 'none'}"
+    )
+
+
+def _present(
+    connection: duckdb.DuckDBPyConnection, scan: str, dataset: Dataset, path: Path
+) -> dict[str, str]:
+    """The columns of the file and their types."""
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+    except duckdb.Error as error:
+        raise _unreadable(dataset, path, error) from None
+    return {str(row[0]): str(row[1]) for row in described}
+
+
+def _check_types(
+    connection: duckdb.DuckDBPyConnection,
+    scan: str,
+    dataset: Dataset,
+    names: Sequence[str],
+    present: dict[str, str],
+    path: Path,
+) -> None:
+    tests = {}
+    for name in names:
+        column, kind = dataset.columns[name], present[name]
+        if kind == "VARCHAR" and column.type == "integer":
+            tests[name] = (
+                f"COUNT(*) FILTER (NOT regexp_full_match({_name(name)}, {_text(WHOLE)}) "
+                f"OR {_name(name)} IS NOT NULL AND TRY_CAST({_name(name)} AS BIGINT) IS NULL)"
+            )
+        elif kind in INTEGERS and column.type == "integer":
+            tests[name] = f"COUNT({_name(name)}) - COUNT(TRY_CAST({_name(name)} AS BIGINT))"
+        elif kind != "VARCHAR":
+            raise UsageError(
+                f"{dataset.name}, {path}: expected {column.type} in column {name}, got {kind}"
+            )
+    if not tests:
+        return
+    try:
+        counts = connection.execute(f"SELECT {', '.join(tests.values())} FROM {scan}").fetchall()[0]
+    except duckdb.Error as error:
+        raise _unreadable(dataset, path, error) from None
+    for name, count in zip(tests, counts, strict=True):
+        if count:
+            raise UsageError(
+                f"{dataset.name}, {path}: expected whole numbers of 64 bits in column {name}, got "
+                f"something else in {count} rows"
+            )
+
+
+def _check_values(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    dataset: Dataset,
+    names: Sequence[str],
+    path: Path,
+) -> None:
+    tests = [("COUNT(*)", "")]
+    for name in names:
+        tests += _tests(name, dataset.columns[name])
+    query = f"SELECT {', '.join(test for test, _ in tests)} FROM {table}"
+    rows, *counts = connection.execute(query).fetchall()[0]
+    where = f"{dataset.name}, {path}"
+    if rows == 0:
+        raise UsageError(f"{where}: expected rows, got none")
+    if rows > dataset.rows:
+        raise UsageError(
+            f"{where}: expected at most {dataset.rows:,} rows, as the catalogue says, got {rows:,}"
+        )
+    for (_, expected), count in zip(tests[1:], counts, strict=True):
+        if count > 0:
+            raise UsageError(f"{where}: {expected}, got {count:,} more or other ones")
+
+
+def _tests(name: str, column: Column) -> list[tuple[str, str]]:
+    """Expressions that count what the catalogue excludes, and what was expected."""
+    quoted = _name(name)
+    found = []
+    if column.minimum is not None and column.maximum is not None:
+        found.append(
+            (
+                f"COUNT(*) FILTER ({quoted} NOT BETWEEN {column.minimum} AND {column.maximum})",
+                f"expected {name} between {column.minimum:,} and {column.maximum:,}",
+            )
+        )
+    if column.domain is not None:
+        labels = ", ".join(str(v) if isinstance(v, int) else _text(v) for v in column.domain)
+        found.append(
+            (f"COUNT(*) FILTER ({quoted} NOT IN ({labels}))", f"expected {name} in its domain")
+        )
+    if not column.nullable:
+        found.append((f"COUNT(*) - COUNT({quoted})", f"expected {name} without NULL"))
+    key = quoted
+    if column.key is not None:
+        key = normalised(column.key, quoted, integer=column.type == "integer")
+    if column.unique:
+        found.append((f"COUNT({key}) - COUNT(DISTINCT {key})", f"expected each {name} once"))
+    if column.distinct is not None:
+        found.append(
+            (
+                f"COUNT(DISTINCT {key}) - {column.distinct}",
+                f"expected at most {column.distinct:,} different {name}",
+            )
+        )
+    return found
+
+
+def _type(column: Column) -> str:
+    return "BIGINT" if column.type == "integer" else "VARCHAR"
+
+
+def _unreadable(dataset: Dataset, path: Path, error: duckdb.Error) -> UsageError:
+    # DuckDB's own message may quote a line of the file.
+    return UsageError(
+        f"{dataset.name}, {path}: expected a readable file, got {type(error).__name__}"
+    )
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,84 @@
+"""From the text of a question to the physical plan: the SQL door, the rules in order, the last stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mpcstats.errors import UsageError
+from mpcstats.plan import physical as plans
+from mpcstats.plan.context import Context, Helpers
+from mpcstats.plan.logical import Block
+from mpcstats.plan.lower import lower
+from mpcstats.plan.rules.cells import cells
+from mpcstats.plan.rules.criteria import criteria
+from mpcstats.plan.rules.group_codes import group_codes
+from mpcstats.plan.rules.measures import measures
+from mpcstats.plan.rules.person_key import person_key
+from mpcstats.plan.rules.resolve import resolve
+from mpcstats.plan.rules.spine import spine
+from mpcstats.plan.rules.split_owners import split_owners
+from mpcstats.plan.sql import parse
+from mpcstats.records.catalogue import Catalogue
+
+Rule = Callable[[Block, Context], Block]
+
+# Each rule needs what the ones before it have done.
+RULES: tuple[Rule, ...] = (
+    criteria,
+    resolve,
+    split_owners,
+    person_key,
+    group_codes,
+    measures,
+    cells,
+    spine,
+)
+GATE = "gate"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a question is asked with, beside its text: who asks whom, where it is computed, and under which k.
+
+    `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
+    of a cell that may be opened.
+    """
+
+    catalogue: Catalogue
+    engine: str
+    compute: tuple[str, ...]
+    initiator: str
+    recipients: tuple[str, ...]
+    scenario: str
+    purpose: str
+    k: int
+    helpers: Helpers
+
+
+def plan_question(text: str, setting: Setting) -> plans.Physical:
+    """The physical plan of the question `text` (SQL, DuckDB dialect).
+
+    The same text and setting give the same plan, with the same digest, at every party. Raises UsageError, with
+    line and column, where the question asks for something that cannot be computed, or not yet.
+    """
+    if len(set(setting.compute)) != len(setting.compute):
+        raise UsageError(f"expected different compute parties, got {', '.join(setting.compute)}")
+    context = Context(text, setting.catalogue, setting.compute, setting.helpers)
+    block = parse(context)
+    for rule in RULES:
+        block = rule(block, context)
+    lowered = lower(block, context)
+    gate = plans.Gate(GATE, lowered.steps[-1].name, setting.k, setting.recipients)
+    return plans.Physical(
+        question=text,
+        scenario=setting.scenario,
+        purpose=setting.purpose,
+        initiator=setting.initiator,
+        engine=setting.engine,
+        compute=setting.compute,
+        fragments=lowered.fragments,
+        steps=(*lowered.steps, gate),
+        output=block.output,
+        order=block.order,
+    )
