@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -22,7 +23,12 @@ from mpcstats.records.tomlfile import Table, read_toml
 COMPUTE = 3  # parties that hold shares
 SILENCE = 30.0  # seconds without a word after which a party counts as gone
 SIGNING_KEY_BYTES = 32
-ANY_HOST = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - refused, not used
+EVERY_HOST = frozenset({"", "*"})  # how people write every interface, beside 0.0.0.0 and ::
+PORT = re.compile("[1-9][0-9]{0,4}")
+HOST_NAME = re.compile(r"(?=.{1,253}$)LABEL(\.LABEL)*".replace("LABEL", "(?!-)[a-z0-9_-]{1,63}(?<!-)"))
+# Resolvers read a name that ends so as an address, in forms that ip_address refuses: 0, 0.0, 0x0.
+NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
+SCOPE = re.compile("[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,18 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """The address written as HOST:PORT. Raises UsageError if it is none, or means every interface."""
-        host, colon, port = text.rpartition(":")
-        if not colon or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-            raise UsageError(f"expected an address as HOST:PORT, got {text!r}")
-        if host in ANY_HOST:
-            raise UsageError(f"expected the address of one interface, not of all, got {text!r}")
-        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+        """The address written as HOST:PORT, an IPv6 HOST in []; equal hosts give equal addresses.
+
+        Raises UsageError if it is none, or means every interface.
+        """
+        host, _, port = text.rpartition(":")
+        # The pattern first: int() refuses thousands of digits with an error of its own.
+        if PORT.fullmatch(port) is None or int(port) >= 1 << 16:
+            raise UsageError(f"expected an address as HOST:PORT, got {text[:80]!r}")
+        try:
+            return cls(_host(host), int(port))
+        except ValueError as error:
+            raise UsageError(f"{error}, got {text[:80]!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,35 @@ def decode_key(text: str) -> bytes:
     return key
 
 
+def _host(text: str) -> str:
+    """The IP address or host name that `text` is, in lower case. Raises ValueError if it is neither."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        ip = ip_address(bare)
+    except ValueError:
+        return _host_name(text)
+    # Bound to ::ffff:0.0.0.0, a socket listens on every interface as well.
+    plain = (ip.ipv4_mapped or ip) if ip.version == 6 else ip
+    if plain.is_unspecified:
+        raise ValueError("expected the address of one interface, not of all")
+    if (ip.version == 6) != (bare != text):
+        raise ValueError("expected an IPv6 address, and no other, in [], as in [::1]:7000")
+    _, percent, scope = str(plain).partition("%")
+    if percent and SCOPE.fullmatch(scope) is None:
+        raise ValueError("expected the name of an interface after %")
+    return str(plain)
+
+
+def _host_name(text: str) -> str:
+    if text.strip("[]") in EVERY_HOST:
+        raise ValueError("expected the address of one interface, not of all")
+    name = text.lower()
+    # text.isascii: lower() takes the sign for kelvin to a plain k.
+    if HOST_NAME.fullmatch(name) is None or not text.isascii() or NUMBER.fullmatch(name):
+        raise ValueError("expected an IP address written in full, or a host name, before the port")
+    return name
+
+
 def _address(text: object) -> Address:
     if not isinstance(text, str):
         raise ValueError("expected an address as text")
@@ -218,7 +258,8 @@ class _Consortium(Table):
             ("signing key", [p.signing_key.hex() for p in self.party]),
         ):
             if len(set(values)) != len(values):
-                raise ValueError(f"expected every party to have a {what} of its own")
+                article = "an" if what == "address" else "a"
+                raise ValueError(f"expected every party to have {article} {what} of its own")
         check_compute(self.compute, names)
         return self
 

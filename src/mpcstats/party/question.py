@@ -93,7 +93,8 @@ def header(text: str) -> Header:
     Raises UsageError if it says the same thing twice.
     """
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    # Not splitlines: it ends a line at a form feed and others too, after which SQL is still in the comment.
+    for line in text.replace("\r\n", "\n").split("\n"):
         if COMMENT.fullmatch(line) is None:
             break
         match = HEADER.fullmatch(line)

@@ -1,0 +1,104 @@
+"""From a question's text to a permit, by one party's own records: plan it, see what the policy asks, check it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+
+from mpcstats.cards.load import Cards, load_cards
+from mpcstats.errors import UsageError
+from mpcstats.party.question import Question
+from mpcstats.plan.physical import Physical
+from mpcstats.plan.question import Setting, plan_question
+from mpcstats.policy.check import check, least_persons
+from mpcstats.policy.permit import Permit
+from mpcstats.policy.rule import Policy
+from mpcstats.records.catalogue import Catalogue
+
+ENGINE = "rep3"
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What party `party` decides by: its catalogue, policy and cards, who computes, and who is in the consortium."""
+
+    party: str
+    catalogue: Catalogue
+    policy: Policy
+    cards: Cards
+    compute: tuple[str, ...]
+    members: tuple[str, ...]
+
+    @classmethod
+    def load(
+        cls,
+        party: str,
+        *,
+        catalogue: Path,
+        policy: Path,
+        compute: tuple[str, ...],
+        members: tuple[str, ...],
+    ) -> Records:
+        """The records of `party` from its files. Raises UsageError with file and place."""
+        return cls(
+            party,
+            Catalogue.load(catalogue),
+            Policy.load(policy),
+            load_cards(),
+            compute,
+            members,
+        )
+
+
+Stage = Callable[[Physical, Question, Records], Physical]
+
+
+def planned(question: Question, records: Records) -> Physical:
+    """The plan of `question`. Raises UsageError where it cannot be computed, or names parties that do not exist."""
+    draft = plan_question(
+        question.text,
+        Setting(
+            catalogue=records.catalogue,
+            engine=ENGINE,
+            compute=records.compute,
+            initiator=question.initiator,
+            recipients=question.recipients,
+            scenario=question.scenario,
+            purpose=question.purpose,
+            k=1,
+            helpers=records.policy.helpers,
+        ),
+    )
+    return reduce(lambda plan, stage: stage(plan, question, records), STAGES, draft)
+
+
+def compile_question(question: Question, records: Records) -> Permit:
+    """The permit of this party for `question`. Raises UsageError as `planned`, PolicyRefused with every reason."""
+    return check(
+        planned(question, records),
+        party=records.party,
+        catalogue=records.catalogue,
+        policy=records.policy,
+        cards=records.cards,
+    )
+
+
+def _with_minimum(plan: Physical, _: Question, records: Records) -> Physical:
+    """The gate opens what the policy permits for a question of this level, and no smaller cell."""
+    k = least_persons(plan, catalogue=records.catalogue, policy=records.policy)
+    return replace(plan, steps=(*plan.steps[:-1], replace(plan.gate, k=k)))
+
+
+def _of_members(plan: Physical, _: Question, records: Records) -> Physical:
+    unknown = [party for party in plan.parties if party not in records.members]
+    if unknown:
+        raise UsageError(
+            f"expected parties of the consortium ({', '.join(records.members)}), got "
+            f"{', '.join(unknown)}"
+        )
+    return plan
+
+
+STAGES: tuple[Stage, ...] = (_with_minimum, _of_members)

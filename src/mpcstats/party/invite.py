@@ -1,0 +1,180 @@
+"""The initiator's side of the talk before a run: each other party is asked, prepares, and hears go or stop.
+
+initiator -> party    question (label, question)
+party -> initiator    working ... ready (plan) | refused (reasons) | unable (kind)
+initiator -> party    wait ... go | stop
+party -> initiator    done (what it took)      after the run
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from mpcstats.errors import (
+    Disagreement,
+    MpcstatsError,
+    PeerFault,
+    PolicyRefused,
+    TransportFault,
+)
+from mpcstats.party.question import Question
+from mpcstats.transport.control import Control, dial
+from mpcstats.transport.identity import Identity, Peer
+
+STEP = "invitation"
+LINES = 100  # reasons of a refusal that are read
+LENGTH = 2000  # characters of each
+
+
+@dataclass(slots=True)
+class _Guest:
+    """The conversation with one party; only its own thread touches `control` while it runs."""
+
+    control: Control | None = None
+    done: dict[str, int] = field(default_factory=dict)
+
+
+class Invitations:
+    """Conversations with `peers` about one run. A context manager; leaving it by an error says stop to all."""
+
+    def __init__(
+        self, me: Identity, peers: Sequence[Peer], *, silence: float, plan_digest: str
+    ) -> None:
+        self._me = me
+        self._peers = tuple(peers)
+        self._silence = silence
+        self._plan = plan_digest
+        self._guests = {peer.name: _Guest() for peer in peers}
+        self._decided = threading.Event()
+        self._over = threading.Event()  # this party's own part of the run
+        self._word = "stop"
+        self._pool = ThreadPoolExecutor(max(1, len(self._peers)), "mpcstats-invite")
+        self._talks: dict[str, Future[None]] = {}
+        self._ready = {peer.name: threading.Event() for peer in peers}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._word = "stop"
+        self._decided.set()
+        self._over.set()
+        self._pool.shutdown(wait=True)
+        for guest in self._guests.values():
+            if guest.control is not None:
+                guest.control.close()
+
+    def ask(
+        self,
+        label: str,
+        question: Question,
+        *,
+        on_step: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Ask everybody; returns when all are ready.
+
+        Raises PolicyRefused, Disagreement (another plan), PeerFault and TransportFault of the first who is not.
+        """
+        request = {"kind": "question", "label": label, "question": question.to_json()}
+        for peer in self._peers:
+            self._talks[peer.name] = self._pool.submit(self._talk, peer, request, on_step)
+        for name, ready in self._ready.items():
+            while not ready.wait(0.1):
+                failed = [t for t in self._talks.values() if t.done() and t.exception()]
+                if failed or self._talks[name].done():
+                    self._raise_first()
+
+    def go(self) -> None:
+        """Everybody begins."""
+        self._word = "go"
+        self._decided.set()
+
+    def collect(self) -> Mapping[str, Mapping[str, int]]:
+        """After the run: what each party says it took. Raises TransportFault and PeerFault."""
+        self._over.set()
+        wait(self._talks.values(), return_when=FIRST_EXCEPTION)
+        self._raise_first()
+        return {name: guest.done for name, guest in self._guests.items()}
+
+    def _raise_first(self) -> None:
+        for talk in self._talks.values():
+            if talk.done() and (error := talk.exception()) is not None:
+                raise error
+
+    def _talk(self, peer: Peer, request: Mapping[str, Any], on_step: Callable[[str], None]) -> None:
+        guest = self._guests[peer.name]
+        guest.control = control = dial(self._me, peer, silence=self._silence)
+        control.send(request)
+        self._await_ready(control)
+        on_step(f"{peer.name} is ready")
+        self._ready[peer.name].set()
+        while not self._decided.wait(self._silence / 4):
+            control.send({"kind": "wait"})
+        control.send({"kind": self._word})
+        if self._word == "go":
+            self._over.wait()
+        if self._word == "go":  # else the run has failed, and the mesh has told everybody
+            guest.done = _await_done(control, self._silence)
+
+    def _await_ready(self, control: Control) -> None:
+        peer = control.peer
+        while True:
+            said = control.receive(self._silence)
+            match said.get("kind"):
+                case "working":
+                    continue
+                case "ready" if said.get("plan") == self._plan:
+                    return
+                case "ready":
+                    raise Disagreement(
+                        peer,
+                        STEP,
+                        "expected the same plan as here, got another one: do both have the same "
+                        "catalogue, policy and version of mpcstats?",
+                    )
+                case "refused":
+                    raise PolicyRefused(peer, _reasons(peer, said.get("reasons")))
+                case "unable":
+                    raise TransportFault(
+                        peer, "cannot take part: its own log says what is wrong with its files"
+                    )
+                case _:
+                    raise PeerFault(
+                        peer, STEP, "expected an answer to the question, got another object"
+                    )
+
+
+def _await_done(control: Control, silence: float) -> dict[str, int]:
+    """The figures of a party that has finished."""
+    said = control.receive(silence)
+    figures = {name: number for name, number in said.items() if name != "kind"}
+    numbers = all(isinstance(number, int) and number >= 0 for number in figures.values())
+    if said.get("kind") != "done" or not numbers:
+        raise PeerFault(control.peer, STEP, "expected the figures of the run")
+    return figures
+
+
+def _reasons(peer: str, reasons: object) -> tuple[str, ...]:
+    if not isinstance(reasons, list) or not 0 < len(reasons) <= LINES:
+        raise PeerFault(peer, STEP, "expected the reasons of a refusal")
+    if not all(isinstance(r, str) and r.isprintable() and len(r) <= LENGTH for r in reasons):
+        raise PeerFault(peer, STEP, "expected the reasons of a refusal as text")
+    return tuple(reasons)
+
+
+def quietly(control: Control, said: Mapping[str, Any]) -> None:
+    """Say it if the other side is still there."""
+    with contextlib.suppress(MpcstatsError):
+        control.send(said)

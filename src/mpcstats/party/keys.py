@@ -1,0 +1,94 @@
+"""A party's keys: made once, private parts readable by their owner alone, public parts for the consortium file."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from mpcstats.errors import UsageError
+from mpcstats.party.config import Address
+from mpcstats.party.question import check_name
+from mpcstats.transport.identity import fingerprint, make_certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The files of a party's new keys, and what the others must know of them."""
+
+    party: str
+    certificate: Path
+    tls_key: Path
+    signing_key: Path
+    fingerprint: str
+    public_key: bytes
+
+    def entry(self, address: Address, certificate: str) -> str:
+        """The [[party]] entry for the consortium file; `certificate` is the path as that file will give it."""
+        return "\n".join(
+            (
+                "[[party]]",
+                f'name = "{self.party}"',
+                f'address = "{address}"',
+                f'fingerprint = "{self.fingerprint}"',
+                f"certificate = {_toml(certificate)}",
+                f'signing_key = "{base64.b64encode(self.public_key).decode()}"',
+                "",
+            )
+        )
+
+
+def make_keys(party: str, folder: Path) -> Made:
+    """New keys of `party` in `folder`. Raises UsageError if one of the files is there: keys are never replaced."""
+    check_name(party)
+    public, private, sign = (folder / f"{party}.{end}" for end in ("crt", "key", "sign"))
+    for path in (public, private, sign):
+        if path.exists():
+            raise UsageError(f"{path}: expected no such file, got one: move it away first")
+    certificate, tls_key = make_certificate(party)
+    signing = Ed25519PrivateKey.generate()
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(public, certificate, 0o644)
+    _write(private, tls_key, 0o600)
+    _write(sign, _pem(signing), 0o600)
+    der = x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
+    known = signing.public_key().public_bytes_raw()
+    return Made(party, public, private, sign, fingerprint(der), known)
+
+
+def read_signing_key(path: Path) -> Ed25519PrivateKey:
+    """The Ed25519 key in the PEM file at `path`. Raises UsageError with the path if it is none."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise UsageError(f"{path}: expected a signing key, got: {error.strerror}") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise UsageError(f"{path}: expected an unencrypted signing key in PEM form") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UsageError(f"{path}: expected an Ed25519 key, got another kind")
+    return key
+
+
+def _pem(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    # O_EXCL, and the mode from the start: at no time can another user read a private key.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+
+
+def _toml(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
