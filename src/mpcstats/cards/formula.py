@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 
 from mpcstats.errors import UsageError
@@ -54,7 +55,10 @@ class Formula:
                 f"expected a formula of at most {MAX_LENGTH} characters, got {len(text)}"
             )
         try:
-            self._tree = ast.parse(text, mode="eval").body
+            # What Python warns of, as in `1or 2`, is refused below: the reader of a card sees one message.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._tree = ast.parse(text, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise UsageError(f"expected a formula, got {text!r}") from None
         self.text = text
@@ -99,9 +103,11 @@ def _children(node: ast.expr, text: str) -> list[ast.expr]:
         count, _ = FUNCTIONS.get(node.func.id, (-1, None))
         if count == len(node.args) or (count is None and node.args):
             return node.args
+    # Not ast.unparse: it recurses, and what is refused here may be deep.
+    got = ast.get_source_segment(text, node) or text
     raise UsageError(
         f"expected +, -, *, //, %, whole numbers, names, {', '.join(FUNCTIONS)}, "
-        f"got {ast.unparse(node)!r} in formula {text!r}"
+        f"got {got!r} in formula {text!r}"
     )
 
 

@@ -7,9 +7,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from mpcstats.cards.card import (
     Adversary,
@@ -79,10 +87,7 @@ def _shipped() -> Path:
 
 
 def _vocabulary(path: Path) -> dict[str, str]:
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: expected the vocabulary of leakage, got {error}") from None
+    entries = _parsed(path, _bytes(path, "the vocabulary of leakage"), "the vocabulary of leakage")
     for name, sentence in entries.items():
         if not isinstance(sentence, str):
             raise UsageError(
@@ -93,14 +98,20 @@ def _vocabulary(path: Path) -> dict[str, str]:
 
 def _formula(text: object) -> Formula:
     if not isinstance(text, str):
-        raise TypeError("expected a formula as text")
+        raise ValueError("expected a formula as text")
     try:
         return Formula(text)
     except UsageError as error:
         raise ValueError(str(error)) from None
 
 
-Text = Annotated[str, Field(min_length=1)]
+def _no_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected text, got none")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_no_blank)]
 FormulaText = Annotated[Formula, BeforeValidator(_formula)]
 
 
@@ -118,6 +129,14 @@ class _Parties(_Table):
     on_cheating: OnCheating
     assumes: list[Text]
     helper_must_not_collude_with: list[Text]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.corruptions >= self.count:
+            raise ValueError(
+                f"expected fewer corruptions than parties, got {self.corruptions} of {self.count}"
+            )
+        return self
 
 
 class _Opening(_Table):
@@ -154,13 +173,13 @@ class _Card(_Table):
 
 
 def _read(path: Path) -> Card:
-    raw = path.read_bytes()
+    raw = _bytes(path, "a card")
     try:
-        table = _Card.model_validate(_parsed(path, raw))
+        table = _Card.model_validate(_parsed(path, raw, "a card in TOML"))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}, {place}: {first['msg']}") from None
+        raise UsageError(f"{path}, {place}: {_said(first['msg'])}") from None
     used = {n for f in (table.cost.rounds, *table.cost.bytes.values()) for n in f.variables}
     if used != set(table.cost.sizes):
         odd = ", ".join(sorted(used ^ set(table.cost.sizes)))
@@ -191,8 +210,22 @@ def _read(path: Path) -> Card:
     )
 
 
-def _parsed(path: Path, raw: bytes) -> dict[str, Any]:
+def _bytes(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: expected {what} to read, got: {error.strerror}") from None
+
+
+def _parsed(path: Path, raw: bytes, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(raw.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: expected a card in TOML, got {error}") from None
+    except ValueError as error:  # TOML, UTF-8, or int() of thousands of digits
+        raise UsageError(f"{path}: expected {what}, got: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path}: expected {what}, got lists or tables nested too deep") from None
+
+
+def _said(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

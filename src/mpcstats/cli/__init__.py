@@ -1,1 +1,5 @@
-"""The command line, one file per command."""
+"""The command line, one module for each command."""
+
+from mpcstats.cli.main import main
+
+__all__ = ["main"]

@@ -25,6 +25,20 @@ class Answer:
         """Number of suppressed cells."""
         return sum(row.count("suppressed") for row in self.states)
 
+    def __str__(self) -> str:
+        """The table for a person to read; a suppressed cell says so."""
+        texts = [
+            [_text(cell, state) for cell, state in zip(row, states, strict=True)]
+            for row, states in zip(self.rows, self.states, strict=True)
+        ]
+        columns = list(zip(self.columns, *texts, strict=True))
+        widths = [max(map(len, column)) for column in columns]
+        lines = zip(*columns, strict=True)
+        return "\n".join(
+            "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+            for line in lines
+        )
+
     def to_json(self) -> dict[str, object]:
         """The table as plain lists: columns, rows (None where suppressed) and states."""
         return {
@@ -32,6 +46,12 @@ class Answer:
             "rows": [list(row) for row in self.rows],
             "states": [list(row) for row in self.states],
         }
+
+
+def _text(cell: Cell, state: State) -> str:
+    if state == "suppressed":
+        return "suppressed"
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 def answer(plan: Physical, opened: Opened) -> Answer:

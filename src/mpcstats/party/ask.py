@@ -25,6 +25,12 @@ class Result:
     audits: tuple[Audited, ...]
     spent: Mapping[str, Mapping[str, int]] = field(repr=False)  # party -> figure -> number
 
+    def __str__(self) -> str:
+        """The table; or whom it has gone to."""
+        if self.answer is not None:
+            return str(self.answer)
+        return f"the answer is with {', '.join(self.permit.plan.gate.recipients)}"
+
 
 def ask(
     node: Node,
@@ -53,3 +59,10 @@ def ask(
         played = node.take_part(question, permit, own.rows, label, on_step=on_step)
         spent = {node.me: played.spent.to_json(), **invitations.collect()}
     return Result(played.answer, permit, label, own.audits, spent)
+
+
+def step_count(permit: Permit) -> int:
+    """How often `on_step` will be called in a run: own datasets, other parties, the handshake, the plan's steps."""
+    plan = permit.plan
+    own = {i.dataset for f in plan.fragments if f.owner == permit.party for i in f.items}
+    return len(own) + len(plan.parties) - 1 + 1 + len(plan.steps)

@@ -25,7 +25,8 @@ SILENCE = 30.0  # seconds without a word after which a party counts as gone
 SIGNING_KEY_BYTES = 32
 EVERY_HOST = frozenset({"", "*"})  # how people write every interface, beside 0.0.0.0 and ::
 PORT = re.compile("[1-9][0-9]{0,4}")
-HOST_NAME = re.compile(r"(?=.{1,253}$)LABEL(\.LABEL)*".replace("LABEL", "(?!-)[a-z0-9_-]{1,63}(?<!-)"))
+LABEL = "(?!-)[a-z0-9_-]{1,63}(?<!-)"
+HOST_NAME = re.compile(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*")
 # Resolvers read a name that ends so as an address, in forms that ip_address refuses: 0, 0.0, 0x0.
 NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 SCOPE = re.compile("[A-Za-z0-9_.-]{1,64}")

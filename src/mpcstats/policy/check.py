@@ -81,15 +81,19 @@ def _outside(plan: Physical, found: Sensitivity, rule: Rule, cards: Cards) -> It
             yield f"rule {rule.name} gives answers to {known}, the plan to {recipient}"
     if plan.engine not in rule.engines:
         yield f"rule {rule.name} permits engines {', '.join(rule.engines)}, the plan has {plan.engine}"
-    if len(plan.compute) < rule.minimum_parties:
+    parties = len(set(plan.compute))
+    if parties < rule.minimum_parties:
         yield (
             f"rule {rule.name} asks for at least {rule.minimum_parties} compute parties, the plan "
-            f"has {len(plan.compute)}"
+            f"has {parties}"
         )
     if found.blind_keys and not rule.blind_keys:
         yield f"rule {rule.name} permits no join on a person key, the plan has one"
     for name in dict.fromkeys(step.card for step in plan.steps):
-        yield from _outside_card(plan, rule, cards[name])
+        if name not in cards:
+            yield f"protocol {name} has no card: what is unknown is denied"
+        else:
+            yield from _outside_card(plan, rule, cards[name])
 
 
 def _outside_card(plan: Physical, rule: Rule, card: Card) -> Iterator[str]:

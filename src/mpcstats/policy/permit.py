@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.physical import Physical
@@ -21,10 +21,11 @@ class Permit:
     rule: str
     plan_digest: str
     policy_digest: str
-    seal: object = field(repr=False, compare=False)
+    # Not kept: dataclasses.replace would hand it on to a permit for another plan.
+    seal: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self.seal is not _SEAL:
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL:
             raise InternalError("expected a permit from policy.check, got one that was made up")
         if self.plan.digest() != self.plan_digest:
             raise InternalError("expected the permit's plan to have the permit's hash")

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.cards.card import Adversary
 from mpcstats.errors import UsageError
 from mpcstats.records.levels import Level
-from mpcstats.records.tomlfile import Table, read_toml
+from mpcstats.records.tomlfile import Table, Version, read_toml
 
 ANYBODY = "*"
 STRENGTH: dict[Adversary, int] = {"semi-honest": 0, "malicious": 1}
@@ -77,7 +77,7 @@ class Helper(Table):
 
 
 class _File(Table):
-    version: Literal[1]
+    version: Version
     rule: list[Rule]
     helper: list[Helper] = Field(default_factory=list)
 
@@ -169,5 +169,6 @@ def _wider(higher: Rule, lower: Rule) -> Iterator[str]:
         yield "blind_keys"
     for name in ("leakage", "recipients", "engines"):
         more = set(getattr(higher, name)) - set(getattr(lower, name))
-        if more and ANYBODY not in getattr(lower, name):
+        # "*" stands for everybody among recipients only; as leakage or engine it is a name that nothing has.
+        if more and not (name == "recipients" and ANYBODY in lower.recipients):
             yield f"more {name} ({', '.join(sorted(more))})"

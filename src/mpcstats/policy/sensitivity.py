@@ -21,7 +21,9 @@ class Sensitivity:
 def sensitivity(plan: Physical, catalogue: Catalogue) -> Sensitivity:
     """The sensitivity of `plan`. Raises UsageError for a column that the catalogue does not know."""
     items = {item for fragment in plan.fragments for item in fragment.items}
-    levels = {item: item_level(item, catalogue) for item in items if not _blind(item, catalogue)}
+    # A special code is of level HIGH in whatever use: a blind key does not cover it.
+    counted = {item for item in items if item.special or not _blind(item, catalogue)}
+    levels = {item: item_level(item, catalogue) for item in counted}
     top = highest(levels.values())
     columns = sorted(
         {_words(item) for item, level in levels.items() if level is top and top is not Level.NONE}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.records.levels import Level
+from mpcstats.records.tomlfile import Location, Table, Version, read_toml
 
 Normalisation = Literal["trim-upper", "resident-id", "exact"]
 Type = Literal["text", "integer"]
@@ -26,11 +26,16 @@ def _level(value: object) -> object:
     raise ValueError(f"expected a level of {', '.join(Level.__members__)}")
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+def _tuple(value: object) -> object:
+    # TOML has lists only, and a strict model takes a tuple only; its items stay strict.
+    return tuple(value) if isinstance(value, list) else value
 
 
-class Column(_Entry):
+Listed = BeforeValidator(_tuple)
+Range = Annotated[tuple[str, str], Listed]
+
+
+class Column(Table):
     """What is public about one column: type, level, bounds on its values, and its part in joins."""
 
     type: Type
@@ -39,12 +44,13 @@ class Column(_Entry):
     distinct: Annotated[int, Field(ge=1)] | None = None  # bound on distinct values
     unique: bool = False
     nullable: bool = True
-    domain: tuple[int | str, ...] | None = None
+    domain: Annotated[tuple[int | str, ...] | None, Listed] = None
     minimum: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | None = None
     maximum: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | None = None
     unit: str | None = None
     description: str | None = None
-    special: tuple[tuple[str, str], ...] = ()  # half-open code ranges that make a predicate HIGH
+    # Half-open ranges of codes that make a predicate HIGH.
+    special: Annotated[tuple[Range, ...], Listed] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -58,7 +64,9 @@ class Column(_Entry):
             self._check_domain(self.domain)
         for low, high in self.special:
             if self.type != "text" or low >= high:
-                raise ValueError(f"expected special ranges [from, to) of text codes, got {low!r} to {high!r}")
+                raise ValueError(
+                    f"expected special ranges [from, to) of text codes, got {low!r} to {high!r}"
+                )
         return self
 
     def _check_domain(self, domain: tuple[int | str, ...]) -> None:
@@ -68,12 +76,14 @@ class Column(_Entry):
         if not all(isinstance(label, kind) for label in domain):
             raise ValueError(f"expected a domain of {self.type} labels")
         if self.minimum is not None and self.maximum is not None:
-            outside = [v for v in domain if isinstance(v, int) and not self.minimum <= v <= self.maximum]
+            outside = [
+                v for v in domain if isinstance(v, int) and not self.minimum <= v <= self.maximum
+            ]
             if outside:
                 raise ValueError(f"expected a domain within the bounds, got {outside[0]}")
 
 
-class Dataset(_Entry):
+class Dataset(Table):
     """One table of one owner, with a public bound on its rows."""
 
     name: Name
@@ -95,18 +105,18 @@ class Dataset(_Entry):
         return self
 
 
-class Union(_Entry):
-    """One name for the same table of several owners."""
+class Union(Table):
+    """One name for the same table of several owners; `party_column` says whose a row is."""
 
     name: Name
-    of: Annotated[tuple[Name, ...], Field(min_length=1)]
-    party_column: str = "party"
+    of: Annotated[tuple[Name, ...], Field(min_length=1), Listed]
+    party_column: Annotated[str, Field(min_length=1)] = "party"
 
 
-class _File(_Entry):
-    version: Literal[1]
-    dataset: tuple[Dataset, ...] = ()
-    union: tuple[Union, ...] = ()
+class _File(Table):
+    version: Version
+    dataset: Annotated[tuple[Dataset, ...], Listed] = ()
+    union: Annotated[tuple[Union, ...], Listed] = ()
 
 
 class Catalogue:
@@ -118,26 +128,20 @@ class Catalogue:
         names = [*(d.name for d in datasets), *(u.name for u in unions)]
         for name in names:
             if names.count(name) > 1:
-                raise UsageError(f"{name}: expected one entry, got {names.count(name)} (a conflict to be settled)")
+                raise UsageError(
+                    f"{name}: expected one entry, got {names.count(name)} (a conflict to be settled)"
+                )
         for union in unions:
             self._check_union(union)
 
     @classmethod
     def load(cls, path: str | Path) -> Catalogue:
         """Read a catalogue file. Raises UsageError with the file and the place in it."""
-        try:
-            raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UsageError(f"{path}: expected a catalogue in TOML, got {error}") from None
-        try:
-            entries = _File.model_validate(raw)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"{path}, {_place(raw, first['loc'])}: {first['msg']}") from None
+        entries = read_toml(Path(path), _File, place=_place)
         try:
             return cls(entries.dataset, entries.union)
         except UsageError as error:
-            raise UsageError(f"{path}, {error}") from None
+            raise UsageError(f"{path}: {error}") from None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -172,29 +176,50 @@ class Catalogue:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _check_union(self, union: Union) -> None:
-        members = []
         for name in union.of:
             if name not in self._datasets:
                 raise UsageError(f"union {union.name}: expected datasets, got {name!r}")
-            members.append(self._datasets[name])
-        first = members[0]
-        for member in members[1:]:
-            same = {c: v.type for c, v in member.columns.items()} == {
-                c: v.type for c, v in first.columns.items()
-            }
-            if not same:
-                raise UsageError(
-                    f"union {union.name}: expected {member.name} to have the columns of {first.name}"
-                )
+        members = [self._datasets[name] for name in union.of]
+        try:
+            _check_members(union, members)
+        except ValueError as error:
+            raise UsageError(f"union {union.name}: {error}") from None
 
 
-def _place(raw: dict[str, Any], location: tuple[int | str, ...]) -> str:
+def _check_members(union: Union, members: list[Dataset]) -> None:
+    """Raises ValueError unless `members` are tables of one form, each of another owner."""
+    if len(set(union.of)) != len(union.of):
+        raise ValueError("expected every dataset once, got one twice: its rows would count twice")
+    # The party column tells rows apart by owner, so two tables of one owner would fall together.
+    if len({member.owner for member in members}) != len(members):
+        raise ValueError("expected datasets of different owners, got two of one")
+    first = members[0]
+    for member in members:
+        if _form(member) != _form(first):
+            raise ValueError(f"expected {member.name} to have the columns of {first.name}")
+        # Keys that are normalised in two ways would not meet, and the answer would be silently wrong.
+        keys = [c for c, v in member.columns.items() if v.key != first.columns[c].key]
+        if keys:
+            raise ValueError(
+                f"expected {member.name} to have the keys of {first.name}, differs in {', '.join(keys)}"
+            )
+    if union.party_column in first.columns:
+        raise ValueError(
+            f"expected a party_column that no dataset has as a column, got {union.party_column!r}"
+        )
+
+
+def _form(dataset: Dataset) -> dict[str, Type]:
+    return {name: column.type for name, column in dataset.columns.items()}
+
+
+def _place(raw: dict[str, Any], location: Location) -> str:
     """The place of a finding in words: the dataset's name instead of its number."""
-    parts = list(location)
+    parts = [part for part in location if part != "[key]"]
     if len(parts) >= 2 and isinstance(parts[1], int):
         kind, number = str(parts[0]), parts[1]
         entries = raw.get(kind)
         entry = entries[number] if isinstance(entries, list) and number < len(entries) else {}
         name = entry.get("name") if isinstance(entry, dict) else None
         parts[:2] = [f"{kind} {name if isinstance(name, str) else number + 1}"]
-    return ", ".join(str(part) for part in parts)
+    return ", ".join(str(part) for part in parts) or "the file"

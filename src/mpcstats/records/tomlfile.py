@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mpcstats.errors import UsageError
 
 M = TypeVar("M", bound=BaseModel)
+Location: TypeAlias = tuple[int | str, ...]
 
 
 class Table(BaseModel):
@@ -19,26 +21,17 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def read_toml(path: Path, model: type[M]) -> M:
-    """The file as `model`. Raises UsageError with file and place, and with every fault, not the first alone."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: expected a file to read, got: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: expected text in UTF-8, got something else") from None
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: expected TOML, got: {error}") from None
-    try:
-        return model.model_validate(table)
-    except ValidationError as error:
-        faults = [f"{_place(e['loc'])}: {_said(e['msg'])}" for e in error.errors()]
-        raise UsageError(f"{path}: " + "; ".join(faults)) from None
+def _whole(value: object) -> object:
+    # A literal is compared with ==, by which true and 1.0 are 1.
+    if type(value) is not int:
+        raise ValueError("expected a version as a whole number")
+    return value
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+Version = Annotated[Literal[1], BeforeValidator(_whole)]  # the only form of these files so far
+
+
+def counted(raw: dict[str, Any], location: Location) -> str:
     """`party[2].address` rather than `party.1.address`: people count from one."""
     place = ""
     for part in location:
@@ -47,6 +40,32 @@ def _place(location: tuple[int | str, ...]) -> str:
         elif part != "[key]":
             place += f".{part}" if place else part
     return place or "the file"
+
+
+def read_toml(
+    path: Path, model: type[M], *, place: Callable[[dict[str, Any], Location], str] = counted
+) -> M:
+    """The file as `model`. Raises UsageError with file and place, and with every fault, not the first alone.
+
+    `place` puts the location of a fault in the file's table into words.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: expected a file to read, got: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: expected text in UTF-8, got something else") from None
+    try:
+        table = tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError, or int() for a number of thousands of digits
+        raise UsageError(f"{path}: expected TOML, got: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path}: expected TOML, got lists or tables nested too deep") from None
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        faults = [f"{place(table, e['loc'])}: {_said(e['msg'])}" for e in error.errors()]
+        raise UsageError(f"{path}: " + "; ".join(faults)) from None
 
 
 def _said(message: str) -> str:

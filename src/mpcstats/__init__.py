@@ -1,0 +1,46 @@
+"""Joint statistics over the private data of several organisations, by secure multi-party computation.
+
+import mpcstats as ms
+
+with ms.local("demos/settlement", data="data") as bureau:
+    question = bureau.sql("SELECT ...", scenario="supervision", purpose="...")
+    print(question.explain())
+    print(question.run())
+"""
+
+from mpcstats.errors import (
+    Disagreement,
+    InternalError,
+    MpcstatsError,
+    PeerFault,
+    PolicyRefused,
+    TransportFault,
+    UsageError,
+)
+from mpcstats.party.answer import Answer
+from mpcstats.party.ask import Result
+from mpcstats.party.client import Asked, Party, connect, local
+from mpcstats.party.question import Question
+from mpcstats.party.version import version
+from mpcstats.policy.permit import Permit
+
+__version__ = version()
+
+__all__ = [
+    "Answer",
+    "Asked",
+    "Disagreement",
+    "InternalError",
+    "MpcstatsError",
+    "Party",
+    "PeerFault",
+    "Permit",
+    "PolicyRefused",
+    "Question",
+    "Result",
+    "TransportFault",
+    "UsageError",
+    "__version__",
+    "connect",
+    "local",
+]

@@ -1,0 +1,108 @@
+"""`mpcstats demo`: a whole joint question on made-up data, with nothing to set up."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mpcstats.cli.progress import RunProgress
+from mpcstats.party import demo
+from mpcstats.party.demo import Shown
+
+app = typer.Typer(help="Demonstrations on made-up data.", no_args_is_help=True)
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.callback()
+def demos() -> None:
+    """Demonstrations on made-up data."""
+
+
+@app.command("settlement")
+def settlement(
+    persons: Annotated[
+        int, typer.Option(min=1000, max=125_000, help="Enrolled persons.")
+    ] = 120_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same data.")] = 1,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep data, keys, ledgers and logs in this new folder.")
+    ] = None,
+) -> None:
+    """Bureau, hospital and insurer, three processes over mutual TLS, answer one question together.
+
+    Exit code 1 if the joint answer is not the plain one.
+    """
+    with tempfile.TemporaryDirectory(prefix="mpcstats-demo-") as temporary:
+        where = Path(temporary) if keep is None else keep
+        console.print(f"made-up data of {persons:,} enrolled persons (seed {seed}):")
+        for path, rows in demo.make_data(where / "data", persons=persons, seed=seed).items():
+            console.print(f"  {path}: {rows:,} rows")
+        with RunProgress() as progress:
+            shown = demo.settlement(
+                where / "data", where / "run", on_begin=progress.begin, on_step=progress.step
+            )
+        _print(shown)
+    if not shown.passed:
+        raise typer.Exit(1)
+
+
+def _print(shown: Shown) -> None:
+    plan = shown.result.permit.plan
+    _title("the question")
+    console.print(shown.question.text.strip(), markup=False)
+    _title("the policy's decision")
+    permit = shown.result.permit
+    console.print(
+        f"permitted at every party: level {permit.level.name} {permit.level.chinese}, rule {permit.rule}, "
+        f"cells of {plan.gate.k} persons or more, to {', '.join(plan.gate.recipients)}"
+    )
+    _title("the answer")
+    console.print(str(shown.result), markup=False)
+    same = "equal to" if shown.equal else "NOT EQUAL to"
+    console.print(f"{same} the plain answer of DuckDB over all tables together")
+    _title("who learned what")
+    for line in shown.learned:
+        console.print(line, markup=False)
+    _title("what it took")
+    console.print(_figures(shown))
+    _title("a question that is refused")
+    console.print(f"{shown.refused.initiator} asks: {shown.refused.purpose}", markup=False)
+    if shown.refusal is None:
+        console.print("PERMITTED, and should have been refused", style="red")
+    else:
+        for reason in shown.refusal.reasons:
+            console.print(f"  {shown.refusal.party}: {reason}", markup=False)
+    _title("the ledgers")
+    for party, report in shown.ledgers.items():
+        state = "whole" if report.fault is None else f"BROKEN: {report.fault}"
+        console.print(f"  {party}: {report.entries} entries, {state}, head {report.head[:16]}")
+    for audit in shown.result.audits:
+        console.print(
+            f"  told to {permit.party} alone: {audit.relation} has {audit.rows:,} rows, "
+            f"{audit.null_keys:,} without a key, {audit.invalid_keys:,} with an invalid one"
+        )
+
+
+def _figures(shown: Shown) -> Table:
+    table = Table("party", "rounds", "bytes sent", "seconds", "CPU seconds", "peak MB", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for party, spent in shown.result.spent.items():
+        table.add_row(
+            party,
+            str(spent["rounds"]),
+            f"{spent['bytes_sent']:,}",
+            f"{spent['wall_ms'] / 1000:.2f}",
+            f"{spent['cpu_ms'] / 1000:.2f}",
+            f"{spent['peak_rss_bytes'] / 1e6:.0f}",
+        )
+    return table
+
+
+def _title(text: str) -> None:
+    console.print(f"\n[bold]{text}[/bold]")

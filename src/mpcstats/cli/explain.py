@@ -1,0 +1,39 @@
+"""`mpcstats explain`: what a question would do, learn and cost, and what the policy says; nothing is sent."""
+
+from __future__ import annotations
+
+from mpcstats.cli.asking import (
+    ConsortiumFile,
+    DataFolder,
+    LocalFolder,
+    PartyName,
+    Purpose,
+    QuestionFile,
+    Recipients,
+    Scenario,
+    Where,
+    read_question,
+)
+from mpcstats.party.client import Defaults, explained, question_of
+
+
+def explain_command(
+    question: QuestionFile,
+    local: LocalFolder = None,
+    consortium: ConsortiumFile = None,
+    party: PartyName = None,
+    data: DataFolder = None,
+    scenario: Scenario = None,
+    purpose: Purpose = None,
+    to: Recipients = None,
+) -> None:
+    """Print the plan, who learns what, the cost, and this party's decision. No other party is needed."""
+    records, defaults = Where(local, consortium, party, data=data).records()
+    asked = question_of(
+        read_question(question),
+        initiator=records.party,
+        given=Defaults(scenario, purpose),
+        defaults=defaults,
+        to=to or None,
+    )
+    print(explained(asked, records))

@@ -1,0 +1,61 @@
+"""The `mpcstats` command: its sub-commands, and what an error prints and returns."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from mpcstats.cli import bench, demo, explain, keys, ledger, run, serve
+from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
+
+EXIT_USAGE = 2
+EXIT_REFUSED = 3
+EXIT_PEER = 4
+EXIT_INTERNAL = 1
+
+app = typer.Typer(
+    name="mpcstats",
+    help="Joint statistics over the private data of several organisations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("keys")(keys.keys)
+app.command("serve")(serve.serve_command)
+app.command("run")(run.run)
+app.command("explain")(explain.explain_command)
+app.command("bench")(bench.bench)
+app.command("bench-party", hidden=True)(bench.bench_party)
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(demo.app, name="demo")
+
+
+def main() -> None:
+    """Run the command of sys.argv. Ends the process: 0, 1 a defect, 2 usage, 3 refused, 4 another party's fault."""
+    try:
+        app()
+    except MpcstatsError as error:
+        Console(stderr=True).print(
+            f"{_kind(error)}: {error}", style="red", highlight=False, markup=False
+        )
+        sys.exit(exit_code(error))
+
+
+def exit_code(error: MpcstatsError) -> int:
+    """The process's exit code for `error`."""
+    match error:
+        case PolicyRefused():
+            return EXIT_REFUSED
+        case UsageError():
+            return EXIT_USAGE
+        case PeerFault() | TransportFault():
+            return EXIT_PEER
+        case _:
+            return EXIT_INTERNAL
+
+
+def _kind(error: MpcstatsError) -> str:
+    names = {PolicyRefused: "refused", UsageError: "error", TransportFault: "party gone"}
+    return names.get(type(error), type(error).__name__)

@@ -1,0 +1,46 @@
+"""Progress of a run, on standard error, and only where somebody looks."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+
+class RunProgress:
+    """A bar whose length is known once there is a plan; a context manager. Without a terminal it shows nothing."""
+
+    def __init__(self, *, shown: bool = True) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not (shown and console.is_terminal),
+            transient=True,
+        )
+        self._task = self._progress.add_task("deciding", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, steps: int) -> None:
+        """The run has this many steps."""
+        self._progress.update(self._task, total=steps, description="reading")
+
+    def step(self, name: str) -> None:
+        """One step is done."""
+        self._progress.update(self._task, advance=1, description=name)

@@ -1,0 +1,142 @@
+"""Benchmarks: three local processes over TLS run one task (party.tasks), and say what it took.
+
+Tasks run on data that are nobody's: no permit is needed, and none is made.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mpcstats.engines.rep3 import Rep3
+from mpcstats.errors import InternalError, UsageError
+from mpcstats.party.keys import make_keys
+from mpcstats.party.local import LOOPBACK, environment, free_ports
+from mpcstats.party.tasks import PARTIES, TASKS, Task
+from mpcstats.session import Program, Session
+from mpcstats.transport.handshake import agree
+from mpcstats.transport.identity import Identity, Peer
+from mpcstats.transport.listener import Listener
+from mpcstats.transport.mesh import Mesh
+
+MOST_ROWS = 1 << 28
+SILENCE = 30.0
+PLACES = "places.json"
+TIMED = "timed"
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Wall and CPU seconds from `begin` to `end`."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def begin(self) -> None:
+        self.wall, self.cpu = time.monotonic(), time.process_time()
+
+    def end(self) -> None:
+        self.wall, self.cpu = time.monotonic() - self.wall, time.process_time() - self.cpu
+
+
+def bench(protocol: str, rows: int) -> dict[str, Any]:
+    """Run `protocol` on `rows` rows in three processes: protocol, rows, rounds, and figures by party.
+
+    wall_s runs from the handshake's end, where a task has inputs from their sharing, to the answer, without its
+    check. Raises UsageError for an unknown protocol, InternalError if a party fails or an answer is wrong.
+    """
+    if protocol not in TASKS:
+        raise UsageError(f"expected a protocol of {', '.join(TASKS)}, got {protocol!r}")
+    if not 1 <= rows <= MOST_ROWS:
+        raise UsageError(f"expected 1 to {MOST_ROWS} rows, got {rows}")
+    with tempfile.TemporaryDirectory(prefix="mpcstats-bench-") as temporary:
+        folder = Path(temporary)
+        _write_places(folder)
+        processes = {party: _start(folder, party, protocol, rows) for party in PARTIES}
+        try:
+            said = {party: process.communicate() for party, process in processes.items()}
+        finally:
+            for process in processes.values():
+                process.kill()
+        figures = {party: _figures(party, *said[party]) for party in PARTIES}
+    rounds = max(figure.pop("rounds") for figure in figures.values())
+    return {"protocol": protocol, "rows": rows, "rounds": rounds, "parties": figures}
+
+
+def play(folder: Path, party: str, protocol: str, rows: int) -> dict[str, Any]:
+    """One party's part of a benchmark; `folder` holds every party's certificate and address."""
+    places = json.loads((folder / PLACES).read_text(encoding="utf-8"))
+    identity = Identity(party, folder / f"{party}.crt", folder / f"{party}.key")
+    peers = {
+        name: Peer(name, LOOPBACK, place["port"], place["fingerprint"], folder / f"{name}.crt")
+        for name, place in places.items()
+        if name != party
+    }
+    clock = _Clock()
+
+    async def body(session: Session) -> None:
+        task = Task(session, Rep3(PARTIES), rows, clock.begin)
+        answer, expected = await TASKS[protocol](task, session.narrow(TIMED))
+        clock.end()
+        await task.check(answer, expected)
+
+    with Listener(identity, LOOPBACK, places[party]["port"], peers, silence=SILENCE) as listener:
+        others = list(peers.values())
+        label = places[party]["label"]
+        with Mesh.connect(identity, listener, label, others, silence=SILENCE) as mesh:
+            terms = {"protocol": protocol, "rows": str(rows)}
+            seeds = agree(mesh, party, PARTIES, terms)
+            traffic = mesh.run(Program(party, body(Session(party, PARTIES, seeds))))
+    timed = {
+        step: sent
+        for (sender, step), sent in traffic.bytes_by_step.items()
+        if sender == party and step.startswith(f"run/{TIMED}")
+    }
+    return {
+        "rounds": traffic.span(f"run/{TIMED}"),
+        "wall_s": round(clock.wall, 4),
+        "cpu_s": round(clock.cpu, 4),
+        "bytes_sent": sum(timed.values()),
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def _write_places(folder: Path) -> None:
+    label = "0" * 32  # one run for each folder
+    places = {}
+    for party, port in zip(PARTIES, free_ports(len(PARTIES)), strict=True):
+        made = make_keys(party, folder)
+        places[party] = {"port": port, "fingerprint": made.fingerprint, "label": label}
+    (folder / PLACES).write_text(json.dumps(places), encoding="utf-8")
+
+
+def _start(folder: Path, party: str, protocol: str, rows: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mpcstats.cli", "bench-party", str(folder), party),
+            *(protocol, str(rows)),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+
+
+def _figures(party: str, out: bytes, err: bytes) -> dict[str, Any]:
+    try:
+        figures: Mapping[str, Any] = json.loads(out)
+    except ValueError:
+        said = err.decode(errors="replace").strip().splitlines()
+        raise InternalError(
+            f"{party} has failed: {said[-1] if said else 'it said nothing'}"
+        ) from None
+    return dict(figures)

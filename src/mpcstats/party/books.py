@@ -1,0 +1,15 @@
+"""Looking at a party's ledger from outside: is it whole, and what does it say?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mpcstats.party.config import Consortium
+from mpcstats.records.ledger import Report, verify
+
+
+def check_ledger(
+    consortium: Consortium, party: str, path: Path, *, head: str | None = None
+) -> Report:
+    """The report on the ledger at `path` against the key that the consortium file gives `party`."""
+    return verify(path, consortium.member(party).signing_key, party=party, head=head)

@@ -1,0 +1,186 @@
+"""What a program does with mpcstats: connect as a party, ask a question in SQL, look at the plan, run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpcstats.errors import PolicyRefused, UsageError
+from mpcstats.party.ask import Result, ask
+from mpcstats.party.compile import Records, compile_question, planned
+from mpcstats.party.config import Consortium
+from mpcstats.party.local import Local
+from mpcstats.party.localfile import LocalFile
+from mpcstats.party.node import Node, OnStep
+from mpcstats.party.question import Question, header
+from mpcstats.plan.explain import explain
+from mpcstats.plan.physical import Physical
+from mpcstats.policy.permit import Permit
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The scenario and purpose of a question that names none itself."""
+
+    scenario: str | None = None
+    purpose: str | None = None
+
+
+class Asked:
+    """A question of one party, not run yet."""
+
+    def __init__(self, node: Node, question: Question) -> None:
+        self._node = node
+        self.question = question
+
+    def __repr__(self) -> str:
+        return f"<question of {self.question.initiator}: {self.question.purpose}>"
+
+    @property
+    def plan(self) -> Physical:
+        """The physical plan. Raises UsageError where the question cannot be computed."""
+        return planned(self.question, self._node.records)
+
+    def explain(self) -> str:
+        """The plan in words, who learns what, its cost, and this party's decision; nothing is sent."""
+        return explained(self.question, self._node.records)
+
+    def run(
+        self,
+        *,
+        on_plan: Callable[[Permit], None] = lambda _: None,
+        on_step: OnStep = lambda _: None,
+    ) -> Result:
+        """Run it together with the others; `print` shows the table.
+
+        Raises PolicyRefused with every reason, UsageError for a bad question or bad data of this party,
+        PeerFault and TransportFault naming the party at fault.
+        """
+        return ask(self._node, self.question, on_plan=on_plan, on_step=on_step)
+
+
+class Party:
+    """An open connection to a consortium as one of its parties."""
+
+    def __init__(self, node: Node, defaults: Defaults | None = None) -> None:
+        self._node = node
+        self._defaults = Defaults() if defaults is None else defaults
+
+    def __repr__(self) -> str:
+        return f"<party {self.name} of {self._node.consortium.name!r}>"
+
+    @property
+    def name(self) -> str:
+        """This party's name."""
+        return self._node.me
+
+    def sql(
+        self,
+        text: str,
+        *,
+        scenario: str | None = None,
+        purpose: str | None = None,
+        to: Sequence[str] | None = None,
+    ) -> Asked:
+        """A question in SQL (DuckDB dialect); the answer goes `to` these parties, by default to this one alone.
+
+        What is not given here is taken from the text's leading comments ("-- scenario: supervision").
+        Raises UsageError if scenario or purpose is given nowhere.
+        """
+        question = question_of(
+            text,
+            initiator=self.name,
+            given=Defaults(scenario, purpose),
+            defaults=self._defaults,
+            to=to,
+        )
+        return Asked(self._node, question)
+
+
+def question_of(
+    text: str,
+    *,
+    initiator: str,
+    given: Defaults,
+    defaults: Defaults,
+    to: Sequence[str] | None = None,
+) -> Question:
+    """The question `text`: scenario, purpose and recipients as given, else as its header says, else as by default."""
+    head = header(text)
+    scenario = given.scenario or head.scenario or defaults.scenario
+    purpose = given.purpose or head.purpose or defaults.purpose
+    if scenario is None or purpose is None:
+        what = "a scenario" if scenario is None else "a purpose"
+        raise UsageError(
+            f"expected {what} of the question: give it, or begin the text with "
+            f"'-- {what.removeprefix('a ')}: ...'"
+        )
+    recipients = tuple(to) if to is not None else head.to or (initiator,)
+    return Question(text, scenario, purpose, initiator, recipients)
+
+
+def explained(question: Question, records: Records) -> str:
+    """The plan of `question` in words, and the decision of the party whose records these are."""
+    text = explain(planned(question, records), records.cards)
+    try:
+        permit = compile_question(question, records)
+    except PolicyRefused as refusal:
+        reasons = "\n".join(f"  {reason}" for reason in refusal.reasons)
+        return f"{text}\n\nrefused by the policy of {refusal.party}\n{reasons}"
+    return (
+        f"{text}\n\npermitted by the policy of {permit.party}\n"
+        f"  level {permit.level.name} {permit.level.chinese}, rule {permit.rule}\n"
+        f"  plan {permit.plan_digest}"
+    )
+
+
+@contextmanager
+def connect(
+    consortium: str | Path, *, party: str, party_file: str | Path | None = None
+) -> Iterator[Party]:
+    """`party` of the consortium file, as a context manager; its own file lies beside it unless it is named.
+
+    Raises UsageError with file and place.
+    """
+    own = None if party_file is None else Path(party_file)
+    with Node.open(Path(consortium), party, own) as node:
+        yield Party(node)
+
+
+@contextmanager
+def local(
+    config: str | Path, *, data: str | Path | None = None, keep: str | Path | None = None
+) -> Iterator[Party]:
+    """The initiator of a local.toml, every other party being a process of its own on this machine.
+
+    `data` is the folder of the data files; `keep` an empty folder in which keys, ledgers and logs stay.
+    Raises UsageError with file and place.
+    """
+    loaded = LocalFile.load(Path(config), data=None if data is None else Path(data))
+    kept = None if keep is None else Path(keep)
+    with Local(loaded, keep=kept) as world:
+        yield Party(world.node, Defaults(loaded.scenario, loaded.purpose))
+
+
+def local_records(config: LocalFile) -> Records:
+    """What the initiator of a local.toml decides by."""
+    return Records.load(
+        config.initiator,
+        catalogue=config.catalogue,
+        policy=config.policy,
+        compute=config.compute,
+        members=config.parties,
+    )
+
+
+def consortium_records(consortium: Consortium, party: str) -> Records:
+    """What `party` of the consortium decides by."""
+    return Records.load(
+        consortium.member(party).name,
+        catalogue=consortium.catalogue,
+        policy=consortium.policy,
+        compute=consortium.compute,
+        members=tuple(consortium.members),
+    )

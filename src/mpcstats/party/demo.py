@@ -1,0 +1,131 @@
+"""The settlement demo: made-up data of a town, one question over three organisations, and the plain answer to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from mpcstats.errors import PolicyRefused
+from mpcstats.party.answer import Cell
+from mpcstats.party.ask import Result, ask, step_count
+from mpcstats.party.books import check_ledger
+from mpcstats.party.client import Defaults, question_of
+from mpcstats.party.local import Local
+from mpcstats.party.localfile import LocalFile
+from mpcstats.party.node import Node
+from mpcstats.party.question import Question
+from mpcstats.party.synthetic import write_tables
+from mpcstats.plan.explain import learned
+from mpcstats.records.ledger import Report
+
+SETTLEMENT = "settlement"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that the demo has to show."""
+
+    question: Question
+    result: Result
+    plain: tuple[tuple[Cell, ...], ...]
+    learned: tuple[str, ...]
+    refused: Question
+    refusal: PolicyRefused | None
+    ledgers: Mapping[str, Report]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the joint answer is the plain one."""
+        return self.result.answer is not None and self.result.answer.rows == self.plain
+
+    @property
+    def passed(self) -> bool:
+        """Whether the demo shows what it says: equal answers, a refusal, whole ledgers."""
+        whole = all(report.fault is None for report in self.ledgers.values())
+        return self.equal and self.refusal is not None and whole
+
+
+def folder(name: str) -> Path:
+    """The folder of the demo `name`: in the wheel, or at the top of a checkout."""
+    packaged = Path(str(resources.files("mpcstats"))) / "_demos" / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "demos" / name
+
+
+def make_data(where: Path, *, persons: int, seed: int) -> Mapping[str, int]:
+    """The demo's tables below `where`; path -> rows."""
+    return write_tables(where, persons=persons, seed=seed)
+
+
+def settlement(
+    data: Path,
+    keep: Path,
+    *,
+    on_begin: Callable[[int], None] = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Shown:
+    """Run the demo on the tables in `data`; keys, ledgers and logs are written below `keep`.
+
+    Raises what a run raises.
+    """
+    files = folder(SETTLEMENT)
+    config = LocalFile.load(files, data=data)
+    text = (files / "question.sql").read_text(encoding="utf-8")
+    with Local(config, keep=keep) as world:
+        node = world.node
+        question = question_of(
+            text,
+            initiator=node.me,
+            given=Defaults(),
+            defaults=Defaults(config.scenario, config.purpose),
+        )
+        result = ask(
+            node,
+            question,
+            on_plan=lambda permit: on_begin(step_count(permit)),
+            on_step=on_step,
+        )
+        refused, refusal = _refused(node, files)
+        who = learned(result.permit.plan, node.records.cards)
+        consortium = node.consortium
+    ledgers = {
+        party: check_ledger(consortium, party, keep / "ledgers" / f"{party}.sqlite")
+        for party in consortium.members
+    }
+    plain = plain_answer(text, config)
+    return Shown(question, result, plain, tuple(who), refused, refusal, ledgers)
+
+
+def plain_answer(text: str, config: LocalFile) -> tuple[tuple[Cell, ...], ...]:
+    """What DuckDB says to `text` over all parties' tables together: for a demo, where one may see them all."""
+    with duckdb.connect() as database:
+        for files in config.data.values():
+            for dataset, path in files.items():
+                schema, table = dataset.split(".")
+                database.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+                relation = (
+                    database.read_parquet(str(path))
+                    if path.suffix == ".parquet"
+                    else database.read_csv(str(path))
+                )
+                relation.create(f'"{schema}"."{table}"')
+        rows = database.execute(text).fetchall()
+    return tuple(tuple(c if isinstance(c, str) else int(c) for c in row) for row in rows)
+
+
+def _refused(node: Node, files: Path) -> tuple[Question, PolicyRefused | None]:
+    """What this node says to a question that the insurer would ask."""
+    question = question_of(
+        (files / "refused.sql").read_text(encoding="utf-8"),
+        initiator="insurer",
+        given=Defaults("commercial", "how many policyholders have HIV"),
+        defaults=Defaults(),
+    )
+    try:
+        node.decide(question)
+    except PolicyRefused as refusal:
+        return question, refusal
+    return question, None

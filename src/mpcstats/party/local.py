@@ -1,0 +1,190 @@
+"""A consortium on one machine: fresh keys, free loopback ports, and every other party as a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from mpcstats.errors import InternalError, UsageError
+from mpcstats.party.config import Address, Consortium
+from mpcstats.party.keys import make_keys
+from mpcstats.party.localfile import LocalFile
+from mpcstats.party.node import Node
+
+LOOPBACK = "127.0.0.1"
+ENDING = 10.0  # seconds for a process to end by itself
+
+
+class Local:
+    """Runs `config`: a node of the initiator in this process, one process for each other party.
+
+    A context manager. All that the run writes (keys, ledgers, logs) is in `folder`, which goes with it unless
+    `keep` names one.
+    """
+
+    def __init__(
+        self, config: LocalFile, *, keep: Path | None = None, silence: float | None = None
+    ) -> None:
+        self.config = config
+        self._keep = keep is not None
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            if any(keep.iterdir()):
+                raise UsageError(
+                    f"{keep}: expected an empty folder, got one with files: name another"
+                )
+        self.folder = Path(tempfile.mkdtemp(prefix="mpcstats-")) if keep is None else keep.resolve()
+        self._silence = config.silence if silence is None else silence
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: dict[str, IO[bytes]] = {}
+        self._node: Node | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.consortium = _write_files(self.config, self.folder, self._silence)
+            others = [party for party in self.config.parties if party != self.config.initiator]
+            for party in others:
+                self._start(party)
+            self._node = Node.open(self.consortium, self.config.initiator)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def node(self) -> Node:
+        """The initiator's node; only inside the context."""
+        if self._node is None:
+            raise InternalError("expected the node inside the context, got it outside")
+        return self._node
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process of each other party."""
+        return {party: process.pid for party, process in self._processes.items()}
+
+    def log(self, party: str) -> str:
+        """What the node of `party` has said."""
+        path = self.folder / f"{party}.log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def close(self) -> None:
+        """End every process that this object has started, by its own pid; remove the folder unless it is kept."""
+        if self._node is not None:
+            self._node.close()
+            self._node = None
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(ENDING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    process.stdin.close()
+        for log in self._logs.values():
+            log.close()
+        self._processes.clear()
+        self._logs.clear()
+        if not self._keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self, party: str) -> None:
+        log = (self.folder / f"{party}.log").open("ab")
+        self._logs[party] = log
+        # The child ends when its standard input does, so it does not outlive this process.
+        self._processes[party] = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mpcstats.cli", "serve", "--until-input-ends"),
+                *("--consortium", str(self.consortium), "--party", party),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=environment(),
+        )
+
+
+def environment() -> dict[str, str]:
+    """The child imports the same mpcstats as this process does."""
+    source = str(Path(__file__).parents[2])
+    paths = [source, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def _write_files(config: LocalFile, folder: Path, silence: float) -> Path:
+    """The consortium file, and every party's own; the path of the first."""
+    ports = free_ports(len(config.parties))
+    entries = []
+    for party, port in zip(config.parties, ports, strict=True):
+        made = make_keys(party, folder / "keys")
+        entries.append(made.entry(Address(LOOPBACK, port), f"keys/{party}.crt"))
+        _write_party(config, folder, party)
+    compute = ", ".join(_quoted(party) for party in config.compute)
+    head = [
+        f"name = {_quoted(config.name)}",
+        f"catalogue = {_quoted(str(config.catalogue.resolve()))}",
+        f"policy = {_quoted(str(config.policy.resolve()))}",
+        f"compute = [{compute}]",
+        f"silence = {silence:.3f}",
+        "",
+    ]
+    path = folder / "consortium.toml"
+    path.write_text("\n".join([*head, *entries]), encoding="utf-8")
+    Consortium.load(path)
+    return path
+
+
+def _write_party(config: LocalFile, folder: Path, party: str) -> None:
+    lines = [
+        f"party = {_quoted(party)}",
+        f'tls_key = "../keys/{party}.key"',
+        f'signing_key = "../keys/{party}.sign"',
+        f'ledger = "../ledgers/{party}.sqlite"',
+        "",
+        "[data]",
+        *(
+            f"{_quoted(dataset)} = {_quoted(str(path.resolve()))}"
+            for dataset, path in config.data.get(party, {}).items()
+        ),
+        "",
+    ]
+    (folder / "ledgers").mkdir(exist_ok=True)
+    path = folder / "parties" / f"{party}.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def free_ports(count: int) -> Sequence[int]:
+    """Ports of the loopback address that nobody listens at now."""
+    with contextlib.ExitStack() as stack:
+        found = []
+        for _ in range(count):
+            probe = stack.enter_context(socket.socket())
+            probe.bind((LOOPBACK, 0))
+            found.append(int(probe.getsockname()[1]))
+        return found
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,139 @@
+"""An entry of the ledger: what it holds, the one text of its body, what its hash covers, who signed it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from mpcstats.errors import UsageError
+
+JSON: TypeAlias = "bool | int | str | Sequence[JSON] | Mapping[str, JSON] | None"
+KINDS = ("request", "decision", "start", "opening", "finish", "fault")
+GENESIS = "0" * 64  # what the first entry has as `previous`, and the head of an empty ledger
+BODY_LIMIT = 64 * 1024  # bytes of canonical JSON
+DEPTH_LIMIT = 32
+INTEGER_LIMIT = 1 << 63
+DOMAIN = b"mpcstats ledger entry 1"
+NOT_CANONICAL = "expected a body of canonical JSON, got other text"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_SIGNATURE = re.compile(r"[0-9a-f]{128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry; `index` counts from 1, `time` is UTC in seconds, the last three are lower-case hex."""
+
+    index: int
+    time: str
+    kind: str
+    body: Mapping[str, JSON]
+    previous: str
+    hash: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry as the file holds it, not yet believed; `body` is text."""
+
+    index: int
+    time: str
+    kind: str
+    body: str
+    previous: str
+    hash: str
+    signature: str
+
+    def digest(self, party: str) -> str:
+        """SHA-256 over domain, party and all but hash and signature, each after its length in 8 bytes."""
+        state = hashlib.sha256()
+        texts = (party, str(self.index), self.time, self.kind, self.body, self.previous)
+        for part in (DOMAIN, *(text.encode(errors="surrogateescape") for text in texts)):
+            state.update(len(part).to_bytes(8, "big") + part)
+        return state.hexdigest()
+
+    def fault(self, party: str, key: Ed25519PublicKey) -> str | None:
+        """What is wrong with the entry by itself; None if nothing is."""
+        if self.hash != self.digest(party):
+            return "expected the hash of its content, got another: it was changed, or is another party's"
+        if not _signed(self, key):
+            return "expected a signature by the party's key, got another"
+        if self.kind not in KINDS:
+            return f"expected a kind of {', '.join(KINDS)}, got {self.kind[:40]!r}"
+        if _TIME.fullmatch(self.time) is None:
+            return f"expected a time as YYYY-MM-DDThh:mm:ssZ, got {self.time[:40]!r}"
+        return NOT_CANONICAL if _body(self.body) is None else None
+
+    def entry(self) -> Entry:
+        """The entry, its body read. Raises UsageError if the body is not what `canonical` writes."""
+        body = _body(self.body)
+        if body is None:
+            raise UsageError(NOT_CANONICAL)
+        return Entry(
+            self.index, self.time, self.kind, body, self.previous, self.hash, self.signature
+        )
+
+
+def canonical(body: Mapping[str, JSON]) -> str:
+    """`body` as JSON with sorted keys and no blanks; equal bodies give equal text.
+
+    Raises UsageError for anything but text, whole numbers below 2^63, true, false, null, lists and
+    tables with names as text, or above 64 KiB.
+    """
+    if not isinstance(body, Mapping):
+        raise UsageError(f"expected a body that is a table, got {type(body).__name__}")
+    text = json.dumps(
+        _plain(body, "body", 0), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise UsageError("expected a body in valid Unicode, got lone surrogates") from None
+    if size > BODY_LIMIT:
+        raise UsageError(f"expected a body of at most {BODY_LIMIT} bytes, got {size}")
+    return text
+
+
+def _plain(value: object, place: str, depth: int) -> object:
+    if depth > DEPTH_LIMIT:
+        raise UsageError(f"expected a body of depth at most {DEPTH_LIMIT}, got a deeper one")
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int) and -INTEGER_LIMIT <= value < INTEGER_LIMIT:
+        return int(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{place}[{i}]", depth + 1) for i, item in enumerate(value)]
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return {name: _plain(item, f"{place}.{name}", depth + 1) for name, item in value.items()}
+    got = "a larger one" if isinstance(value, int) else type(value).__name__
+    raise UsageError(
+        f"{place[:80]}: expected text, whole numbers below 2^63, true, false, null, lists or tables "
+        f"with names as text, got {got}"
+    )
+
+
+def _signed(row: Row, key: Ed25519PublicKey) -> bool:
+    # The pattern first: fromhex also takes blanks and capitals, so one signature would have many texts.
+    if _SIGNATURE.fullmatch(row.signature) is None:
+        return False
+    try:
+        key.verify(bytes.fromhex(row.signature), bytes.fromhex(row.hash))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _body(text: str) -> Mapping[str, JSON] | None:
+    """The body in `text`; None unless it is exactly what `canonical` writes."""
+    try:
+        body: Mapping[str, JSON] = json.loads(text)
+        return body if canonical(body) == text else None
+    except (ValueError, RecursionError, UsageError):
+        return None
