@@ -35,23 +35,23 @@ TIMED = "timed"
 
 @dataclass(slots=True)
 class _Clock:
-    """Wall and CPU seconds from `begin` to `end`."""
+    """Wall and CPU seconds from `start` to `stop`; CPU seconds are those of all threads."""
 
     wall: float = 0.0
     cpu: float = 0.0
 
-    def begin(self) -> None:
+    def start(self) -> None:
         self.wall, self.cpu = time.monotonic(), time.process_time()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         self.wall, self.cpu = time.monotonic() - self.wall, time.process_time() - self.cpu
 
 
 def bench(protocol: str, rows: int) -> dict[str, Any]:
     """Run `protocol` on `rows` rows in three processes: protocol, rows, rounds, and figures by party.
 
-    wall_s runs from the handshake's end, where a task has inputs from their sharing, to the answer, without its
-    check. Raises UsageError for an unknown protocol, InternalError if a party fails or an answer is wrong.
+    wall_s runs from when every party has its inputs, after the handshake, to the answer, without its check.
+    Raises UsageError for an unknown protocol, InternalError if a party fails or an answer is wrong.
     """
     if protocol not in TASKS:
         raise UsageError(f"expected a protocol of {', '.join(TASKS)}, got {protocol!r}")
@@ -83,9 +83,8 @@ def play(folder: Path, party: str, protocol: str, rows: int) -> dict[str, Any]:
     clock = _Clock()
 
     async def body(session: Session) -> None:
-        task = Task(session, Rep3(PARTIES), rows, clock.begin)
+        task = Task(session, Rep3(PARTIES), rows, clock.start, clock.stop)
         answer, expected = await TASKS[protocol](task, session.narrow(TIMED))
-        clock.end()
         await task.check(answer, expected)
 
     with Listener(identity, LOOPBACK, places[party]["port"], peers, silence=SILENCE) as listener:

@@ -25,12 +25,22 @@ WIDTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Random data of `rows` rows, the same at every party for one seed; `begin` is called when inputs are shared."""
+    """Random data of `rows` rows, the same at every party; the clock is started and stopped around what is timed."""
 
     session: Session
     engine: Engine
     rows: int
-    begin: Callable[[], None] = field(repr=False)
+    start: Callable[[], None] = field(repr=False)
+    stop: Callable[[], None] = field(repr=False)
+
+    async def begin(self) -> None:
+        """Wait until every party has its inputs, then start the clock."""
+        others = [party for party in PARTIES if party != self.session.me]
+        word = np.zeros(1, dtype=np.uint64)
+        await self.session.narrow("begin").exchange(
+            send=dict.fromkeys(others, word), receive=dict.fromkeys(others, 1)
+        )
+        self.start()
 
     def column(self, name: str, bits: int = 40) -> Words:
         """A column of random numbers below 2^bits."""
@@ -70,42 +80,47 @@ Body = Callable[[Task, Session], Awaitable[tuple[Arith, Words]]]
 
 
 async def _sum(task: Task, session: Session) -> tuple[Arith, Words]:
-    task.begin()
     columns = {party: task.column(party) for party in PARTIES}
+    await task.begin()
     summed = await vector_sum(
         session,
         task.engine,
         [Summand(party, task.mine(party, columns[party])) for party in PARTIES],
         shape=(task.rows,),
     )
+    task.stop()
     return summed.total, np.sum(list(columns.values()), axis=0, dtype=np.uint64)
 
 
 async def _product(task: Task, session: Session) -> tuple[Arith, Words]:
     x, y = await parallel(task.shared("a", "x"), task.shared("b", "y"))
-    task.begin()
+    await task.begin()
     product = await task.engine.multiply(session, x, y)
+    task.stop()
     return product, task.column("x") * task.column("y")
 
 
 async def _dot(task: Task, session: Session) -> tuple[Arith, Words]:
     x, y = await parallel(task.shared("a", "x"), task.shared("b", "y"))
-    task.begin()
+    await task.begin()
     total = await task.engine.dot(session, x, y)
+    task.stop()
     return total, np.sum(task.column("x") * task.column("y"), dtype=np.uint64, keepdims=True)
 
 
 async def _less_than(task: Task, session: Session) -> tuple[Arith, Words]:
     x, y = await parallel(task.shared_bits("a", "x"), task.shared_bits("b", "y"))
-    task.begin()
+    await task.begin()
     below = await task.engine.less_than(session, x, y)
+    task.stop()
     return await _counted(task, below), _count(task.column("x", 64) < task.column("y", 64))
 
 
 async def _equal(task: Task, session: Session) -> tuple[Arith, Words]:
     x, y = await parallel(task.shared_bits("a", "x"), task.shared_bits("b", "y"))
-    task.begin()
+    await task.begin()
     same = await task.engine.equal(session, x, y)
+    task.stop()
     return await _counted(task, same), _count(task.column("x", 64) == task.column("y", 64))
 
 
@@ -114,7 +129,7 @@ async def _lookup_join(task: Task, session: Session) -> tuple[Arith, Words]:
     n = task.rows
     pool = Stream(b"pool of the keys").words(2 * n, 2)
     table = np.stack([task.column("fund"), task.column("paid")], axis=1)
-    task.begin()
+    await task.begin()
     left = LeftTable(pool[:n]) if session.me == "a" else None
     right = RightTable(pool[n // 2 : n // 2 + n], table) if session.me == "b" else None
     lookup = Lookup("a", "b", "c", left_rows=n, right_rows=n, values=2)
@@ -129,6 +144,7 @@ async def _lookup_join(task: Task, session: Session) -> tuple[Arith, Words]:
         totals=tuple((Term((column,)),) for column in found.columns),
     )
     counted = await cohort_count(session.narrow("cohort"), task.engine, cohort)
+    task.stop()
     common = n - n // 2
     sums = table[:common].sum(axis=0, dtype=np.uint64)
     answer = Arith.concatenate([counted.persons, counted.totals])
@@ -138,8 +154,8 @@ async def _lookup_join(task: Task, session: Session) -> tuple[Arith, Words]:
 async def _cohort(task: Task, session: Session) -> tuple[Arith, Words]:
     """Both of two owners' bits over one spine, and the sum of a column of the spine's owner."""
     x, y = await parallel(task.shared_bits("a", "x"), task.shared_bits("b", "y"))
-    task.begin()
     amounts = task.column("amount")
+    await task.begin()
     held = Held(task.rows, (Summand("a", task.mine("a", amounts)),))
     cohort = Cohort(
         owner="a",
@@ -151,6 +167,7 @@ async def _cohort(task: Task, session: Session) -> tuple[Arith, Words]:
         totals=((Term((held,)),),),
     )
     counted = await cohort_count(session, task.engine, cohort)
+    task.stop()
     in_cohort = ((task.column("x", 64) ^ task.column("y", 64)) & np.uint64(1)).astype(np.bool_)
     expected = [np.count_nonzero(in_cohort), amounts[in_cohort].sum(dtype=np.uint64)]
     answer = Arith.concatenate([counted.persons, counted.totals])

@@ -8,7 +8,10 @@ The same with exclusive or and and, where every sign is plus.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +21,23 @@ from mpcstats.session import Session, Stream, Words
 
 BLOCK_WORDS = 1 << 14  # seven arrays of this size stay in a 1 MiB cache
 
-Pair = tuple[Parts, Parts]
+Block = tuple[Any, ...]  # selects a piece of an array
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """Both parts of a matrix, computed piece by piece: what is used once need never be stored as a whole."""
+
+    shape: tuple[int, ...]
+    at: Callable[[Block], Parts]
+
+    @classmethod
+    def of(cls, parts: Parts) -> Operand:
+        """A matrix that is there already."""
+        return cls(parts[0].shape, lambda block: (parts[0][block], parts[1][block]))
+
+
+Pair = tuple[Operand, Operand]
 
 
 async def reshare(session: Session, seat: Seat, summand: Words, *, bits: bool) -> Parts:
@@ -42,22 +61,23 @@ async def multiply(session: Session, seat: Seat, x: Parts, y: Parts) -> Parts:
 
 async def conj(session: Session, seat: Seat, pairs: Sequence[Pair]) -> list[Parts]:
     """The parts of x and y for each pair of bit matrices; all go in one message."""
-    sizes = [x[0].size for x, _ in pairs]
+    sizes = [prod(x.shape) for x, _ in pairs]
     z = np.empty(sum(sizes), dtype=np.uint64)
     own, other = seat.own_stream(session), seat.next_stream(session)
     ends = np.cumsum(sizes)
     for (x, y), end, size in zip(pairs, ends, sizes, strict=True):
-        view = z[end - size : end].reshape(x[0].shape)
+        view = z[end - size : end].reshape(x.shape)
         for block in _blocks(view.shape):
             part = view[block]
-            np.bitwise_xor(y[0][block], y[1][block], out=part)
-            part &= x[0][block]
-            part ^= x[1][block] & y[0][block]
+            (x_own, x_next), (y_own, y_next) = x.at(block), y.at(block)
+            np.bitwise_xor(y_own, y_next, out=part)
+            part &= x_own
+            part ^= x_next & y_own
             _add_zero(part, own, other, bits=True)
     own_part, next_part = await _replicate(session, seat, z)
     cuts = ends[:-1]
     return [
-        (a.reshape(x[0].shape), b.reshape(x[0].shape))
+        (a.reshape(x.shape), b.reshape(x.shape))
         for (x, _), a, b in zip(
             pairs, np.split(own_part, cuts), np.split(next_part, cuts), strict=True
         )
