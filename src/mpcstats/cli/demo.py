@@ -16,11 +16,25 @@ from mpcstats.party.demo import Shown
 
 app = typer.Typer(help="Demonstrations on made-up data.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
+Persons = Annotated[int, typer.Option(min=1000, max=125_000, help="Enrolled persons.")]
+Seed = Annotated[int, typer.Option(help="The same seed makes the same data.")]
 
 
 @app.callback()
 def demos() -> None:
     """Demonstrations on made-up data."""
+
+
+@app.command("copy")
+def copy(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    persons: Persons = 120_000,
+    seed: Seed = 1,
+) -> None:
+    """Copy the settlement demo's files and its made-up data into FOLDER, to change them and ask your own questions."""
+    for path, rows in demo.copy(folder, persons=persons, seed=seed).items():
+        console.print(f"  {folder / 'data' / path}: {rows:,} rows")
+    console.print(f"ask: mpcstats run --local {folder} --question {folder / 'question.sql'}")
 
 
 @app.command("settlement")

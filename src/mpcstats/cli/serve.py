@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -39,5 +40,7 @@ def serve_command(
 
 
 def _stop_with_input(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: its lock, held by a waiting thread, makes Python abort at the end of the process.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     stop.set()

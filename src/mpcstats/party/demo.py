@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from mpcstats.errors import PolicyRefused
+from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.answer import Cell
 from mpcstats.party.ask import Result, ask, step_count
 from mpcstats.party.books import check_ledger
@@ -58,6 +59,17 @@ def folder(name: str) -> Path:
 def make_data(where: Path, *, persons: int, seed: int) -> Mapping[str, int]:
     """The demo's tables below `where`; path -> rows."""
     return write_tables(where, persons=persons, seed=seed)
+
+
+def copy(where: Path, *, persons: int, seed: int) -> Mapping[str, int]:
+    """The demo's files and its data in the new folder `where`, to be changed and played with; path -> rows.
+
+    Raises UsageError if the folder is there and has files.
+    """
+    if where.exists() and (not where.is_dir() or any(where.iterdir())):
+        raise UsageError(f"{where}: expected a new or an empty folder, got one with files")
+    shutil.copytree(folder(SETTLEMENT), where, dirs_exist_ok=True)
+    return make_data(where / "data", persons=persons, seed=seed)
 
 
 def settlement(

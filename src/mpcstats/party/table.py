@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -28,13 +29,14 @@ def load_table(
     values that the catalogue excludes.
     """
     form = _form(dataset, path)
-    scan = f"read_{form}({_text(str(path))}{', all_varchar = true' if form == 'csv' else ''})"
+    options = ", header = true, all_varchar = true" if form == "csv" else ""
+    scan = f"read_{form}({_text(_alone(path))}{options})"
     present = _present(connection, scan, dataset, path)
     names = list(columns) or [next(iter(dataset.columns))]
     missing = [name for name in names if name not in present]
     if missing:
         raise UsageError(
-            f"{dataset.name}, {path}: expected columns {', '.join(missing)}, got {', '.join(present)}"
+            f"{dataset.name}, {path}: expected columns {', '.join(missing)}, got {_known(present, dataset)}"
         )
     _check_types(connection, scan, dataset, names, present, path)
     schema, table = (_name(part) for part in dataset.name.split("."))
@@ -42,7 +44,10 @@ def load_table(
         f"CAST({_name(n)} AS {_type(dataset.columns[n])}) AS {_name(n)}" for n in names
     )
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    connection.execute(f"CREATE TABLE {schema}.{table} AS SELECT {picked} FROM {scan}")
+    try:
+        connection.execute(f"CREATE TABLE {schema}.{table} AS SELECT {picked} FROM {scan}")
+    except duckdb.Error as error:
+        raise _unreadable(dataset, path, error) from None
     _check_values(connection, f"{schema}.{table}", dataset, names, path)
 
 
@@ -55,6 +60,17 @@ def _form(dataset: Dataset, path: Path) -> str:
     raise UsageError(
         f"{dataset.name}, {path}: expected a file of {', '.join(FORMATS)}, got {path.suffix or 'none'}"
     )
+
+
+def _alone(path: Path) -> str:
+    """The path as a pattern that matches no other file: DuckDB reads * ? [ in a name as wildcards."""
+    return re.sub(r"[*?[]", r"[\g<0>]", str(path))
+
+
+def _known(present: Iterable[str], dataset: Dataset) -> str:
+    """Those of the file's columns that the catalogue knows: the others may be values of a file without header."""
+    names = [name for name in present if name in dataset.columns]
+    return ", ".join(names) or "none of the catalogue's"
 
 
 def _present(
