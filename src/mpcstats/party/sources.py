@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.errors import UsageError
-from mpcstats.party.table import load_table
+from mpcstats.party.table import load_table, quoted_name
 from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Fragment, Physical
 from mpcstats.records.catalogue import Catalogue
@@ -143,7 +143,7 @@ class _Database:
     def _columns(
         self, fragment: Fragment, names: Sequence[str], *, keyed: bool
     ) -> dict[str, np.ma.MaskedArray[tuple[int, ...], np.dtype[np.int64]]]:
-        quoted = [f'"{name}"' for name in names]
+        quoted = [quoted_name(name) for name in names]
         query = f"SELECT {', '.join(quoted)} FROM ({fragment.sql}) AS f"
         if keyed:
             # 128 bits of SHA-256 as two numbers: a key's text never leaves the database.

@@ -39,9 +39,9 @@ def load_table(
             f"{dataset.name}, {path}: expected columns {', '.join(missing)}, got {_known(present, dataset)}"
         )
     _check_types(connection, scan, dataset, names, present, path)
-    schema, table = (_name(part) for part in dataset.name.split("."))
+    schema, table = (quoted_name(part) for part in dataset.name.split("."))
     picked = ", ".join(
-        f"CAST({_name(n)} AS {_type(dataset.columns[n])}) AS {_name(n)}" for n in names
+        f"CAST({quoted_name(n)} AS {_type(dataset.columns[n])}) AS {quoted_name(n)}" for n in names
     )
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     try:
@@ -97,11 +97,13 @@ def _check_types(
         column, kind = dataset.columns[name], present[name]
         if kind == "VARCHAR" and column.type == "integer":
             tests[name] = (
-                f"COUNT(*) FILTER (NOT regexp_full_match({_name(name)}, {_text(WHOLE)}) "
-                f"OR {_name(name)} IS NOT NULL AND TRY_CAST({_name(name)} AS BIGINT) IS NULL)"
+                f"COUNT(*) FILTER (NOT regexp_full_match({quoted_name(name)}, {_text(WHOLE)}) "
+                f"OR {quoted_name(name)} IS NOT NULL AND TRY_CAST({quoted_name(name)} AS BIGINT) IS NULL)"
             )
         elif kind in INTEGERS and column.type == "integer":
-            tests[name] = f"COUNT({_name(name)}) - COUNT(TRY_CAST({_name(name)} AS BIGINT))"
+            tests[name] = (
+                f"COUNT({quoted_name(name)}) - COUNT(TRY_CAST({quoted_name(name)} AS BIGINT))"
+            )
         elif kind != "VARCHAR":
             raise UsageError(
                 f"{dataset.name}, {path}: expected {column.type} in column {name}, got {kind}"
@@ -146,7 +148,7 @@ def _check_values(
 
 def _tests(name: str, column: Column) -> list[tuple[str, str]]:
     """Expressions that count what the catalogue excludes, and what was expected."""
-    quoted = _name(name)
+    quoted = quoted_name(name)
     found = []
     if column.minimum is not None and column.maximum is not None:
         found.append(
@@ -188,7 +190,8 @@ def _unreadable(dataset: Dataset, path: Path, error: duckdb.Error) -> UsageError
     )
 
 
-def _name(text: str) -> str:
+def quoted_name(text: str) -> str:
+    """`text` as an SQL identifier."""
     return '"' + text.replace('"', '""') + '"'
 
 

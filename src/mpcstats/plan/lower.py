@@ -12,6 +12,7 @@ from mpcstats.plan.logical import Block, Merged, Source, locals_of
 
 AGGREGATE = "cohort"
 SUMMED = "sum"
+GATE = "gate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ def lower(block: Block, context: Context) -> Lowered:
     everyone = [own for s in (*block.sources, *block.tests) for own in locals_of(s)]
     # The spine's fragment first: the order of the others is that of the question.
     everyone.sort(key=lambda own: own.name != block.spine)
+    _check_names([own.name for own in everyone], context)
     fragments = tuple(fragment(own, context) for own in everyone)
     if block.spine is None:
         names = tuple(own.name for own in fragments)
@@ -48,6 +50,18 @@ def lower(block: Block, context: Context) -> Lowered:
         _totals(block, source),
     )
     return Lowered(fragments, (*lookups, cohort))
+
+
+def _check_names(names: Sequence[str], context: Context) -> None:
+    """Fragments and steps have different names; two relations can give the same ones."""
+    steps = [AGGREGATE, SUMMED, GATE, *(f"find_{name}" for name in names)]
+    for name in names:
+        if [*names, *steps].count(name) > 1:
+            raise context.refuse(
+                None,
+                f"expected names of relations that lead to different fragments, got {name!r} twice: "
+                "give one of them another alias",
+            )
 
 
 def _groups(block: Block, source: Mapping[str, str]) -> tuple[plans.GroupKey, ...]:

@@ -9,7 +9,7 @@ from mpcstats.errors import UsageError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context, Helpers
 from mpcstats.plan.logical import Block
-from mpcstats.plan.lower import lower
+from mpcstats.plan.lower import GATE, lower
 from mpcstats.plan.rules.cells import cells
 from mpcstats.plan.rules.criteria import criteria
 from mpcstats.plan.rules.group_codes import group_codes
@@ -34,7 +34,6 @@ RULES: tuple[Rule, ...] = (
     cells,
     spine,
 )
-GATE = "gate"
 
 
 @dataclass(frozen=True, slots=True)
