@@ -65,13 +65,14 @@ def test_ascending_order_puts_suppressed_cells_last_too() -> None:
     assert [row[2] for row in found.rows] == [3, 4, 5, None]
 
 
-def test_without_groups_one_row_is_there_even_if_suppressed() -> None:
-    whole = plan(k=1)
+@pytest.mark.parametrize(("k", "cell", "state"), [(11, None, "suppressed"), (1, 0, "value")])
+def test_without_groups_one_row_is_there(k: int, cell: int | None, state: str) -> None:
+    whole = plan(k=k)
     step = replace(whole.aggregate, groups=())
     lone = replace(whole, steps=(step, whole.gate), output=OUTPUT[2:])
     found = answer(lone, Opened(np.array([False]), np.array([[0]], dtype=np.int64)))
-    assert found.rows == ((None,),)
-    assert found.states == (("suppressed",),)
+    assert found.rows == ((cell,),)
+    assert found.states == ((state,),)
 
 
 def test_the_table_is_aligned_and_groups_thousands() -> None:

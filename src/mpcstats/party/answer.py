@@ -57,14 +57,16 @@ def _text(cell: Cell, state: State) -> str:
 def answer(plan: Physical, opened: Opened) -> Answer:
     """The plan's output from what the gate has opened.
 
-    With k = 1 a suppressed group is an empty one, and is left out as SQL does.
+    With k = 1 a suppressed cell is an empty one: a group is left out, and a whole answer is 0, as in SQL.
     """
     groups = plan.aggregate.groups
     found: list[tuple[tuple[Cell, ...], bool]] = []
     for cell in range(plan.cells):
         shown = bool(opened.shown[cell])
-        if not shown and plan.gate.k == 1 and groups:
-            continue
+        if not shown and plan.gate.k == 1:
+            if groups:
+                continue
+            shown = True  # and the gate has put 0 in place of its values
         labels = _labels(plan, cell)
         row: list[Cell] = []
         for column in plan.output:

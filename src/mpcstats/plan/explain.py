@@ -91,7 +91,8 @@ def _what(plan: Physical, step: plans.Step) -> str:
 
 def _costs(cost: Estimate) -> list[str]:
     exact = "exactly" if all(step.exact for step in cost.steps) else "at most"
-    lines = [f"  {exact} {cost.rounds} rounds, {_size(cost.total_bytes)} over all parties"]
+    sent = _size(cost.total_bytes)
+    lines = [f"  at most {cost.rounds} rounds, {exact} {sent} over all parties"]
     lines += [f"  {party} sends {_size(sent)}" for party, sent in cost.bytes_sent.items() if sent]
     times = ", ".join(f"{p.name} {cost.seconds(p):.2f} s" for p in PROFILES)
     return [*lines, f"  roughly {times}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
+from sqlglot.optimizer.pushdown_projections import pushdown_projections
 
 from mpcstats.plan import keys
 from mpcstats.plan import physical as plans
@@ -13,7 +14,6 @@ from mpcstats.plan.items import items
 from mpcstats.plan.local import known
 from mpcstats.plan.logical import Code, Expr, Local
 from mpcstats.plan.names import DIALECT
-from mpcstats.plan.rules.unions import OWN
 
 KEY = "key"
 
@@ -64,15 +64,18 @@ def _query(local: Local, *, single: bool) -> exp.Select:
 
 
 def _pruned(query: exp.Select) -> exp.Select:
-    """Without the columns of a union's part that nothing asks for (plan.rules.unions writes all of them)."""
-    for table in query.find_all(exp.Table):
-        part = table.find_ancestor(exp.Select)
-        outer = part.parent if part is not None else None
-        if table.alias == OWN and part is not None and isinstance(outer, exp.Subquery):
-            asked = _asked(outer, outer.alias_or_name)
-            kept = [item for item in part.expressions if item.alias_or_name in asked]
-            part.set("expressions", kept or part.expressions[:1])
-    return query
+    """Without the columns of sub-queries that nothing asks for: they are neither read nor checked (plan.items)."""
+    for exists in query.find_all(exp.Exists):
+        rows = exists.this.unnest()
+        # EXISTS looks at rows only, but an aggregate makes one row of any number of them.
+        if isinstance(rows, exp.Select) and not rows.args.get("offset"):
+            counts = any(item.find(exp.AggFunc) for item in rows.expressions)
+            rows.set(
+                "expressions", [exp.Count(this=exp.Star()) if counts else exp.Literal.number(1)]
+            )
+            rows.set("distinct", None)
+            rows.set("order", None)
+    return pushdown_projections(query)
 
 
 def _asked(item: Expr, relation: str) -> set[str]:

@@ -6,6 +6,7 @@ owner's business (plan.names, plan.rules.split_owners); what the outer SELECT ma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import sqlglot
@@ -21,6 +22,8 @@ from mpcstats.plan.physical import OutputColumn
 AGGREGATES = "COUNT(*), COUNT(x), COUNT(DISTINCT key), SUM(x)"
 # Clauses of the outer SELECT that have a meaning here; the others are refused by name.
 CLAUSES = frozenset({"with_", "expressions", "from_", "joins", "where", "group", "order"})
+# The names of relations become those of fragments and steps.
+RELATION = re.compile("[a-z_][a-z0-9_]{0,39}")
 CLAUSE_NAMES = {
     "distinct": "SELECT DISTINCT",
     "having": "HAVING",
@@ -55,6 +58,12 @@ def parse(context: Context) -> Block:
         if not alias or aliases.count(alias) > 1:
             raise context.refuse(
                 item, f"expected a name of its own for each relation, got {alias!r}"
+            )
+        if not RELATION.fullmatch(alias):
+            raise context.refuse(
+                item,
+                "expected a relation's name of at most 40 lower-case letters, digits and _, got "
+                f"{alias[:60]!r}: give it an alias",
             )
     where = tree.args.get("where")
     conditions = [c for join in joins for c in conjuncts(join.args.get("on"))]
@@ -176,7 +185,7 @@ def _output(
 def _measure(node: exp.Expr, name: str, context: Context) -> Measure:
     inner = node.this
     match node:
-        case exp.Count() if isinstance(inner, exp.Star) or inner is None:
+        case exp.Count() if isinstance(inner, exp.Star | exp.Literal) or inner is None:
             return Measure(name, "rows", None)
         case exp.Count() if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1:
             return Measure(name, "distinct", inner.expressions[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mpcstats.plan.context import Context
+from mpcstats.plan.facts import united
 from mpcstats.plan.local import known
 from mpcstats.plan.logical import (
     Block,
@@ -13,6 +14,7 @@ from mpcstats.plan.logical import (
     Local,
     Merged,
     Source,
+    locals_of,
     members_of,
     tables_of,
 )
@@ -59,11 +61,11 @@ def _holder(group: Group, sources: tuple[Source, ...], context: Context) -> Sour
 
 
 def _code(name: str, group: Group, source: Source, context: Context) -> Code:
-    own = source.parts[0] if isinstance(source, Merged) else source
-    if not isinstance(own, Local):
+    own = locals_of(source)
+    if not own:
         raise context.refuse(group.sql, "expected a relation that has been split by owner")
-    about = known(own)
-    fact = about.fact(group.sql)
+    known_at = [known(local) for local in own]
+    fact = united([about.fact(group.sql) for about in known_at])  # owners may hold different labels
     what = group.sql.sql("duckdb")
     if fact.labels is None or fact.kind not in {"integer", "text"}:
         raise context.refuse(
@@ -77,7 +79,7 @@ def _code(name: str, group: Group, source: Source, context: Context) -> Code:
             f"{what} may be NULL: state nullable = false in the catalogue, or group by "
             f"COALESCE({what}, a label)",
         )
-    if own.key is not None and not about.single:
+    if own[0].key is not None and not all(about.single for about in known_at):
         raise context.refuse(
             group.sql,
             f"one key may have several rows in {source.name}, and so several values of {what}: "

@@ -6,6 +6,7 @@ is multiplied by the numbers of the other sources. NULL counts as 0 in a sum.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -15,7 +16,7 @@ from math import prod
 from sqlglot import exp
 
 from mpcstats.plan.context import Context
-from mpcstats.plan.facts import Fact
+from mpcstats.plan.facts import Fact, united
 from mpcstats.plan.joins import bare
 from mpcstats.plan.local import known
 from mpcstats.plan.logical import (
@@ -34,6 +35,10 @@ from mpcstats.plan.physical import Ref, Term
 
 LIMIT = 1 << 63
 ROWS = "rows"  # the value column that counts the joined rows of a key
+PLAIN = re.compile("[a-z][a-z0-9_]{0,39}")
+RESERVED = re.compile(
+    r"rows|persons|key(_\d)?|digest_|[gm]\d+"
+)  # names that fragments have themselves
 
 Product = Mapping[
     str, Expr
@@ -130,7 +135,8 @@ class _Work:
             case exp.Paren():
                 return self._split(node.this)
             case exp.Coalesce() if len(names) == 1 and _or_zero(node):
-                return self._split(node.this)
+                inner = self._split(node.this)
+                return [{names[0]: node}] if inner == [{names[0]: node.this}] else inner
             case exp.Literal() if node.is_int:
                 return [{self._counting(node): node}]
             case exp.Neg():
@@ -175,7 +181,8 @@ class _Work:
         return names[0]
 
     def _fact(self, name: str, node: Expr) -> Fact:
-        return known(locals_of(self.sources[name])[0]).fact(node)
+        # The parts of a union may differ: what one of them may hold, the whole may hold.
+        return united([known(local).fact(node) for local in locals_of(self.sources[name])])
 
     def _addends(self, name: str, node: Expr | None) -> list[Addend]:
         """What a source contributes for `node`, or, without one, its number of rows."""
@@ -230,8 +237,10 @@ def _value(local: Local, node: Expr | None, fact: Fact | None, rows: int, *, sin
 
 
 def value_name(local: Local, node: Expr | None) -> str:
-    """A name for the column of `node` that no other value of `local` has."""
-    name = ROWS if node is None else node.name if isinstance(node, exp.Column) else "sum"
+    """A name for the column of `node` that no other value of `local` has, and no code or key."""
+    name = ROWS if node is None else "sum"
+    if isinstance(node, exp.Column) and PLAIN.fullmatch(node.name):
+        name = "value" if RESERVED.fullmatch(node.name) else node.name
     taken = {value.name for value in local.values}
     numbered = (f"{name}{i}" for i in range(2, len(taken) + 3))
     return name if name not in taken else next(n for n in numbered if n not in taken)
