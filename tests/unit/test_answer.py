@@ -65,10 +65,23 @@ def test_ascending_order_puts_suppressed_cells_last_too() -> None:
     assert [row[2] for row in found.rows] == [3, 4, 5, None]
 
 
-@pytest.mark.parametrize(("k", "cell", "state"), [(11, None, "suppressed"), (1, 0, "value")])
-def test_without_groups_one_row_is_there(k: int, cell: int | None, state: str) -> None:
+SUM = plans.Sum("sum", (), (), (plans.Total("total", (), 1),))
+COHORT = plans.Cohort("sum", "s", (), plans.Always(), (), SUM.totals)
+
+
+@pytest.mark.parametrize(
+    ("k", "step", "cell", "state"),
+    [
+        (11, SUM, None, "suppressed"),
+        (11, COHORT, None, "suppressed"),
+        (1, SUM, None, "suppressed"),  # rows without a key may be there
+        (1, COHORT, 0, "value"),
+    ],
+)
+def test_without_groups_one_row_is_there(
+    k: int, step: plans.Sum | plans.Cohort, cell: int | None, state: str
+) -> None:
     whole = plan(k=k)
-    step = replace(whole.aggregate, groups=())
     lone = replace(whole, steps=(step, whole.gate), output=OUTPUT[2:])
     found = answer(lone, Opened(np.array([False]), np.array([[0]], dtype=np.int64)))
     assert found.rows == ((cell,),)

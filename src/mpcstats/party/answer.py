@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mpcstats.plan.physical import Label, Physical
+from mpcstats.plan.physical import Cohort, Label, Physical
 from mpcstats.protocols.gate import Opened
 
 State = Literal["value", "suppressed"]
@@ -57,7 +57,8 @@ def _text(cell: Cell, state: State) -> str:
 def answer(plan: Physical, opened: Opened) -> Answer:
     """The plan's output from what the gate has opened.
 
-    With k = 1 a suppressed cell is an empty one: a group is left out, and a whole answer is 0, as in SQL.
+    With k = 1 a suppressed cell has no persons: a group is left out, and the whole of a cohort is 0, as in SQL. (A
+    sum without joins may have rows whose key is missing, so it stays suppressed.)
     """
     groups = plan.aggregate.groups
     found: list[tuple[tuple[Cell, ...], bool]] = []
@@ -66,7 +67,7 @@ def answer(plan: Physical, opened: Opened) -> Answer:
         if not shown and plan.gate.k == 1:
             if groups:
                 continue
-            shown = True  # and the gate has put 0 in place of its values
+            shown = isinstance(plan.aggregate, Cohort)  # the gate has put 0 in place of its values
         labels = _labels(plan, cell)
         row: list[Cell] = []
         for column in plan.output:
