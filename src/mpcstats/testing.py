@@ -149,6 +149,40 @@ async def _check_recipients(session: Session, engine: Engine, owner: str, s: Sam
             _same("reveal", s.x, value)
 
 
+async def _check_shuffle(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    numbers = await _at(session, "numbers", engine, s.x, owner)
+    wide = slicing.slice_rows(np.stack([s.y, s.flags]), 65)
+    rows = await engine.share_bits(
+        session.narrow("rows"),
+        wide if session.me == owner else None,
+        owner=owner,
+        length=s.n,
+        width=65,
+    )
+    mixed, mixed_rows = await engine.shuffle(session.narrow("shuffle"), [numbers, rows])
+    x = await opened(session.narrow("x"), engine, mixed)
+    bits = await opened(session.narrow("y"), engine, mixed_rows)
+    y = slicing.join_rows(slicing.pack(bits), s.n) if s.n else np.empty((2, 0), dtype=np.uint64)
+    together = sorted(zip(x.tolist(), *y.tolist(), strict=True))
+    _same(
+        "shuffle",
+        np.array(
+            sorted(zip(s.x.tolist(), s.y.tolist(), s.flags.tolist(), strict=True)), dtype=np.uint64
+        ),
+        np.array(together, dtype=np.uint64),
+    )
+
+
+async def _check_open_bits(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    x = await _bits_at(session, "x", engine, s.x, 3, owner)
+    # The complement has ones beyond the last element: they must not be opened.
+    rows = await engine.reveal_bits(session.narrow("open"), ~x, leak=LEAK, to=engine.compute)
+    if (rows is None) != (session.me not in engine.compute):
+        raise AssertionError("reveal_bits: expected the rows at the compute parties alone")
+    if rows is not None:
+        _same("reveal_bits", slicing.slice_bits(~s.x, 3), rows)
+
+
 CHECKS: dict[str, Check] = {
     "linear": _check_linear,
     "products": _check_products,
@@ -156,6 +190,8 @@ CHECKS: dict[str, Check] = {
     "comparisons": _check_comparisons,
     "conversions": _check_conversions,
     "recipients": _check_recipients,
+    "shuffle": _check_shuffle,
+    "open bits": _check_open_bits,
 }
 
 

@@ -38,6 +38,14 @@ def tail(n: int) -> Words:
     return np.array([(1 << (n - 1) % WORD + 1) - 1], dtype=np.uint64)
 
 
+def cleared(packed: Words, n: int) -> Words:
+    """A copy whose padding bits are 0: (..., words(n))."""
+    out = packed.copy()
+    if n % WORD:
+        out[..., -1] &= tail(n)[0]
+    return out
+
+
 def pack(flags: NDArray[Any]) -> Words:
     """Bits of `flags` (bool or integers, 0 or not) along the last axis: (..., n) to (..., words(n)).
 
@@ -105,6 +113,23 @@ def join_bits(sliced: Words, n: int) -> Words:
                 _exchange(rows, scratch, j, width)
         values[start:stop] = rows.T
     return values.reshape(-1)[:n]
+
+
+def join_rows(sliced: Words, n: int) -> Words:
+    """The n elements of any width, 64 bits a row of the result: (width, words(n)) to (ceil(width / 64), n)."""
+    starts = range(0, sliced.shape[0], WORD)
+    joined = [join_bits(sliced[start : start + WORD], n) for start in starts]
+    return np.stack(joined) if joined else np.empty((0, n), dtype=np.uint64)
+
+
+def slice_rows(values: Words, width: int) -> Words:
+    """The low `width` bits of n elements of 64 bits a row, bit-sliced. Inverse of join_rows."""
+    widths = [min(WORD, width - start) for start in range(0, width, WORD)]
+    sliced = [slice_bits(row, w) for row, w in zip(values, widths, strict=True)]
+    if len(sliced) == 1:
+        return sliced[0]
+    shape = (width, words(values.shape[-1]))
+    return np.concatenate(sliced) if sliced else np.empty(shape, dtype=np.uint64)
 
 
 def _blocks(size: int) -> Iterator[tuple[int, Words, Words]]:

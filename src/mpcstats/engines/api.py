@@ -63,6 +63,16 @@ class Engine(Protocol):
     async def masked_sums(self, session: Session, masked: Sequence[Masked]) -> Arith:
         """For each request, the sum over the rows of bit * value mod 2^64; shape (len(masked),)."""
 
+    async def shuffle(
+        self, session: Session, columns: Sequence[Arith | Bits]
+    ) -> list[Arith | Bits]:
+        """The columns (vectors and bit rows of n elements each), all in one order that nobody knows."""
+
+    async def reveal_bits(
+        self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
+    ) -> Words | None:
+        """The rows of x in the clear, padding bits 0, at each compute party of `to`, None elsewhere."""
+
     async def reveal(
         self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
     ) -> Words | None:

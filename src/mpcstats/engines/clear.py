@@ -51,10 +51,10 @@ class Clear:
         ]
 
     async def less_than(self, session: Session, x: Bits, y: Bits) -> Bits:
-        return _compared(x, y, np.less)
+        return _compared(x, y, _less)
 
     async def equal(self, session: Session, x: Bits, y: Bits) -> Bits:
-        return _compared(x, y, np.equal)
+        return _compared(x, y, _equal)
 
     async def negative(self, session: Session, x: Arith) -> Bits:
         (n,) = x.shape
@@ -74,6 +74,28 @@ class Clear:
         ]
         parts = (np.array(sums, dtype=np.uint64),) if session.me in self.compute else ()
         return Arith((len(masked),), parts, 0)
+
+    async def shuffle(
+        self, session: Session, columns: Sequence[Arith | Bits]
+    ) -> list[Arith | Bits]:
+        lengths = {c.shape[0] if isinstance(c, Arith) else c.length for c in columns}
+        if len(lengths) != 1:
+            raise InternalError(f"expected columns of one length, got {lengths or 'none'}")
+        order = session.private().permutation(lengths.pop())
+        if session.me not in self.compute:
+            return list(columns)
+        return [
+            c[order] if isinstance(c, Arith) else c.elements().bits(order.astype(np.intp))
+            for c in columns
+        ]
+
+    async def reveal_bits(
+        self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
+    ) -> Words | None:
+        session.note_opening(leak, tuple(to), (x.width, x.length))
+        if any(party not in self.compute for party in to):
+            raise InternalError(f"expected bits to be opened to compute parties, got {to}")
+        return slicing.cleared(x.parts[0], x.length) if session.me in to else None
 
     async def reveal(
         self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
@@ -107,10 +129,23 @@ class Clear:
 
 def _compared(x: Bits, y: Bits, compare: Callable[[Words, Words], Words]) -> Bits:
     numbers = (
-        (slicing.join_bits(a, x.length), slicing.join_bits(b, x.length))
+        (slicing.join_rows(a, x.length), slicing.join_rows(b, x.length))
         for a, b in zip(x.parts, y.parts, strict=True)
     )
     return Bits(x.length, 1, tuple(slicing.pack(compare(a, b))[None, :] for a, b in numbers), 0)
+
+
+def _less(x: Words, y: Words) -> Words:
+    """x < y for elements of 64 bits a row, the last row the highest."""
+    below = np.zeros(x.shape[1], dtype=np.bool_)
+    for a, b in zip(x, y, strict=True):
+        below = (a < b) | ((a == b) & below)
+    return below.astype(np.uint64)
+
+
+def _equal(x: Words, y: Words) -> Words:
+    same: Words = np.all(x == y, axis=0).astype(np.uint64)
+    return same
 
 
 def _given(values: Words | None) -> Words:

@@ -13,12 +13,14 @@ from math import prod
 from typing import Any, NoReturn, SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session.messages import Words
 
 Parts = tuple[Words, ...]
+TAKE_BLOCK = 1 << 14  # elements; a multiple of a word's bits
 Index = int | slice | Words | tuple[int | slice, ...]
 
 
@@ -171,6 +173,18 @@ class Bits(Secret):
             length, width, tuple(a.reshape(width, size) for a in self.parts), self.constant_at
         )
 
+    def elements(self) -> Elements:
+        """The same secret, laid out element by element, from which elements can be taken."""
+        joined = tuple(slicing.join_rows(a, self.length) for a in self.parts)
+        return Elements(self.length, self.width, joined, self.constant_at)
+
+    def constant(self, rows: Words) -> Bits:
+        """The public `rows`, shape (width, words(length)), as a secret of this one's length."""
+        parts = [
+            rows if i == self.constant_at else np.zeros_like(rows) for i in range(len(self.parts))
+        ]
+        return self._with(rows.shape[0], parts)
+
     @staticmethod
     def stack(secrets: Sequence[Bits]) -> Bits:
         """The rows of all of `secrets`, one below the other."""
@@ -187,6 +201,41 @@ class Bits(Secret):
 
     def _with(self, width: int, parts: Sequence[Words]) -> Bits:
         return Bits(self.length, width, tuple(parts), self.constant_at)
+
+
+class Elements(Secret):
+    """`length` secret elements of `width` bits; part shape (ceil(width / 64), length), the low words first."""
+
+    __slots__ = ("length", "width")
+
+    def __init__(self, length: int, width: int, parts: Parts, constant_at: int | None) -> None:
+        super().__init__(parts, constant_at)
+        self.length = length
+        self.width = width
+
+    def __repr__(self) -> str:
+        return f"<{self.length} secret elements of {self.width} bits>"
+
+    def take(self, index: NDArray[np.intp]) -> Elements:
+        """The elements at public positions, in their order."""
+        parts = tuple(np.stack([row[index] for row in a]) for a in self.parts)
+        return Elements(len(index), self.width, parts, self.constant_at)
+
+    def bits(self, index: NDArray[np.intp] | None = None) -> Bits:
+        """The elements, or those at public positions, as bit rows."""
+        if index is None:
+            parts = tuple(slicing.slice_rows(a, self.width) for a in self.parts)
+            return Bits(self.length, self.width, parts, self.constant_at)
+        shape = (self.width, slicing.words(len(index)))
+        rows = tuple(np.empty(shape, dtype=np.uint64) for _ in self.parts)
+        # What is taken stays in the cache until it is sliced.
+        for start in range(0, len(index), TAKE_BLOCK):
+            block = index[start : start + TAKE_BLOCK]
+            words = slice(start // slicing.WORD, (start + len(block) - 1) // slicing.WORD + 1)
+            for out, part in zip(rows, self.parts, strict=True):
+                taken = np.stack([row[block] for row in part])
+                out[:, words] = slicing.slice_rows(taken, self.width)
+        return Bits(len(index), self.width, rows, self.constant_at)
 
 
 def _word(value: int) -> Any:

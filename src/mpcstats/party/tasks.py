@@ -15,6 +15,7 @@ from mpcstats.protocols.cohort_count import Cohort, Term, cohort_count
 from mpcstats.protocols.criterion import Bit
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import LeftTable, Lookup, RightTable, lookup_join
+from mpcstats.protocols.sort import sort
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.session import Session, Stream, Words, parallel
 
@@ -174,6 +175,18 @@ async def _cohort(task: Task, session: Session) -> tuple[Arith, Words]:
     return answer, np.array(expected, dtype=np.uint64)
 
 
+async def _sort(task: Task, session: Session) -> tuple[Arith, Words]:
+    """Keys of 64 bits and one column that they carry: the column in the keys' order."""
+    keys, column = await parallel(task.shared_bits("a", "x"), task.shared("b", "y"))
+    await task.begin()
+    ordered = await sort(session, task.engine, keys, [column])
+    task.stop()
+    (carried,) = ordered.columns
+    if not isinstance(carried, Arith):
+        raise InternalError("expected a column of numbers to stay one")
+    return carried, task.column("y")[np.argsort(task.column("x", WIDTH), kind="stable")]
+
+
 async def _counted(task: Task, row: Bits) -> Arith:
     """How many bits of a row are 1; not timed."""
     numbers = await task.engine.to_arith(task.session.narrow("count"), row)
@@ -192,4 +205,5 @@ TASKS: dict[str, Body] = {
     "equal": _equal,
     "lookup_join": _lookup_join,
     "cohort_count": _cohort,
+    "sort": _sort,
 }

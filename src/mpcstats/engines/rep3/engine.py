@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
-from mpcstats.engines.rep3 import compare, convert, inputs, product, reveal
+from mpcstats.engines.rep3 import compare, convert, inputs, product, reveal, shuffle
 from mpcstats.engines.rep3.seat import Seat, seat_of
 from mpcstats.engines.share import Arith, Bits, Parts
 from mpcstats.errors import InternalError, UsageError
@@ -103,7 +103,35 @@ class Rep3:
         seat = seat_of(session.me, self.compute)
         if seat is None:
             return None
-        return await reveal.reveal_inside(session, seat, x.parts, to, recipient)
+        return await reveal.reveal_inside(session, seat, x.parts, to, recipient, bits=False)
+
+    async def shuffle(
+        self, session: Session, columns: Sequence[Arith | Bits]
+    ) -> list[Arith | Bits]:
+        seat = seat_of(session.me, self.compute)
+        if seat is None:
+            return list(columns)
+        return await shuffle.shuffle(session, seat, columns)
+
+    async def reveal_bits(
+        self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
+    ) -> Words | None:
+        session.note_opening(leak, tuple(to), (x.width, x.length))
+        seat = seat_of(session.me, self.compute)
+        recipients = [(party, _seated(party, self.compute)) for party in to]
+        if seat is None:
+            return None
+        # Padding bits are of no meaning, and could be of what they were computed from.
+        parts = tuple(slicing.cleared(part, x.length) for part in x.parts)
+        opened = await parallel(
+            *(
+                reveal.reveal_inside(
+                    session.narrow(f"to-{party}"), seat, parts, party, recipient, bits=True
+                )
+                for party, recipient in recipients
+            )
+        )
+        return opened[list(to).index(session.me)] if session.me in to else None
 
     async def _input(
         self,
@@ -148,6 +176,13 @@ class Rep3:
     @staticmethod
     def _bits(seat: Seat | None, length: int, width: int, parts: Parts) -> Bits:
         return Bits(length, width, parts, None if seat is None else seat.constant_at)
+
+
+def _seated(party: str, compute: tuple[str, ...]) -> Seat:
+    seat = seat_of(party, compute)
+    if seat is None:
+        raise InternalError(f"expected a compute party, got {party}")
+    return seat
 
 
 def _same_shape(x: Arith, y: Arith) -> None:

@@ -13,10 +13,11 @@ from mpcstats.session.messages import DIGEST_WORDS
 
 
 async def reveal_inside(
-    session: Session, seat: Seat, parts: Parts, to: str, recipient: Seat
+    session: Session, seat: Seat, parts: Parts, to: str, recipient: Seat, *, bits: bool
 ) -> Words | None:
     """x at compute party `to` = P_i; None elsewhere. Raises PeerFault if the two others disagree.
 
+    `bits`: components add up by exclusive or.
     P_i lacks x_(i+2) = x_(i-1). P_(i-1) sends it; P_(i+1), who holds it too, sends its digest.
     """
     if session.me == to:
@@ -30,7 +31,7 @@ async def reveal_inside(
                 session.step,
                 "expected one component at both holders, got two",
             )
-        return parts[0] + parts[1] + missing
+        return parts[0] ^ parts[1] ^ missing if bits else parts[0] + parts[1] + missing
     if seat.index == (recipient.index + 2) % 3:
         await session.exchange(send={to: parts[0]})
     else:
