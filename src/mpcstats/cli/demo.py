@@ -79,7 +79,9 @@ def _print(shown: Shown) -> None:
     console.print(str(shown.result), markup=False)
     same = "equal to" if shown.equal else "NOT EQUAL to"
     answer = shown.result.answer
-    groups = f", in groups of {plan.gate.k} or more" if answer is not None and answer.suppressed else ""
+    groups = (
+        f", in groups of {plan.gate.k} or more" if answer is not None and answer.suppressed else ""
+    )
     console.print(f"{same} the plain answer of DuckDB over all tables together{groups}")
     _title("who learned what")
     for line in shown.learned:

@@ -37,7 +37,7 @@ def main() -> None:
     try:
         app()
     except MpcstatsError as error:
-        Console(stderr=True).print(
+        Console(stderr=True, soft_wrap=True).print(
             f"{_kind(error)}: {error}", style="red", highlight=False, markup=False
         )
         sys.exit(exit_code(error))

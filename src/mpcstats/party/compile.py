@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -57,32 +58,41 @@ Stage = Callable[[Physical, Question, Records], Physical]
 
 def planned(question: Question, records: Records) -> Physical:
     """The plan of `question`. Raises UsageError where it cannot be computed, or names parties that do not exist."""
-    draft = plan_question(
-        question.text,
-        Setting(
-            catalogue=records.catalogue,
-            engine=ENGINE,
-            compute=records.compute,
-            initiator=question.initiator,
-            recipients=question.recipients,
-            scenario=question.scenario,
-            purpose=question.purpose,
-            k=1,
-            helpers=records.policy.helpers,
-        ),
+    setting = Setting(
+        catalogue=records.catalogue,
+        engine=ENGINE,
+        compute=records.compute,
+        initiator=question.initiator,
+        recipients=question.recipients,
+        scenario=question.scenario,
+        purpose=question.purpose,
+        k=1,
+        helpers=records.policy.helpers,
     )
-    return reduce(lambda plan, stage: stage(plan, question, records), STAGES, draft)
+    with _shallow():
+        draft = plan_question(question.text, setting)
+        return reduce(lambda plan, stage: stage(plan, question, records), STAGES, draft)
 
 
 def compile_question(question: Question, records: Records) -> Permit:
     """The permit of this party for `question`. Raises UsageError as `planned`, PolicyRefused with every reason."""
-    return check(
-        planned(question, records),
-        party=records.party,
-        catalogue=records.catalogue,
-        policy=records.policy,
-        cards=records.cards,
-    )
+    with _shallow():
+        return check(
+            planned(question, records),
+            party=records.party,
+            catalogue=records.catalogue,
+            policy=records.policy,
+            cards=records.cards,
+        )
+
+
+@contextmanager
+def _shallow() -> Iterator[None]:
+    """A question that nests too deeply for Python's stack is its author's fault, and ends nobody's node."""
+    try:
+        yield
+    except RecursionError:
+        raise UsageError("expected a question that nests less deeply, got one too deep") from None
 
 
 def _with_minimum(plan: Physical, _: Question, records: Records) -> Physical:

@@ -117,7 +117,8 @@ class Invitations:
         guest = self._guests[peer.name]
         guest.control = control = dial(self._me, peer, silence=self._silence)
         control.send(request)
-        self._await_ready(control)
+        if not self._await_ready(control):
+            return
         on_step(f"{peer.name} is ready")
         self._ready[peer.name].set()
         while not self._decided.wait(self._silence / 4):
@@ -128,15 +129,19 @@ class Invitations:
         if self._word == "go":  # else the run has failed, and the mesh has told everybody
             guest.done = _await_done(control, self._silence)
 
-    def _await_ready(self, control: Control) -> None:
+    def _await_ready(self, control: Control) -> bool:
+        """Whether the party has become ready; False if the run was called off while it still worked."""
         peer = control.peer
         while True:
             said = control.receive(self._silence)
             match said.get("kind"):
+                case "working" if self._decided.is_set():
+                    control.send({"kind": self._word})
+                    return False
                 case "working":
                     continue
                 case "ready" if said.get("plan") == self._plan:
-                    return
+                    return True
                 case "ready":
                     raise Disagreement(
                         peer,

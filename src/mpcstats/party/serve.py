@@ -137,12 +137,17 @@ def _log_step(step: str) -> None:
 
 
 def _keep_answer(node: Node, question: Question, played: Played) -> None:
-    """A recipient that did not ask finds the answer beside its ledger."""
+    """A recipient that did not ask finds the answer beside its ledger. Raises UsageError if it cannot be written."""
     if played.answer is None:
         return
     folder = node.files.ledger.parent / "answers"
-    folder.mkdir(exist_ok=True, mode=0o700)
     path = folder / f"{played.label}.json"
     content: Mapping[str, Any] = {"question": question.to_json(), **played.answer.to_json()}
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    try:
+        folder.mkdir(exist_ok=True, mode=0o700)
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: expected a place for the answer, got: {error.strerror}"
+        ) from None
     log.info("answer in %s", path)

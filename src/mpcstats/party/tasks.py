@@ -177,7 +177,8 @@ async def _cohort(task: Task, session: Session) -> tuple[Arith, Words]:
 
 async def _sort(task: Task, session: Session) -> tuple[Arith, Words]:
     """Keys of 64 bits and one column that they carry: the column in the keys' order."""
-    keys, column = await parallel(task.shared_bits("a", "x"), task.shared("b", "y"))
+    keys = await task.shared_bits("a", "x")
+    column = await task.shared("b", "y")
     await task.begin()
     ordered = await sort(session, task.engine, keys, [column])
     task.stop()
