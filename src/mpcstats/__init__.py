@@ -25,6 +25,7 @@ from mpcstats.party.version import version
 from mpcstats.policy.permit import Permit
 
 __version__ = version()
+del version
 
 __all__ = [
     "Answer",

@@ -45,7 +45,7 @@ _OCTET = np.uint64(0xFF)
 
 
 class StoreFailure(InternalError):
-    """No store holds these keys: a seed is repeated, or, with a chance below 2^-51, luck is bad.
+    """No store holds these keys: a seed is repeated, or luck is bad, with a chance below 2^-51.
 
     A store exists if no set of keys has every row an even number of times. For random slots the expected number
     of sets with that property in the sparse rows is below 0.05 whatever n is (tests/unit/test_keyvalue.py
@@ -314,7 +314,7 @@ def _solve(a: RingVec, b: RingVec) -> RingVec:
         odd = np.flatnonzero(equation[:columns] & _ONE)
         if not odd.size:
             raise StoreFailure(
-                f"expected {len(system)} independent equations, got a dependent one: "
+                "expected equations that do not depend on one another, got one that does: "
                 "a seed is repeated, or luck is bad (chance below 2^-51)"
             )
         pivot = pivots[row] = odd[0]

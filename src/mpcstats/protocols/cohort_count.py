@@ -17,7 +17,7 @@ import numpy as np
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine, Masked
 from mpcstats.engines.share import Arith, Bits
-from mpcstats.errors import InternalError
+from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols.criterion import Formula, conjunction, evaluate
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.session import Session, Words, parallel
@@ -117,13 +117,17 @@ async def _spine_rows(session: Session, engine: Engine, cohort: Cohort) -> list[
 
 def _one_hot(cohort: Cohort, groups: Sequence[SpineGroup], width: int) -> Words:
     if cohort.valid is None or cohort.valid > cohort.rows:
-        raise InternalError(
+        raise UsageError(
             f"expected at most {cohort.rows} valid rows at the spine's owner, got {cohort.valid}"
         )
     code = np.zeros(cohort.valid, dtype=np.uint64)
     for group in groups:
         if group.codes is None or group.codes.shape != (cohort.valid,):
             raise InternalError("expected a code for each valid row at the spine's owner")
+        if np.any(group.codes >= np.uint64(group.labels)):
+            raise UsageError(
+                f"expected codes below {group.labels} at the spine's owner, got larger ones"
+            )
         code = code * np.uint64(group.labels) + group.codes
     flags = np.zeros((width, cohort.rows), dtype=np.bool_)
     flags[code.astype(np.intp), np.arange(cohort.valid)] = True

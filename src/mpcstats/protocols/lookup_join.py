@@ -19,9 +19,9 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import keyvalue
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Bits
-from mpcstats.errors import InternalError, PeerFault
+from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.protocols.held import Held, Summand
-from mpcstats.session import Session, Words, parallel
+from mpcstats.session import Session, Stream, Words, parallel
 
 TAG_BITS = 64
 SEED_PARTS = 3  # 32-bit parts of a position seed
@@ -79,8 +79,8 @@ async def lookup_join(
 ) -> Found:
     """Look L's keys up in R's table; `left` is given at L, `right` at R.
 
-    Raises PeerFault (at H) if L repeats a position seed, InternalError (at R) if no store exists: chance about
-    2^-43, see spec.md.
+    Raises PeerFault (at H) if L repeats a position seed, UsageError (at L, R) for more keys than the bound,
+    InternalError (at R) if no store exists: chance below 2^-51, see spec.md.
     """
     n, v = lookup.left_rows, lookup.values
     transfer = session.narrow("transfer")
@@ -111,7 +111,16 @@ async def _send_store(
     session: Session, lookup: Lookup, shape: keyvalue.Shape, table: RightTable
 ) -> None:
     seeds, tags = _prf(session, lookup.left, table.keys)
+    if table.values.shape != (len(seeds), lookup.values):
+        raise InternalError(
+            f"expected values of shape {(len(seeds), lookup.values)}, got {table.values.shape}"
+        )
     words = np.concatenate([tags[:, None], table.values], axis=1)
+    # A store of as many keys as the bound says takes the same time whatever the number of real ones.
+    padding = _padding(len(seeds), lookup.right_rows)
+    fill = session.private()
+    seeds = np.concatenate([seeds, _random_seeds(fill, padding)])
+    words = np.concatenate([words, fill.words(padding, words.shape[1])])
     store = keyvalue.build(seeds, words, shape)
     store += session.stream(lookup.helper).words(*store.shape)
     await session.exchange(send={lookup.left: store})
@@ -119,12 +128,22 @@ async def _send_store(
 
 def _pseudonyms(session: Session, lookup: Lookup, table: LeftTable) -> tuple[Seeds, Words]:
     seeds, tags = _prf(session, lookup.right, table.keys)
-    padding = lookup.left_rows - table.keys.shape[0]
-    if padding < 0:
-        raise InternalError(f"expected at most {lookup.left_rows} keys, got {table.keys.shape[0]}")
+    padding = _padding(len(seeds), lookup.left_rows)
     fill = session.private()
-    random_seeds = fill.words(padding, 2).view(np.uint32)[:, :SEED_PARTS]
-    return np.concatenate([seeds, random_seeds]), np.concatenate([tags, fill.words(padding)])
+    return (
+        np.concatenate([seeds, _random_seeds(fill, padding)]),
+        np.concatenate([tags, fill.words(padding)]),
+    )
+
+
+def _padding(keys: int, bound: int) -> int:
+    if keys > bound:
+        raise UsageError(f"expected at most {bound} keys by the public bound, got {keys}")
+    return bound - keys
+
+
+def _random_seeds(stream: Stream, count: int) -> Seeds:
+    return stream.words(count, 2).view(np.uint32)[:, :SEED_PARTS]
 
 
 def _prf(session: Session, peer: str, keys: Words) -> tuple[Seeds, Words]:
