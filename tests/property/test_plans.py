@@ -35,7 +35,7 @@ name = "bureau.persons"
 owner = "bureau"
 rows = 9
 [dataset.columns]
-pid = { type = "text", level = "HIGH", key = "trim-upper", unique = true }
+pid = { type = "text", level = "HIGH", person = true, key = "trim-upper", unique = true }
 band = { type = "integer", level = "LOW", domain = [1, 2, 3], nullable = false }
 sex = { type = "text", level = "LOW", domain = ["F", "M"], nullable = false }
 town = { type = "integer", level = "LOW", domain = [1, 2] }
@@ -46,7 +46,7 @@ name = "bureau.visits"
 owner = "bureau"
 rows = 12
 [dataset.columns]
-pid = { type = "text", level = "HIGH", key = "trim-upper" }
+pid = { type = "text", level = "HIGH", person = true, key = "trim-upper" }
 kind = { type = "integer", level = "LOW", domain = [0, 1] }
 amount = { type = "integer", level = "LOW", minimum = -20, maximum = 60 }
 """
@@ -56,7 +56,7 @@ name = "{party}.cases"
 owner = "{party}"
 rows = 8
 [dataset.columns]
-pid = {{ type = "text", level = "HIGH", key = "trim-upper" }}
+pid = {{ type = "text", level = "HIGH", person = true, key = "trim-upper" }}
 diag = {{ type = "text", level = "LOW" }}
 stage = {{ type = "integer", level = "LOW", domain = {stages}, nullable = false }}
 fee = {{ type = "integer", level = "LOW", minimum = 0, {fee} }}
@@ -69,7 +69,7 @@ owner = "{party}"
 rows = 8
 [dataset.columns]
 policy_no = {{ type = "text", level = "LOW", unique = true, nullable = false }}
-pid = {{ type = "text", level = "HIGH", key = "trim-upper" }}
+pid = {{ type = "text", level = "HIGH", person = true, key = "trim-upper" }}
 prod = {{ type = "integer", level = "LOW", domain = [1, 2], nullable = false }}
 premium = {{ type = "integer", level = "LOW", minimum = 0, maximum = 40 }}
 
@@ -79,7 +79,7 @@ owner = "{party}"
 rows = 8
 [dataset.columns]
 policy_no = {{ type = "text", level = "LOW" }}
-pid = {{ type = "text", level = "HIGH", key = "trim-upper" }}
+pid = {{ type = "text", level = "HIGH", person = true, key = "trim-upper" }}
 status = {{ type = "integer", level = "LOW", domain = [0, 1, 2] }}
 paid = {{ type = "integer", level = "LOW", minimum = 0, maximum = 70 }}
 """

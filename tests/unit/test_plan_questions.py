@@ -523,7 +523,7 @@ REFUSED = (
     ),
     (
         "SELECT COUNT(*) FROM {J} AND c.adm_day = e.enr_beg",
-        "line 1, column 84: c.adm_day joins several owners and is no key: expected a column to which the cata",
+        "line 1, column 84: c.adm_day joins several owners and is no person key: expected a column to which the cata",
     ),
     (
         "SELECT COUNT(*) FROM {J} AND c.adm_day > e.enr_beg",
@@ -531,7 +531,7 @@ REFUSED = (
     ),
     (
         "SELECT COUNT(*) FROM {E} JOIN h1.cases c ON c.medcasno = e.psn_no",
-        "line 1, column 60: c.medcasno joins several owners and is no key: expected a column to which the cat",
+        "line 1, column 60: c.medcasno joins several owners and is no person key: expected a column to which the cat",
     ),
     (
         "SELECT COUNT(*) FROM {E} CROSS JOIN h1.cases c",
@@ -543,7 +543,7 @@ REFUSED = (
     ),
     (
         "SELECT COUNT(*) FROM {J} JOIN p.policies q ON c.certno = q.certno AND q.certno = e.psn_no",
-        "line 1, column 125: e.psn_no joins several owners and is no key: expected a column to which the cata",
+        "line 1, column 125: e.psn_no joins several owners and is no person key: expected a column to which the cata",
     ),
     (
         "SELECT e.insuplc, COUNT(*) FROM {E} GROUP BY 1",
@@ -686,22 +686,22 @@ version = 1
 name = "a.t"
 owner = "a"
 rows = 9
-columns.pid = { type = "text", level = "HIGH", key = "trim-upper", unique = true }
-columns.bill = { type = "text", level = "HIGH", key = "trim-upper" }
-columns.card = { type = "text", level = "HIGH", key = "exact" }
+columns.pid = { type = "text", level = "HIGH", person = true, key = "trim-upper", unique = true }
+columns.bill = { type = "text", level = "HIGH", person = true, key = "trim-upper" }
+columns.card = { type = "text", level = "HIGH", person = true, key = "exact" }
 columns.x = { type = "integer", level = "LOW", domain = [DOMAIN], nullable = false }
 [[dataset]]
 name = "b.t"
 owner = "b"
 rows = 9
-columns.pid = { type = "text", level = "HIGH", key = "trim-upper", unique = true }
-columns.bill = { type = "text", level = "HIGH", key = "trim-upper" }
+columns.pid = { type = "text", level = "HIGH", person = true, key = "trim-upper", unique = true }
+columns.bill = { type = "text", level = "HIGH", person = true, key = "trim-upper" }
 columns.y = { type = "integer", level = "LOW", domain = [DOMAIN], nullable = false }
 [[dataset]]
 name = "d.t"
 owner = "d"
 rows = 9
-columns.bill = { type = "text", level = "HIGH", key = "trim-upper" }
+columns.bill = { type = "text", level = "HIGH", person = true, key = "trim-upper" }
 """.replace("DOMAIN", ", ".join(map(str, range(65))))
 A_B = "a.t JOIN b.t AS u ON t.pid = u.pid"
 

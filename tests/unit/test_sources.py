@@ -25,7 +25,7 @@ name = "a.persons"
 owner = "a"
 rows = 6
 [dataset.columns]
-pid = { type = "text", level = "HIGH", key = "trim-upper", unique = true }
+pid = { type = "text", level = "HIGH", person = true, key = "trim-upper", unique = true }
 age = { type = "integer", level = "LOW", minimum = 0, maximum = 120 }
 sex = { type = "text", level = "LOW", domain = ["F", "M"], nullable = false }
 band = { type = "integer", level = "LOW", domain = [1, 2] }
@@ -36,7 +36,7 @@ name = "b.residents"
 owner = "b"
 rows = 9
 [dataset.columns]
-pid = { type = "text", level = "HIGH", key = "resident-id" }
+pid = { type = "text", level = "HIGH", person = true, key = "resident-id" }
 """
 TEXT = """SELECT e.sex, COUNT(*), SUM(e.age), SUM(e.band), COUNT(e.note)
 FROM a.persons e GROUP BY e.sex"""

@@ -38,6 +38,12 @@ class Fact:
     key: str | None = None
     distinct: int | None = None
     total: int | None = None
+    person: bool = False  # the key names persons
+
+    @property
+    def names_persons(self) -> bool:
+        """Whether it is a key of persons: only these join owners, and only these the gate counts."""
+        return self.key is not None and self.person
 
     @property
     def bounded(self) -> tuple[int, int] | None:
@@ -77,7 +83,16 @@ def of_column(column: Column) -> Fact:
         minimum = min(numbers) if minimum is None else minimum
         maximum = max(numbers) if maximum is None else maximum
     nullable = column.nullable
-    return Fact(kind, minimum, maximum, labels, nullable, column.key, column.distinct)
+    return Fact(
+        kind,
+        minimum,
+        maximum,
+        labels,
+        nullable,
+        column.key,
+        column.distinct,
+        person=column.person,
+    )
 
 
 def integer(minimum: int, maximum: int, *, nullable: bool = False) -> Fact:
@@ -133,7 +148,8 @@ def united(facts: Iterable[Fact]) -> Fact:
     keys = {f.key for f in some}
     key = keys.pop() if len(keys) == 1 and len(some) == len(given) else None
     total = _added([f.total for f in some])
-    return Fact(some[0].kind, minimum, maximum, labels, nullable, key, total=total)
+    person = all(f.person for f in some)
+    return Fact(some[0].kind, minimum, maximum, labels, nullable, key, total=total, person=person)
 
 
 def _added(totals: list[int | None]) -> int | None:

@@ -7,6 +7,7 @@ catalogue's datasets, would not give every owner the same meaning, or could fail
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from sqlglot import exp
@@ -20,6 +21,7 @@ from mpcstats.plan.context import Context
 from mpcstats.plan.lineage import selected
 
 DIALECT = "duckdb"
+MOST_NODES = 20_000
 
 REFUSED: Mapping[type[exp.Expr], str] = {
     exp.Anonymous: "a function that is not known here",
@@ -49,7 +51,7 @@ SUPPORTED = "supported in an owner's sub-query: joins, filters, CASE, aggregates
 
 def qualified(tree: exp.Select, context: Context) -> exp.Select:
     """`tree` without WITH, every column naming its relation, stars written out, aliases and ordinals replaced."""
-    tree = _written_out(normalize_identifiers(tree.copy(), dialect=DIALECT), {}, context)
+    tree = _written_out(normalize_identifiers(tree.copy(), dialect=DIALECT), context)
     _check_constructs(tree, context)
     schema = _schema(tree, context)
     try:
@@ -69,25 +71,41 @@ def qualified(tree: exp.Select, context: Context) -> exp.Select:
     return tree
 
 
-def _written_out(tree: exp.Select, known: Mapping[str, exp.Expr], context: Context) -> exp.Select:
+def _written_out(tree: exp.Select, context: Context) -> exp.Select:
     """Every name that WITH gives is replaced by a sub-query, inner names before outer ones."""
-    return cast(exp.Select, _inlined(tree, known, context))
+    size = sum(1 for _ in tree.walk())
+    return cast(exp.Select, _inlined(tree, {}, _Room(MOST_NODES - size), context))
 
 
-def _inlined(node: exp.Expr, known: Mapping[str, exp.Expr], context: Context) -> exp.Expr:
+@dataclass(slots=True)
+class _Room:
+    """How many nodes the question may still grow by: names that stand for names double it each time."""
+
+    nodes: int
+
+
+def _inlined(
+    node: exp.Expr, known: Mapping[str, exp.Expr], room: _Room, context: Context
+) -> exp.Expr:
     with_ = node.args.get("with_")
     if with_ is not None:
         if with_.recursive:
             raise context.refuse(with_, "WITH RECURSIVE is not supported", "WITH")
         for cte in with_.expressions:
-            query = _inlined(cte.this, known, context)
+            query = _inlined(cte.this, known, room, context)
             known = {**known, cte.alias: exp.Subquery(this=query, alias=cte.args["alias"])}
         node.set("with_", None)
     for child in list(node.iter_expressions()):
         if isinstance(child, exp.Table) and not child.db and child.name in known:
+            room.nodes -= sum(1 for _ in known[child.name].walk())
+            if room.nodes < 0:
+                raise context.refuse(
+                    child,
+                    f"expected a question of at most {MOST_NODES} parts with WITH written out",
+                )
             child.replace(_named(known[child.name], child))
         else:
-            _inlined(child, known, context)
+            _inlined(child, known, room, context)
     return node
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mpcstats.errors import UsageError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context, Helpers
+from mpcstats.plan.cost import sizings
 from mpcstats.plan.logical import Block
 from mpcstats.plan.lower import GATE, lower
 from mpcstats.plan.rules.cells import cells
@@ -34,6 +35,8 @@ RULES: tuple[Rule, ...] = (
     cells,
     spine,
 )
+WORD_BYTES = 8
+MOST_BYTES = 1 << 30  # what a peer takes in one message (transport.inbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         block = rule(block, context)
     lowered = lower(block, context)
     gate = plans.Gate(GATE, lowered.steps[-1].name, setting.k, setting.recipients)
-    return plans.Physical(
+    plan = plans.Physical(
         question=text,
         scenario=setting.scenario,
         purpose=setting.purpose,
@@ -81,3 +84,18 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         output=block.output,
         order=block.order,
     )
+    _check_messages(plan, context)
+    return plan
+
+
+def _check_messages(plan: plans.Physical, context: Context) -> None:
+    """Raises UsageError if a party would have to send more than MOST_BYTES in one message."""
+    for sizing in sizings(plan):
+        columns = max((n for (role, _), n in sizing.roles.items() if role == "masked"), default=0)
+        size = columns * sizing.sizes.get("rows", 0) * WORD_BYTES
+        if size > MOST_BYTES:
+            raise context.refuse(
+                None,
+                f"the sums of {plan.cells} cells over {sizing.sizes['rows']:,} rows would take a message of "
+                f"{size / 1e9:.1f} GB, of at most {MOST_BYTES / 1e9:.1f} GB: ask for fewer groups or totals",
+            )

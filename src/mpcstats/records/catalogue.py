@@ -41,6 +41,7 @@ class Column(Table):
     type: Type
     level: Annotated[Level, BeforeValidator(_level)]
     key: Normalisation | None = None  # joins persons or other units, after this normalisation
+    person: bool = False  # the key names persons: joins between owners and the gate count these
     distinct: Annotated[int, Field(ge=1)] | None = None  # bound on distinct values
     unique: bool = False
     nullable: bool = True
@@ -60,6 +61,8 @@ class Column(Table):
             raise ValueError(f"expected minimum <= maximum, got {self.minimum} > {self.maximum}")
         if self.type == "text" and self.minimum is not None:
             raise ValueError("expected bounds on an integer column only, got them on text")
+        if self.person and self.key is None:
+            raise ValueError("expected person = true on a key, got a column without key = ...")
         if self.domain is not None:
             self._check_domain(self.domain)
         for low, high in self.special:

@@ -54,7 +54,7 @@ def _check_additive(measure: Measure, source: Source, context: Context) -> None:
 
 def _with_persons(local: Local, context: Context) -> Local:
     about = known(local)
-    keys = [place for place, fact in about.columns.items() if fact.key is not None]
+    keys = [place for place, fact in about.columns.items() if fact.names_persons]
     if not keys:
         raise context.refuse(
             local.members[0].item,
@@ -78,7 +78,7 @@ def _value(name: str, measure: Measure, about: Known, context: Context) -> Value
     if measure.kind == "rows":
         return Value(name, exp.Count(this=node.copy()), 0, rows, rows)
     if measure.kind == "distinct":
-        if about.fact(node).key is None:
+        if not about.fact(node).names_persons:
             raise context.refuse(
                 node,
                 "COUNT(DISTINCT x) counts persons: expected a column that the catalogue makes a key",

@@ -34,6 +34,7 @@ from mpcstats.plan.logical import (
 from mpcstats.plan.physical import Ref, Term
 
 LIMIT = 1 << 63
+MOST_TERMS = 256
 ROWS = "rows"  # the value column that counts the joined rows of a key
 PLAIN = re.compile("[a-z][a-z0-9_]{0,39}")
 RESERVED = re.compile(
@@ -62,7 +63,7 @@ def bounded_by(measure: Measure, bound: int, context: Context) -> Measure:
     if bound >= LIMIT:
         raise context.refuse(
             measure.sql,
-            f"{measure.name} could overflow: by the catalogue's bounds it can reach {bound:,}, which "
+            f"{measure.name} could overflow: by the catalogue's bounds it can reach {_size(bound)}, which "
             "is 2^63 or more; state tighter bounds in the catalogue, or sum a part",
         )
     return replace(measure, bound=bound)
@@ -82,11 +83,18 @@ class _Work:
         terms: list[Term] = []
         for factors in products:
             addends = [self._addends(name, factors.get(name)) for name in list(self.sources)]
+            self._check_count(measure.sql, len(terms) + prod(len(a) for a in addends))
             for choice in cartesian(*addends):
                 refs = tuple(ref for part, _ in choice for ref in part)
                 under = tuple(sorted({name for _, part in choice for name in part}))
                 terms.append(Term(refs, under))
         return tuple(terms)
+
+    def _check_count(self, node: Expr | None, products: int) -> None:
+        if products > MOST_TERMS:
+            raise self.context.refuse(
+                node, f"expected a sum of at most {MOST_TERMS} products, got {products}"
+            )
 
     def _check_key(self, measure: Measure) -> None:
         for source in self.sources.values():
@@ -155,7 +163,9 @@ class _Work:
         )
 
     def _multiply(self, node: Expr) -> list[Product]:
-        pairs = list(cartesian(self._split(node.this), self._split(node.expression)))
+        sides = self._split(node.this), self._split(node.expression)
+        self._check_count(node, len(sides[0]) * len(sides[1]))
+        pairs = list(cartesian(*sides))
         for a, b in pairs:
             for name in a.keys() & b.keys():
                 if _is_persons(self.sources[name]) and tables_of(a[name]) and tables_of(b[name]):
@@ -244,6 +254,10 @@ def value_name(local: Local, node: Expr | None) -> str:
     taken = {value.name for value in local.values}
     numbered = (f"{name}{i}" for i in range(2, len(taken) + 3))
     return name if name not in taken else next(n for n in numbered if n not in taken)
+
+
+def _size(number: int) -> str:
+    return f"{number:,}" if number.bit_length() < 128 else f"2^{number.bit_length() - 1}"
 
 
 def _bound(measure: Measure, sources: Sequence[Source]) -> int:

@@ -60,11 +60,11 @@ def _classes(block: Block, facts: dict[Place, Fact], context: Context) -> list[f
                 f"(supported joins: INNER on the person key), got {condition.sql('duckdb')[:80]!r}",
             )
         for side in sides:
-            if facts[side].key is None:
+            if not facts[side].names_persons:
                 raise context.refuse(
                     condition,
-                    f"{'.'.join(side)} joins several owners and is no key: expected a column to "
-                    "which the catalogue gives key = ...",
+                    f"{'.'.join(side)} joins several owners and is no person key: expected a column to "
+                    "which the catalogue gives key = ... and person = true",
                 )
         kinds = {facts[side].key for side in sides}
         if len(kinds) > 1:
