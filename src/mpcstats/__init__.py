@@ -2,7 +2,7 @@
 
 import mpcstats as ms
 
-with ms.local("demos/settlement", data="data") as bureau:
+with ms.local("town") as bureau:  # made by: mpcstats demo copy town
     question = bureau.sql("SELECT ...", scenario="supervision", purpose="...")
     print(question.explain())
     print(question.run())

@@ -17,11 +17,11 @@ from mpcstats.party.client import (
     connect,
     consortium_records,
     local,
+    local_file,
     local_records,
 )
 from mpcstats.party.compile import Records
 from mpcstats.party.config import Consortium
-from mpcstats.party.localfile import LocalFile
 
 QuestionFile = Annotated[Path, typer.Option("--question", help="A file with the question in SQL.")]
 LocalFolder = Annotated[
@@ -29,13 +29,23 @@ LocalFolder = Annotated[
     typer.Option("--local", help="A folder with local.toml: all parties on this machine."),
 ]
 ConsortiumFile = Annotated[Path | None, typer.Option("--consortium", help="The consortium file.")]
-PartyName = Annotated[str | None, typer.Option("--party", help="Which party asks.")]
+PartyName = Annotated[
+    str | None,
+    typer.Option("--party", help="Which party asks; with --local, else its initiator."),
+]
 PartyPath = Annotated[
     Path | None, typer.Option("--party-file", help="The asking party's own file.")
 ]
-DataFolder = Annotated[Path | None, typer.Option("--data", help="With --local: the data's folder.")]
-Scenario = Annotated[str | None, typer.Option(help="Scenario, if the question's file names none.")]
-Purpose = Annotated[str | None, typer.Option(help="Purpose, if the question's file names none.")]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option("--data", help="With --local: the data's folder; else as local.toml says."),
+]
+Scenario = Annotated[
+    str | None, typer.Option(help="Scenario; else as the question's file says, else local.toml.")
+]
+Purpose = Annotated[
+    str | None, typer.Option(help="Purpose; else as the question's file says, else local.toml.")
+]
 Recipients = Annotated[
     list[str] | None, typer.Option("--to", help="Who learns the answer; else who asks. Repeatable.")
 ]
@@ -53,7 +63,9 @@ class Where:
 
     def __post_init__(self) -> None:
         if (self.local is None) == (self.consortium is None):
-            raise UsageError("expected either --local or --consortium")
+            raise UsageError(
+                "expected --local FOLDER (all parties on this machine) or --consortium FILE --party NAME"
+            )
         if self.consortium is not None and self.party is None:
             raise UsageError("expected --party with --consortium")
 
@@ -61,7 +73,7 @@ class Where:
     def open(self, keep: Path | None = None) -> Iterator[Party]:
         """The asking party, connected."""
         if self.local is not None:
-            with local(self.local, data=self.data, keep=keep) as party:
+            with local(self.local, party=self.party, data=self.data, keep=keep) as party:
                 yield party
         elif self.consortium is not None and self.party is not None:
             with connect(self.consortium, party=self.party, party_file=self.party_file) as party:
@@ -70,7 +82,7 @@ class Where:
     def records(self) -> tuple[Records, Defaults]:
         """What the asking party decides by; nothing is started."""
         if self.local is not None:
-            config = LocalFile.load(self.local, data=self.data)
+            config = local_file(self.local, party=self.party, data=self.data)
             return local_records(config), Defaults(config.scenario, config.purpose)
         agreed = Consortium.load(self.consortium or Path())
         return consortium_records(agreed, self.party or ""), Defaults()
@@ -80,5 +92,9 @@ def read_question(path: Path) -> str:
     """The text of the question's file. Raises UsageError with the path."""
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: expected a question in SQL, got: {error}") from None
+    except OSError as error:
+        raise UsageError(
+            f"{path}: expected a file with a question, got: {error.strerror}"
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: expected text in UTF-8, got something else") from None

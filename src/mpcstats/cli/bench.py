@@ -12,7 +12,7 @@ from mpcstats.party import bench as benchmarks
 
 
 def bench(
-    protocol: Annotated[str, typer.Argument(help="sum, less_than, lookup_join, ...")],
+    protocol: Annotated[str, typer.Argument(help=", ".join(benchmarks.TASKS))],
     rows: Annotated[str, typer.Option(help="Number of rows; 1e6 may be written so.")] = "1000000",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

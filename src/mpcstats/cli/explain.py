@@ -15,6 +15,7 @@ from mpcstats.cli.asking import (
     read_question,
 )
 from mpcstats.party.client import Defaults, explained, question_of
+from mpcstats.party.compile import compile_question
 
 
 def explain_command(
@@ -27,7 +28,10 @@ def explain_command(
     purpose: Purpose = None,
     to: Recipients = None,
 ) -> None:
-    """Print the plan, who learns what, the cost, and this party's decision. No other party is needed."""
+    """Print the plan, who learns what, the cost, and this party's decision. No other party is needed.
+
+    Needs --local FOLDER, or --consortium FILE and --party NAME. Exit code 3 if the decision is no.
+    """
     records, defaults = Where(local, consortium, party, data=data).records()
     asked = question_of(
         read_question(question),
@@ -37,3 +41,4 @@ def explain_command(
         to=to or None,
     )
     print(explained(asked, records))
+    compile_question(asked, records)  # raises PolicyRefused, for the exit code

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from mpcstats.cli import bench, demo, explain, keys, ledger, run, serve
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
+from mpcstats.party.version import version as installed
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
@@ -32,13 +34,34 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(demo.app, name="demo")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mpcstats {installed()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Print the version and end.",
+        ),
+    ] = False,
+) -> None:
+    """Joint statistics over the private data of several organisations."""
+
+
 def main() -> None:
     """Run the command of sys.argv. Ends the process: 0, 1 a defect, 2 usage, 3 refused, 4 another party's fault."""
     try:
         app()
     except MpcstatsError as error:
         Console(stderr=True, soft_wrap=True).print(
-            f"{_kind(error)}: {error}", style="red", highlight=False, markup=False
+            f"{_kind(error)}{error}", style="red", highlight=False, markup=False
         )
         sys.exit(exit_code(error))
 
@@ -57,5 +80,5 @@ def exit_code(error: MpcstatsError) -> int:
 
 
 def _kind(error: MpcstatsError) -> str:
-    names = {PolicyRefused: "refused", UsageError: "error", TransportFault: "party gone"}
-    return names.get(type(error), type(error).__name__)
+    names = {PolicyRefused: "", UsageError: "error: ", TransportFault: "another party: "}
+    return names.get(type(error), f"{type(error).__name__}: ")

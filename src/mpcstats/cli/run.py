@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +24,10 @@ from mpcstats.cli.asking import (
     read_question,
 )
 from mpcstats.cli.progress import RunProgress
-from mpcstats.errors import PolicyRefused
+from mpcstats.errors import PolicyRefused, TransportFault, UsageError
 from mpcstats.party.ask import Result, step_count
+
+LOG_LINES = 3  # of another local party's log, where it is at fault
 
 
 def run(
@@ -41,11 +45,20 @@ def run(
         Path | None, typer.Option(help="With --local: keep keys, ledgers and logs here.")
     ] = None,
 ) -> None:
-    """Ask a question together with the other parties. Exit code 3 and every reason if a policy says no."""
+    """Ask a question together with the other parties.
+
+    Needs --local FOLDER, or --consortium FILE and --party NAME. Exit codes: 2 the question, a file or this
+    party's data; 3 a policy says no (with every reason); 4 another party's fault; 1 a defect of mpcstats.
+    """
     where = Where(local, consortium, party, party_file, data)
     text = read_question(question)
     with where.open(keep) as asking:
         asked = asking.sql(text, scenario=scenario, purpose=purpose, to=to or None)
+        if local is not None and keep is None and asking.name not in asked.question.recipients:
+            raise UsageError(
+                "the answer would go with the temporary folder of this run: name a folder with --keep; "
+                "answers of other recipients are in its ledgers/answers"
+            )
         with RunProgress(shown=not as_json) as progress:
             try:
                 result = asked.run(
@@ -55,21 +68,38 @@ def run(
                 if as_json:
                     print(_json({"refused_by": refusal.party, "reasons": list(refusal.reasons)}))
                 raise
-    print(_json(as_object(result)) if as_json else f"{result}\n\n{_figures(result)}")
+            except TransportFault as fault:
+                for line in asking.log(fault.party).splitlines()[-LOG_LINES:]:
+                    print(f"{fault.party}'s log: {line}", file=sys.stderr)
+                raise
+    if as_json:
+        print(_json(as_object(result)))
+    else:
+        asks = asked.question
+        print(f"{asks.initiator} asks, scenario {asks.scenario}: {asks.purpose}\n")
+        print(f"{result}\n\n{_figures(result)}")
 
 
 def as_object(result: Result) -> dict[str, object]:
     """A finished run as plain data; without columns and rows where this party is no recipient."""
     table = {} if result.answer is None else result.answer.to_json()
-    return {**table, "run": result.label, "plan": result.permit.plan_digest, "spent": result.spent}
+    audits = [asdict(audit) for audit in result.audits]
+    return {
+        **table,
+        "run": result.label,
+        "plan": result.permit.plan_digest,
+        "spent": result.spent,
+        "own_rows": audits,
+    }
 
 
 def _figures(result: Result) -> str:
     lines = [f"plan {result.permit.plan_digest[:16]}, run {result.label[:16]}"]
     for audit in result.audits:
         lines.append(
-            f"{audit.relation}: {audit.rows:,} rows; dropped {audit.null_keys:,} without a key and "
-            f"{audit.invalid_keys:,} with an invalid one; {audit.repeated_keys:,} repeat a key"
+            f"for {result.permit.party} alone: of {audit.rows:,} rows of {audit.relation}, {audit.null_keys:,} "
+            f"have no key and {audit.invalid_keys:,} an invalid one: they match nothing; "
+            f"{audit.repeated_keys:,} have a key that an earlier row has"
         )
     for party, spent in result.spent.items():
         lines.append(

@@ -14,11 +14,15 @@ Cell = Label | None
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`rows` hold one cell a column, None where suppressed; `states` say which, in the same shape."""
+    """`rows` hold one cell a column, None where suppressed; `states` say which, in the same shape.
+
+    `labels` are the columns that hold the labels of groups.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...] = field(repr=False)
     states: tuple[tuple[State, ...], ...] = field(repr=False)
+    labels: frozenset[str] = frozenset()
 
     @property
     def suppressed(self) -> int:
@@ -28,7 +32,10 @@ class Answer:
     def __str__(self) -> str:
         """The table for a person to read; a suppressed cell says so."""
         texts = [
-            [_text(cell, state) for cell, state in zip(row, states, strict=True)]
+            [
+                str(cell) if name in self.labels else _text(cell, state)
+                for name, cell, state in zip(self.columns, row, states, strict=True)
+            ]
             for row, states in zip(self.rows, self.states, strict=True)
         ]
         columns = list(zip(self.columns, *texts, strict=True))
@@ -82,7 +89,9 @@ def answer(plan: Physical, opened: Opened) -> Answer:
         tuple(_state(shown or column.kind == "group") for column in plan.output)
         for _, shown in found
     )
-    return Answer(tuple(c.name for c in plan.output), tuple(row for row, _ in found), states)
+    of_groups = frozenset(c.name for c in plan.output if c.kind == "group")
+    names = tuple(c.name for c in plan.output)
+    return Answer(names, tuple(row for row, _ in found), states, of_groups)
 
 
 def _sorted(

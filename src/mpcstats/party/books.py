@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from mpcstats.party.config import Consortium
-from mpcstats.records.ledger import Report, verify
+from mpcstats.records.ledger import Report, entries, verify
 
 
 def check_ledger(
@@ -13,3 +16,9 @@ def check_ledger(
 ) -> Report:
     """The report on the ledger at `path` against the key that the consortium file gives `party`."""
     return verify(path, consortium.member(party).signing_key, party=party, head=head)
+
+
+def read_ledger(path: Path) -> Iterator[str]:
+    """The entries of the ledger at `path`, oldest first, as JSON; unchecked."""
+    for entry in entries(path):
+        yield json.dumps(asdict(entry), ensure_ascii=False)

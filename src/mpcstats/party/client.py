@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mpcstats.errors import PolicyRefused, UsageError
@@ -64,9 +64,15 @@ class Asked:
 class Party:
     """An open connection to a consortium as one of its parties."""
 
-    def __init__(self, node: Node, defaults: Defaults | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        defaults: Defaults | None = None,
+        log: Callable[[str], str] = lambda _: "",
+    ) -> None:
         self._node = node
         self._defaults = Defaults() if defaults is None else defaults
+        self.log = log  # what another party's node has said, where it runs on this machine
 
     def __repr__(self) -> str:
         return f"<party {self.name} of {self._node.consortium.name!r}>"
@@ -82,7 +88,7 @@ class Party:
         *,
         scenario: str | None = None,
         purpose: str | None = None,
-        to: Sequence[str] | None = None,
+        to: str | Sequence[str] | None = None,
     ) -> Asked:
         """A question in SQL (DuckDB dialect); the answer goes `to` these parties, by default to this one alone.
 
@@ -105,7 +111,7 @@ def question_of(
     initiator: str,
     given: Defaults,
     defaults: Defaults,
-    to: Sequence[str] | None = None,
+    to: str | Sequence[str] | None = None,
 ) -> Question:
     """The question `text`: scenario, purpose and recipients as given, else as its header says, else as by default."""
     head = header(text)
@@ -114,10 +120,12 @@ def question_of(
     if scenario is None or purpose is None:
         what = "a scenario" if scenario is None else "a purpose"
         raise UsageError(
-            f"expected {what} of the question: give it, or begin the text with "
+            f"expected {what} of the question: give it ({what.removeprefix('a ')}=..., or "
+            f"--{what.removeprefix('a ')} on the command line), or begin the text with "
             f"'-- {what.removeprefix('a ')}: ...'"
         )
-    recipients = tuple(to) if to is not None else head.to or (initiator,)
+    named = (to,) if isinstance(to, str) else to
+    recipients = tuple(named) if named is not None else head.to or (initiator,)
     return Question(text, scenario, purpose, initiator, recipients)
 
 
@@ -151,17 +159,34 @@ def connect(
 
 @contextmanager
 def local(
-    config: str | Path, *, data: str | Path | None = None, keep: str | Path | None = None
+    config: str | Path,
+    *,
+    party: str | None = None,
+    data: str | Path | None = None,
+    keep: str | Path | None = None,
 ) -> Iterator[Party]:
-    """The initiator of a local.toml, every other party being a process of its own on this machine.
+    """`party` of a local.toml (its initiator, if None), every other one being a process of its own on this machine.
 
     `data` is the folder of the data files; `keep` an empty folder in which keys, ledgers and logs stay.
     Raises UsageError with file and place.
     """
-    loaded = LocalFile.load(Path(config), data=None if data is None else Path(data))
+    loaded = local_file(config, party=party, data=data)
     kept = None if keep is None else Path(keep)
     with Local(loaded, keep=kept) as world:
-        yield Party(world.node, Defaults(loaded.scenario, loaded.purpose))
+        yield Party(world.node, Defaults(loaded.scenario, loaded.purpose), world.log)
+
+
+def local_file(
+    config: str | Path, *, party: str | None = None, data: str | Path | None = None
+) -> LocalFile:
+    """The local.toml with `party` as who asks. Raises UsageError if it has no such party."""
+    loaded = LocalFile.load(Path(config), data=None if data is None else Path(data))
+    if party is None:
+        return loaded
+    if party not in loaded.parties:
+        known = ", ".join(loaded.parties)
+        raise UsageError(f"{loaded.path}: expected a party of {known}, got {party[:40]!r}")
+    return replace(loaded, initiator=party)
 
 
 def local_records(config: LocalFile) -> Records:

@@ -11,6 +11,7 @@ from pathlib import Path
 from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.question import Question
+from mpcstats.party.rehearsal import rehearse
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.check import check, least_persons
@@ -111,4 +112,9 @@ def _of_members(plan: Physical, _: Question, records: Records) -> Physical:
     return plan
 
 
-STAGES: tuple[Stage, ...] = (_with_minimum, _of_members)
+def _rehearsed(plan: Physical, _: Question, records: Records) -> Physical:
+    rehearse(plan, records.catalogue)
+    return plan
+
+
+STAGES: tuple[Stage, ...] = (_with_minimum, _of_members, _rehearsed)

@@ -36,8 +36,8 @@ def learned(plan: Physical, cards: Cards) -> list[str]:
         if isinstance(step, plans.Lookup) and avoid:
             left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
             line = (
-                f"  nobody, as long as {step.helper} colludes with neither {left} nor {right}: "
-                f"which keys of {left} are {right}'s"
+                f"  nobody: which keys {left} and {right} have in common, as long as {step.helper} colludes "
+                "with neither"
             )
             apart[line] = None
     return [*lines, *apart]
@@ -59,7 +59,7 @@ def _fragments(plan: Physical) -> list[str]:
         reads = ", ".join(dict.fromkeys(f"{item.dataset}.{item.column}" for item in fragment.items))
         lines.append(
             f"  {fragment.name} at {fragment.owner}: at most {fragment.rows:,} rows"
-            + (f" with {', '.join(columns)}" if columns else "")
+            + (f", columns {', '.join(columns)}" if columns else "")
         )
         lines.append(f"      reads {reads}")
     return lines
@@ -83,9 +83,12 @@ def _what(plan: Physical, step: plans.Step) -> str:
         left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
         return f"the keys of {step.left} ({left}) in {step.right} ({right}), {step.helper} helps"
     if isinstance(step, plans.Cohort):
-        return f"{len(step.totals)} totals in {plan.cells} cells along {step.spine}"
+        return f"{_counted(len(step.totals), 'total')} in {_counted(plan.cells, 'cell')} along {step.spine}"
     if isinstance(step, plans.Sum):
-        return f"{len(step.totals)} totals in {plan.cells} cells over {len(step.fragments)} owners"
+        owners = _counted(len(step.fragments), "owner")
+        return (
+            f"{_counted(len(step.totals), 'total')} in {_counted(plan.cells, 'cell')} over {owners}"
+        )
     return f"cells of {step.k} persons or more to {', '.join(step.recipients)}"
 
 
@@ -96,6 +99,10 @@ def _costs(cost: Estimate) -> list[str]:
     lines += [f"  {party} sends {_size(sent)}" for party, sent in cost.bytes_sent.items() if sent]
     times = ", ".join(f"{p.name} {cost.seconds(p):.2f} s" for p in PROFILES)
     return [*lines, f"  roughly {times}"]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _size(count: int) -> str:

@@ -14,6 +14,8 @@ from mpcstats.policy.sensitivity import Sensitivity, sensitivity
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.levels import Level
 
+SHOWN = 4  # columns that a reason names
+
 
 def check(
     plan: Physical, *, party: str, catalogue: Catalogue, policy: Policy, cards: Cards
@@ -39,7 +41,7 @@ def _no_rule(
     plan: Physical, found: Sensitivity, rule: Rule | None, policy: Policy
 ) -> Iterator[str]:
     level = f"{found.level.name} {found.level.chinese}"
-    columns = ", ".join(found.columns) or "no column"
+    columns = _named(found.columns)
     if rule is None:
         known = ", ".join(policy.scenarios)
         yield (
@@ -78,7 +80,7 @@ def _outside(plan: Physical, found: Sensitivity, rule: Rule, cards: Cards) -> It
     for recipient in plan.gate.recipients:
         if ANYBODY not in rule.recipients and recipient not in rule.recipients:
             known = ", ".join(rule.recipients)
-            yield f"rule {rule.name} gives answers to {known}, the plan to {recipient}"
+            yield f"rule {rule.name} permits {known} as recipient; this question is for {recipient}"
     if plan.engine not in rule.engines:
         yield f"rule {rule.name} permits engines {', '.join(rule.engines)}, the plan has {plan.engine}"
     parties = len(set(plan.compute))
@@ -94,6 +96,20 @@ def _outside(plan: Physical, found: Sensitivity, rule: Rule, cards: Cards) -> It
             yield f"protocol {name} has no card: what is unknown is denied"
         else:
             yield from _outside_card(plan, rule, cards[name])
+    yield from _too_weak(plan, found, rule, cards)
+
+
+def _too_weak(plan: Physical, found: Sensitivity, rule: Rule, cards: Cards) -> Iterator[str]:
+    """One reason for all protocols that withstand less than the rule asks for, and why it asks."""
+    names = [name for name in dict.fromkeys(step.card for step in plan.steps) if name in cards]
+    parties = {name: cards[name].parties for name in names}
+    weak = [name for name in names if STRENGTH[parties[name].adversary] < STRENGTH[rule.adversary]]
+    if weak:
+        yield (
+            f"the question is of level {found.level.name} {found.level.chinese} because of "
+            f"{_named(found.columns)}; rule {rule.name} asks for {rule.adversary} "
+            f"security, which {', '.join(weak)} do not have yet"
+        )
 
 
 def _outside_card(plan: Physical, rule: Rule, card: Card) -> Iterator[str]:
@@ -101,11 +117,6 @@ def _outside_card(plan: Physical, rule: Rule, card: Card) -> Iterator[str]:
         yield f"protocol {card.id} v{card.version} has been withdrawn"
     if plan.engine not in card.parties.engines:
         yield f"protocol {card.id} runs on {', '.join(card.parties.engines)}, not on {plan.engine}"
-    if STRENGTH[card.parties.adversary] < STRENGTH[rule.adversary]:
-        yield (
-            f"rule {rule.name} asks for {rule.adversary} security, protocol {card.id} is "
-            f"{card.parties.adversary}"
-        )
     more = sorted(card.leakage.ids - set(rule.leakage))
     if more:
         yield f"rule {rule.name} does not permit the leakage {', '.join(more)} of protocol {card.id}"
@@ -117,3 +128,11 @@ def _wrong_helpers(plan: Physical, policy: Policy) -> Iterator[str]:
             left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
             if step.helper in (left, right) or step.helper not in policy.helpers(left, right):
                 yield f"{step.helper} is no helper that {left} and {right} both accept"
+
+
+def _named(columns: tuple[str, ...]) -> str:
+    """The columns in words, the first few of many."""
+    if not columns:
+        return "no column"
+    more = len(columns) - SHOWN
+    return ", ".join(columns[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -76,14 +76,15 @@ def _code(name: str, group: Group, source: Source, context: Context) -> Code:
     if fact.nullable:
         raise context.refuse(
             group.sql,
-            f"{what} may be NULL: state nullable = false in the catalogue, or group by "
-            f"COALESCE({what}, a label)",
+            f"{what} may be NULL: add WHERE {what} IS NOT NULL, or group by COALESCE({what}, one of "
+            f"its labels); or have nullable = false stated in the catalogue",
         )
     if own[0].key is not None and not all(about.single for about in known_at):
         raise context.refuse(
             group.sql,
             f"one key may have several rows in {source.name}, and so several values of {what}: "
-            "state unique = true for the key in the catalogue, or group by the key in a sub-query",
+            "make it one row a key, with GROUP BY the key and MIN(column) in a sub-query; or have "
+            "unique = true stated for the key in the catalogue",
         )
     return Code(
         name, group.sql, tuple(sorted(fact.labels, key=lambda label: (str(type(label)), label)))
