@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -16,6 +17,7 @@ EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_PEER = 4
 EXIT_INTERNAL = 1
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 app = typer.Typer(
     name="mpcstats",
@@ -57,6 +59,8 @@ def options(
 
 def main() -> None:
     """Run the command of sys.argv. Ends the process: 0, 1 a defect, 2 usage, 3 refused, 4 another party's fault."""
+    # An exit like any other: what was started is ended, and what was temporary is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     try:
         app()
     except MpcstatsError as error:

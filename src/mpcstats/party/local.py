@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,8 @@ from mpcstats.party.node import Node
 
 LOOPBACK = "127.0.0.1"
 ENDING = 10.0  # seconds for a process to end by itself
+TICK = 0.02
+LISTENS = "listens at"  # party.serve says so in its log
 
 
 class Local:
@@ -55,6 +58,8 @@ class Local:
             for party in others:
                 self._start(party)
             self._node = Node.open(self.consortium, self.config.initiator)
+            for party in others:
+                self._await_listening(party)
         except BaseException:
             self.close()
             raise
@@ -122,6 +127,17 @@ class Local:
             stderr=log,
             env=environment(),
         )
+
+    def _await_listening(self, party: str) -> None:
+        """Raises UsageError with the last line of its log if the party's process ends before it listens."""
+        end = time.monotonic() + self._silence
+        while LISTENS not in self.log(party) and time.monotonic() < end:
+            if self._processes[party].poll() is not None:
+                said = self.log(party).strip().splitlines()
+                raise UsageError(
+                    f"the process of {party} has ended: {said[-1] if said else 'it said nothing'}"
+                )
+            time.sleep(TICK)
 
 
 def environment() -> dict[str, str]:
