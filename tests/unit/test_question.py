@@ -20,6 +20,7 @@ from mpcstats.party.question import (
 )
 
 GOOD = Question("select 1", "supervision", "a review", "bureau", ("bureau", "insurer"))
+CONTROLS = "without control characters but new lines and tabs"
 NAMED = "expected a party's name of at most 32 lower-case letters, digits and _, beginning with a letter, got "
 
 
@@ -74,6 +75,21 @@ def test_the_digest_shows_every_change(change: dict[str, Any]) -> None:
             {"purpose": "x" * (PURPOSE_LIMIT + 1)},
             "expected a purpose of at most 1000 characters, got 1001",
         ),
+        *(
+            (
+                {name: f"a{sign}b"},
+                f"expected {what} in one line of printable text, got {'a' + sign + 'b'!r}",
+            )
+            for name, what in (("scenario", "a scenario"), ("purpose", "a purpose"))
+            for sign in ("\n", "\r", "\t", "\x1b", "\x85", "\u2028", "\u202e")
+        ),
+        *(
+            (
+                {"text": f"select 1{sign}"},
+                f"expected the question's text {CONTROLS}, got {sign!r}",
+            )
+            for sign in ("\0", "\r", "\x0b", "\x1b", "\x7f", "\x85")
+        ),
         ({"initiator": "Bureau"}, NAMED + "'Bureau'"),
         ({"recipients": ()}, "expected 1 to 64 recipients, got 0"),
         ({"recipients": tuple(f"p{n}" for n in range(65))}, "expected 1 to 64 recipients, got 65"),
@@ -85,6 +101,11 @@ def test_a_bad_part_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         replace(GOOD, **change)
     assert str(caught.value) == message
+
+
+def test_a_text_of_many_lines_and_a_purpose_in_chinese_are_allowed() -> None:
+    fine = replace(GOOD, text="select\n\t1\r\n-- 甲", purpose="年度核查：糖尿病")
+    assert Question.from_json(fine.to_json()) == fine
 
 
 def test_the_limits_themselves_are_allowed() -> None:

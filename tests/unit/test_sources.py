@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from mpcstats.errors import UsageError
-from mpcstats.party.sources import Own, Sources, _Database
+from mpcstats.party.sources import Halt, Own, Sources, _Database, in_background
 from mpcstats.plan.physical import CodeColumn, Fragment, Physical, ValueColumn
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.records.catalogue import Catalogue
@@ -272,6 +273,100 @@ def test_csv_gz_and_parquet_give_the_same(catalogue: Catalogue, tmp_path: Path) 
         assert other.rows["e"].values.keys() == found[0].rows["e"].values.keys()
         for name, column in other.rows["e"].values.items():
             assert np.array_equal(column, found[0].rows["e"].values[name])
+
+
+def test_a_file_that_may_not_be_looked_at_is_refused(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    path = csv(tmp_path / "persons.csv", *GOOD)
+    monkeypatch.setattr(Path, "is_file", refuse)  # a superuser's tests may look at all
+    with pytest.raises(UsageError) as caught:
+        read(catalogue, path)
+    assert str(caught.value) == (
+        f"a.persons, {path}: expected a readable file, got: Permission denied"
+    )
+
+
+def test_an_audit_that_fails_shows_no_value(catalogue: Catalogue, tmp_path: Path) -> None:
+    planned = plan(catalogue)
+    (audit,) = planned.fragments[0].audits
+    bad = replace(audit, sql=f"SELECT CAST('old{SECRET}' AS INTEGER) FROM a.persons")
+    fragment = replace(planned.fragments[0], audits=(bad,))
+    path = csv(tmp_path / "persons.csv", *GOOD)
+    with pytest.raises(UsageError) as caught:
+        Sources("a", {"a.persons": path}, catalogue).read(replace(planned, fragments=(fragment,)))
+    assert str(caught.value) == (
+        "a.persons: the database cannot count its keys: ConversionException"
+    )
+
+
+# Memory and time ------------------------------------------------------------------------------------
+
+LARGE = "SELECT count(DISTINCT hash(range)) AS n FROM range(20_000_000)"
+ENDLESS = (
+    "SELECT sum(a.range * b.range - c.range * d.range) AS n "
+    "FROM range(9000) a, range(9000) b, range(9000) c, range(9000) d"
+)
+
+
+def test_rows_that_do_not_fit_are_never_written_beside_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect() as other:
+        # The control: DuckDB would use this folder by itself.
+        assert other.execute("SELECT current_setting('temp_directory')").fetchall() == [(".tmp",)]
+    large = Fragment("f", "a", LARGE, 9, (ValueColumn("n", 0, 1 << 40),), (), ())
+    with _Database() as database:
+        database.connection.execute("SET memory_limit = '60MB'")
+        database.lock()
+        with pytest.raises(UsageError, match=r"cannot compute it: OutOfMemoryException$"):
+            database.rows(large, keyed=False)
+        with pytest.raises(duckdb.Error):
+            database.connection.execute("SET temp_directory = '.tmp'")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_takes_a_part_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _Database() as database, duckdb.connect() as other:
+        asked = "SELECT current_setting('threads'), current_setting('enable_progress_bar')"
+        (threads, bar), (most, _) = (
+            c.execute(asked).fetchall()[0] for c in (database.connection, other)
+        )
+    assert threads == min(4, most)
+    assert not bar
+
+
+def test_a_query_without_end_is_ended_by_another_thread(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    path = csv(tmp_path / "persons.csv", *GOOD)
+    planned = plan(catalogue)
+    values = (ValueColumn("n", 0, 1),)
+    fragment = replace(planned.fragments[0], sql=ENDLESS, values=values, codes=())
+    whole = replace(planned, fragments=(fragment,))
+    halt = Halt()
+    sources = Sources("a", {"a.persons": path}, catalogue)
+    reading = in_background(lambda: sources.read(whole, halt=halt), "test")
+    time.sleep(0.7)
+    assert not reading.done()  # by itself it does not end
+    assert halt.end(reading, 5)
+    assert isinstance(reading.exception(), UsageError)
+
+
+def test_a_reading_that_was_called_off_does_not_begin(catalogue: Catalogue, tmp_path: Path) -> None:
+    path = csv(tmp_path / "persons.csv", *GOOD)
+    halt, steps = Halt(), list[str]()
+    sources = Sources("a", {"a.persons": path}, catalogue)
+    sources.read(plan(catalogue), on_step=steps.append, halt=halt)
+    assert steps == ["read a.persons"]
+    halt.set()
+    with pytest.raises(UsageError, match=r"^expected time to read the data, got called off$"):
+        sources.read(plan(catalogue), on_step=steps.append, halt=halt)
+    assert steps == ["read a.persons"]
 
 
 # Keys -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 
 from mpcstats.errors import UsageError
@@ -11,8 +12,10 @@ from mpcstats.party.answer import Answer
 from mpcstats.party.invite import Invitations
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Question
-from mpcstats.party.sources import Audited
+from mpcstats.party.sources import Audited, Halt, Own, in_background
 from mpcstats.policy.permit import Permit
+
+ENDING = 2.0  # seconds for DuckDB to stop when it is told to
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def ask(
         raise UsageError(f"expected a question of {node.me}, got one of {question.initiator}")
     permit = node.decide(question)
     on_plan(permit)
-    own = node.read(permit, on_step=on_step)
+    own = _read(node, permit, on_step)
     label = secrets.token_hex(16)
     peers = [node.peers[name] for name in permit.plan.parties if name != node.me]
     with Invitations(
@@ -59,6 +62,18 @@ def ask(
         played = node.take_part(question, permit, own.rows, label, on_step=on_step)
         spent = {node.me: played.spent.to_json(), **invitations.collect()}
     return Result(played.answer, permit, label, own.audits, spent)
+
+
+def _read(node: Node, permit: Permit, on_step: OnStep) -> Own:
+    """This party's rows. Ctrl-C ends it soon, for which DuckDB itself would take until a query has ended."""
+    halt = Halt()
+    reading = in_background(lambda: node.read(permit, on_step=on_step, halt=halt), "mpcstats-read")
+    try:
+        wait([reading])
+    except BaseException:
+        halt.end(reading, ENDING)
+        raise
+    return reading.result()
 
 
 def step_count(permit: Permit) -> int:

@@ -1,7 +1,7 @@
 """The initiator's side of the talk before a run: each other party is asked, prepares, and hears go or stop.
 
 initiator -> party    question (label, question)
-party -> initiator    working ... ready (plan) | refused (reasons) | unable (kind)
+party -> initiator    working ... ready (plan) | refused (reasons) | unable | busy
 initiator -> party    wait ... go | stop
 party -> initiator    done (what it took)      after the run
 """
@@ -155,6 +155,8 @@ class Invitations:
                     raise TransportFault(
                         peer, "cannot take part: its own log says what is wrong with its files"
                     )
+                case "busy":
+                    raise TransportFault(peer, "is busy with another question: try again later")
                 case _:
                     raise PeerFault(
                         peer, STEP, "expected an answer to the question, got another object"

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from mpcstats.errors import MpcstatsError, PolicyRefused
+from mpcstats.errors import PolicyRefused, TransportFault
 from mpcstats.party.answer import Answer
 from mpcstats.party.compile import Records, compile_question
 from mpcstats.party.config import Consortium, PartyFile
 from mpcstats.party.keys import read_signing_key
 from mpcstats.party.question import Question
 from mpcstats.party.run import play
-from mpcstats.party.sources import Own, Rows, Sources
+from mpcstats.party.sources import Halt, Own, Rows, Sources
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
 from mpcstats.policy.permit import Permit
@@ -29,6 +30,7 @@ from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
+TEXT_KEPT = 32 * 1024  # bytes of a question that go into the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,15 @@ class Played:
     label: str
 
 
+@dataclass(slots=True)
+class _Run:
+    """A run that this party is in, as far as another thread must know of it to end it."""
+
+    about: Mapping[str, str]
+    openings: list[Opening] = field(default_factory=list)
+    mesh: Mesh | None = None
+
+
 class Node:
     """A party that listens at its address. A context manager; one run at a time."""
 
@@ -63,6 +74,8 @@ class Node:
         self.consortium = consortium
         self.files = files
         self.silence = consortium.silence
+        self._run: _Run | None = None
+        self._ending = threading.Lock()  # a run is written down once, by whoever ends it
         own = consortium.member(self.me)
         self.identity = Identity(self.me, own.certificate, files.tls_key)
         self.peers = {
@@ -117,6 +130,8 @@ class Node:
                 "recipients": list(question.recipients),
                 "scenario": question.scenario,
                 "purpose": question.purpose,
+                # A ledger's entry has a limit: of a very long question it keeps the digest alone.
+                "text": question.text if len(question.text.encode()) <= TEXT_KEPT else None,
             },
         )
         try:
@@ -139,9 +154,36 @@ class Node:
         )
         return permit
 
-    def read(self, permit: Permit, *, on_step: OnStep = lambda _: None) -> Own:
-        """This party's rows for the permitted plan. Raises UsageError for bad input; nothing has been sent."""
-        return self.sources.read(permit.plan, on_step=on_step)
+    def read(
+        self, permit: Permit, *, on_step: OnStep = lambda _: None, halt: Halt | None = None
+    ) -> Own:
+        """This party's rows for the permitted plan; another thread may end it by `halt`.
+
+        Raises UsageError for bad input; nothing has been sent.
+        """
+        return self.sources.read(permit.plan, on_step=on_step, halt=halt)
+
+    def write_fault(self, question: Question, fault: Exception) -> None:
+        """Write down that `question` has ended here before its run by `fault`, of which only the type is kept.
+
+        The initiator learns that this party cannot take part, which may tell it of this party's rows.
+        """
+        self.ledger.append("fault", {"question": question.digest(), "fault": type(fault).__name__})
+
+    def stop_run(self) -> None:
+        """Tell the others of a run that this party leaves it, if there is one; any thread may call this."""
+        run = self._run
+        if run is not None and run.mesh is not None:
+            run.mesh.abort(self._stopped())
+
+    def abandon_run(self) -> None:
+        """Write down that a run has ended here, if there is one; any thread may call this.
+
+        For a process that ends before the thread that takes part has found out.
+        """
+        run = self._run
+        if run is not None:
+            self._write_down(run, self._stopped())
 
     def take_part(
         self,
@@ -155,16 +197,17 @@ class Node:
         """The run `label` of the permitted plan. Raises PeerFault and TransportFault; both are written down."""
         plan = permit.plan
         others = [self.peers[name] for name in plan.parties if name != self.me]
-        openings: list[Opening] = []
         about = {"run": label, "plan": permit.plan_digest}
         self.ledger.append("start", {**about, "parties": list(plan.parties)})
+        run = self._run = _Run(about)
         try:
             with Mesh.connect(
                 self.identity, self.listener, label, others, silence=self.silence
             ) as mesh:
+                run.mesh = mesh
                 seeds = agree(mesh, self.me, plan.parties, self._terms(question, permit))
                 on_step("handshake")
-                session = Session(self.me, plan.parties, seeds, openings=openings)
+                session = Session(self.me, plan.parties, seeds, openings=run.openings)
                 program = Program(self.me, play(session, permit, rows, on_step=on_step))
                 clock, work = time.monotonic(), time.process_time()
                 traffic = mesh.run(program)
@@ -175,14 +218,28 @@ class Node:
                     round(1000 * (time.process_time() - work)),
                     resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 )
-        except MpcstatsError as fault:
-            self.ledger.append("fault", {**about, "fault": type(fault).__name__})
+        except BaseException as fault:
+            self._write_down(run, fault)
             raise
-        finally:
-            for opening in openings:
-                self.ledger.append("opening", {**about, **_entry(opening)})
+        if not self._write_down(run, None):
+            raise self._stopped()
         self.ledger.append("finish", {**about, **spent.to_json()})
         return Played(program.result, spent, label)
+
+    def _write_down(self, run: _Run, fault: BaseException | None) -> bool:
+        """Keep the end of `run`; whether it had not been kept before."""
+        with self._ending:
+            if self._run is not run:
+                return False
+            self._run = None
+            if fault is not None:
+                self.ledger.append("fault", {**run.about, "fault": type(fault).__name__})
+            for opening in run.openings:
+                self.ledger.append("opening", {**run.about, **_entry(opening)})
+            return True
+
+    def _stopped(self) -> TransportFault:
+        return TransportFault(self.me, "is being stopped")
 
     def _terms(self, question: Question, permit: Permit) -> dict[str, str]:
         """What all parties must agree on before a share is sent, by the name that an error gives it."""

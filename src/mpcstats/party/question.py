@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ RECIPIENT_LIMIT = 64
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # Leading comments of a question's file: "-- scenario: supervision", "-- to: bureau, insurer".
 HEADER = re.compile(r"\s*--\s*(?P<name>scenario|purpose|to)\s*:\s*(?P<value>.*?)\s*")
+LINE_ENDS = re.compile(r"\r?\n|\t")  # the control characters that SQL may hold
 COMMENT = re.compile(r"\s*(--.*)?")
 
 
@@ -24,7 +26,7 @@ COMMENT = re.compile(r"\s*(--.*)?")
 class Question:
     """What `initiator` asks; `recipients` are those who learn the answer, and nobody else does.
 
-    Raises UsageError if a part is empty, too long, or no party's name.
+    Raises UsageError if a part is empty, too long, no text that can be shown, or no party's name.
     """
 
     text: str
@@ -37,6 +39,11 @@ class Question:
         _check_text("the question's text", self.text, TEXT_LIMIT)
         _check_text("a scenario", self.scenario, SCENARIO_LIMIT)
         _check_text("a purpose", self.purpose, PURPOSE_LIMIT)
+        # Both stand in the logs and ledgers of others, where a new line or an escape could forge an entry.
+        for what, said in (("a scenario", self.scenario), ("a purpose", self.purpose)):
+            if not said.isprintable():
+                raise UsageError(f"expected {what} in one line of printable text, got {said!r}")
+        _check_controls(self.text)
         check_name(self.initiator)
         if not 0 < len(self.recipients) <= RECIPIENT_LIMIT:
             raise UsageError(
@@ -129,3 +136,12 @@ def _check_text(what: str, text: str, limit: int) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise UsageError(f"expected {what} in valid Unicode") from None
+
+
+def _check_controls(text: str) -> None:
+    for sign in LINE_ENDS.sub("", text):
+        if unicodedata.category(sign) == "Cc":
+            raise UsageError(
+                "expected the question's text without control characters but new lines and tabs, "
+                f"got {sign!r}"
+            )

@@ -1,14 +1,22 @@
-"""A node that waits for questions, decides each by its own policy, and takes part in those that it permits."""
+"""A node that waits for questions, decides each by its own policy, and takes part in those that it permits.
+
+One question is answered at a time, in a thread of its own; nothing that it does, and no silence of who asks,
+keeps the node from stopping, or from telling others that it is busy.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
 import threading
+import time
+import traceback
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mpcstats.errors import (
@@ -19,15 +27,31 @@ from mpcstats.errors import (
     TransportFault,
     UsageError,
 )
-from mpcstats.party.invite import STEP, quietly
+from mpcstats.party.invite import LENGTH, LINES, STEP, quietly
 from mpcstats.party.node import Node, Played
 from mpcstats.party.question import Question
-from mpcstats.party.sources import Own
+from mpcstats.party.sources import Halt, Own, in_background
 from mpcstats.policy.permit import Permit
 from mpcstats.transport.control import Control
 
-TICK = 0.5  # seconds between two looks at whether to stop
+TICK = 0.25  # seconds between two looks at whether to stop
+SOON = 0.05  # the same while somebody waits for the question before to end
+# Seconds, at most, between two signs of life. The second one to a peer that is gone fails.
+BEAT = 1.0
+STOPPING = 0.8  # seconds that a question has to end when the node is stopped
 LABEL = re.compile("[0-9a-f]{32}")
+
+# How long a member may hold the node, in seconds: with no question; while this party plans and reads its data;
+# ready, with others that are not; and how long a question waits for the one before it, and for its own text.
+REQUEST_SECONDS = 3.0
+PREPARE_SECONDS = 600.0
+GO_SECONDS = 1800.0
+PATIENCE = 5.0
+DRAIN = 0.1
+
+WORKING = {"kind": "working"}
+UNABLE = {"kind": "unable"}
+BUSY = {"kind": "busy"}
 
 log = logging.getLogger("mpcstats.serve")
 
@@ -35,105 +59,218 @@ log = logging.getLogger("mpcstats.serve")
 def serve(node: Node, *, stop: threading.Event, once: bool = False) -> None:
     """Answer questions, one after the other, until `stop` is set (with `once`: until one has been answered).
 
-    What goes wrong with one question is logged and written to the ledger; the node goes on.
+    What goes wrong with one question is logged and written to the ledger; the node goes on. Raises MemoryError.
+    When `stop` is set this returns within about a second, whatever is being done.
     """
     host, port = node.listener.address
     log.info("%s listens at %s:%d", node.me, host, port)
-    while not stop.is_set():
-        control = node.listener.control(TICK)
-        if control is None:
-            continue
-        with control:
-            try:
-                _answer(node, control, stop)
-            except MpcstatsError as fault:
-                log.error("%s: %s", type(fault).__name__, fault)
-        if once:
-            return
-
-
-def _answer(node: Node, control: Control, stop: threading.Event) -> None:
-    label, question = _request(node, control)
-    log.info("%s asks: %s (%s)", control.peer, question.purpose, question.scenario)
-    with ThreadPoolExecutor(1, "mpcstats-prepare") as pool:
-        preparing = pool.submit(_prepare, node, question)
-        prepared = _while_working(node, control, preparing)
-    if prepared is None:
-        return
-    permit, own = prepared
-    for audit in own.audits:
-        log.info(
-            "%s: %d rows; dropped: %d without a key, %d with an invalid key; %d repeat a key",
-            *(audit.relation, audit.rows, audit.null_keys, audit.invalid_keys),
-            audit.repeated_keys,
-        )
-    control.send({"kind": "ready", "plan": permit.plan_digest})
-    if not _told_to_go(node, control, stop):
-        log.info("the run does not take place")
-        return
-    played = node.take_part(question, permit, own.rows, label, on_step=_log_step)
-    quietly(control, {"kind": "done", **played.spent.to_json()})
-    _keep_answer(node, question, played)
-
-
-def _request(node: Node, control: Control) -> tuple[str, Question]:
-    said = control.receive(node.silence)
-    label = said.get("label")
-    if said.get("kind") != "question" or not isinstance(label, str) or not LABEL.fullmatch(label):
-        raise PeerFault(control.peer, STEP, "expected a question and a label, got another object")
+    hall = _Hall()
+    talk: _Talk | None = None
     try:
-        question = Question.from_json(said.get("question"))
-    except UsageError as error:
-        raise PeerFault(control.peer, STEP, str(error)) from None
-    if question.initiator != control.peer:
-        raise PeerFault(control.peer, STEP, "expected a question of its own, got another party's")
-    return label, question
+        while not stop.is_set():
+            hall.admit(node.listener.control(SOON if hall.waiting else TICK))
+            if talk is not None and talk.over:
+                talk = None
+                if once:
+                    return
+            if talk is None and hall.waiting:
+                talk = _Talk(node, hall.waiting.pop(0).control)
+            hall.attend()
+    finally:
+        for guest in hall.waiting:
+            guest.control.close()
+        if talk is not None:
+            talk.stop()
 
 
-def _prepare(node: Node, question: Question) -> tuple[Permit, Own]:
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    control: Control
+    since: float
+
+
+class _Hall:
+    """Who waits to be asked what it wants, at most one of each party: another takes the place of the first."""
+
+    def __init__(self) -> None:
+        self.waiting: list[_Guest] = []
+
+    def admit(self, control: Control | None) -> None:
+        """One more, or nobody."""
+        if control is not None:
+            self._send_away([g for g in self.waiting if g.control.peer == control.peer])
+            self.waiting.append(_Guest(control, time.monotonic()))
+
+    def attend(self) -> None:
+        """A sign of life for all; who has waited for too long is told that the node is busy."""
+        latest = time.monotonic() - PATIENCE
+        self._send_away([guest for guest in self.waiting if guest.since < latest])
+        for guest in list(self.waiting):
+            try:
+                guest.control.send(WORKING)
+            except MpcstatsError:
+                self.waiting.remove(guest)
+                guest.control.close()
+
+    def _send_away(self, guests: list[_Guest]) -> None:
+        for guest in guests:
+            self.waiting.remove(guest)
+            with guest.control as control, contextlib.suppress(MpcstatsError):
+                # Who closes a connection with something unread in it may take back what it has sent.
+                control.receive(DRAIN)
+                control.send(BUSY)
+
+
+class _Talk:
+    """One question of the party at the other end of `control`, answered in a thread that begins at once."""
+
+    def __init__(self, node: Node, control: Control) -> None:
+        self._node = node
+        self._control = control
+        self._halt = Halt()  # the talk is to end
+        self._thread = in_background(self._run, "mpcstats-talk")
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended. Raises what ends the node."""
+        if self._thread.done():
+            self._thread.result()
+        return self._thread.done()
+
+    def stop(self) -> None:
+        """End it, as far as that can be done in time."""
+        self._node.stop_run()
+        if not self._halt.end(self._thread, STOPPING):
+            self._node.abandon_run()
+
+    def _run(self) -> None:
+        with self._control:
+            try:
+                self._answer()
+            except MpcstatsError as fault:
+                log.error("%s: %s", type(fault).__name__, _line(str(fault)))
+            except MemoryError:
+                raise
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the node goes on
+                # Its text may hold values; the place in the program does not.
+                place = traceback.extract_tb(fault.__traceback__)[-1]
+                where = (Path(place.filename).name, place.lineno or 0)
+                log.error("%s at %s:%d: please report it", type(fault).__name__, *where)
+                quietly(self._control, UNABLE)
+
+    def _answer(self) -> None:
+        node, control = self._node, self._control
+        label, question = self._request()
+        log.info("%s asks: %s (%s)", control.peer, question.purpose, question.scenario)
+        try:
+            permit, own = self._prepared(question)
+        except PolicyRefused as refusal:
+            reasons = [_line(reason)[:LENGTH] for reason in refusal.reasons[:LINES]]
+            log.info("refused: %s", "; ".join(reasons))
+            control.send({"kind": "refused", "reasons": reasons})
+            return
+        except MemoryError:
+            raise
+        except Exception as fault:
+            # The message may name files and counts: it stays at home.
+            quietly(control, UNABLE)
+            node.write_fault(question, fault)
+            raise
+        for audit in own.audits:
+            log.info(
+                "%s: %d rows; dropped: %d without a key, %d with an invalid key; %d repeat a key",
+                *(audit.relation, audit.rows, audit.null_keys, audit.invalid_keys),
+                audit.repeated_keys,
+            )
+        control.send({"kind": "ready", "plan": permit.plan_digest})
+        if not self._told_to_go():
+            log.info("the run does not take place")
+            return
+        played = node.take_part(question, permit, own.rows, label, on_step=self._log_step)
+        quietly(control, {"kind": "done", **played.spent.to_json()})
+        _keep_answer(node, question, played)
+
+    def _request(self) -> tuple[str, Question]:
+        peer = self._control.peer
+        said = self._control.receive(min(self._node.silence, REQUEST_SECONDS))
+        label = said.get("label")
+        known = isinstance(label, str) and LABEL.fullmatch(label)
+        if said.get("kind") != "question" or not isinstance(label, str) or not known:
+            raise PeerFault(peer, STEP, "expected a question and a label, got another object")
+        try:
+            question = Question.from_json(said.get("question"))
+        except UsageError as error:
+            raise PeerFault(peer, STEP, str(error)) from None
+        if question.initiator != peer:
+            raise PeerFault(peer, STEP, "expected a question of its own, got another party's")
+        return label, question
+
+    def _prepared(self, question: Question) -> tuple[Permit, Own]:
+        """This party's decision and its rows, while `control` hears that it works on them.
+
+        Raises what `_prepare` does, TransportFault if who asks has gone or this node is being stopped, and
+        UsageError after PREPARE_SECONDS.
+        """
+        node, halt = self._node, self._halt
+        preparing = in_background(lambda: _prepare(node, question, halt), "mpcstats-prepare")
+        by = time.monotonic() + PREPARE_SECONDS
+        try:
+            while not wait([preparing], min(node.silence / 4, BEAT)).done:
+                self._check_stop()
+                if time.monotonic() >= by:
+                    raise UsageError(
+                        f"expected a question that can be prepared within {PREPARE_SECONDS:g} s, got one "
+                        "that takes longer"
+                    )
+                self._control.send(WORKING)
+        except BaseException:
+            self._await_end(preparing)
+            raise
+        return preparing.result()
+
+    def _await_end(self, preparing: Future[tuple[Permit, Own]]) -> None:
+        # Of who asks and hangs up again and again, at most one question is worked on.
+        while not self._halt.end(preparing, STOPPING):
+            log.info("waiting for the preparation of a question to end")
+
+    def _told_to_go(self) -> bool:
+        node, peer = self._node, self._control.peer
+        by = time.monotonic() + GO_SECONDS
+        while time.monotonic() < by:
+            said = self._control.receive(node.silence)
+            self._check_stop()
+            match said.get("kind"):
+                case "wait":
+                    continue
+                case "go":
+                    return True
+                case "stop":
+                    return False
+                case _:
+                    raise PeerFault(peer, STEP, "expected go, stop or wait, got another word")
+        raise TransportFault(peer, f"expected go or stop within {GO_SECONDS:g} s, got wait")
+
+    def _log_step(self, step: str) -> None:
+        log.info("done: %s", step)
+        self._check_stop()
+
+    def _check_stop(self) -> None:
+        if self._halt.is_set:
+            raise TransportFault(self._node.me, "is being stopped")
+
+
+def _prepare(node: Node, question: Question, halt: Halt) -> tuple[Permit, Own]:
     permit = node.decide(question)
     if node.me not in permit.plan.parties:
         raise Disagreement(
             question.initiator, STEP, f"expected a plan with {node.me}, got one without it here"
         )
-    return permit, node.read(permit)
+    return permit, node.read(permit, halt=halt)
 
 
-def _while_working(
-    node: Node, control: Control, preparing: Future[tuple[Permit, Own]]
-) -> tuple[Permit, Own] | None:
-    """What has been prepared; None if this party cannot or may not take part, which `control` has been told."""
-    while True:
-        try:
-            return preparing.result(timeout=node.silence / 4)
-        except NotYet:
-            control.send({"kind": "working"})
-        except PolicyRefused as refusal:
-            log.info("refused: %s", "; ".join(refusal.reasons))
-            control.send({"kind": "refused", "reasons": list(refusal.reasons)})
-            return None
-        except MpcstatsError:
-            # The message may name files and counts: it stays at home.
-            quietly(control, {"kind": "unable"})
-            raise
-
-
-def _told_to_go(node: Node, control: Control, stop: threading.Event) -> bool:
-    while not stop.is_set():
-        match control.receive(node.silence).get("kind"):
-            case "wait":
-                continue
-            case "go":
-                return True
-            case "stop":
-                return False
-            case _:
-                raise PeerFault(control.peer, STEP, "expected go, stop or wait, got another word")
-    raise TransportFault(node.me, "is being stopped")
-
-
-def _log_step(step: str) -> None:
-    log.info("done: %s", step)
+def _line(text: str) -> str:
+    """`text` as it may stand in a log: a question's names may hold new lines, with which they could forge others."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _keep_answer(node: Node, question: Question, played: Played) -> None:

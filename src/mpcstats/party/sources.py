@@ -6,11 +6,15 @@ counts, never a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import duckdb
 import numpy as np
@@ -24,6 +28,79 @@ from mpcstats.records.catalogue import Catalogue
 from mpcstats.session import Words
 
 Int64 = NDArray[np.int64]
+T = TypeVar("T")
+
+AGAIN = 0.05  # seconds between two interrupts
+THREADS = 4  # that a question may take of its owner's machine
+# Without a place for temporary files DuckDB never writes rows beside the program that reads them: what does not
+# fit ends as an error. Half of the memory, as DuckDB sees it (containers too), leaves room for the run itself.
+SETTINGS = (
+    "temp_directory = ''",
+    "memory_limit = '50%'",
+    "enable_progress_bar = false",
+    "preserve_insertion_order = true",
+)
+
+
+class Halt:
+    """By this one thread ends another's reading: DuckDB stops at the query it is at, and begins no other."""
+
+    def __init__(self) -> None:
+        self._set = threading.Event()
+        self._lock = threading.Lock()  # no interrupt may meet a connection that is being closed
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the reading is to end."""
+        return self._set.is_set()
+
+    def set(self) -> None:
+        """End the reading. An interrupt between two queries is lost on DuckDB: say it until the thread has ended."""
+        self._set.set()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.interrupt()
+
+    def end(self, reading: Future[T], seconds: float) -> bool:
+        """End `reading`; whether it has ended within `seconds`."""
+        by = time.monotonic() + seconds
+        while not reading.done() and time.monotonic() < by:
+            self.set()
+            wait([reading], AGAIN)
+        return reading.done()
+
+    def check(self) -> None:
+        """Raises UsageError if the reading is to end."""
+        if self.is_set:
+            raise UsageError("expected time to read the data, got called off")
+
+    @contextmanager
+    def over(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """While inside, what is interrupted is `connection`."""
+        with self._lock:
+            self._connection = connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connection = None
+
+
+def in_background(work: Callable[[], T], name: str) -> Future[T]:
+    """What `work` gives in a thread of its own, which keeps no process from ending (those of a pool do)."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +151,54 @@ class Sources:
             if owner != party:
                 raise UsageError(f"{name}: expected a dataset of {party}, got one of {owner}")
 
-    def read(self, plan: Physical, *, on_step: Callable[[str], None] = lambda _: None) -> Own:
-        """The rows of this party's fragments of `plan`. Raises UsageError for every kind of bad input."""
+    def read(
+        self,
+        plan: Physical,
+        *,
+        on_step: Callable[[str], None] = lambda _: None,
+        halt: Halt | None = None,
+    ) -> Own:
+        """The rows of this party's fragments of `plan`. Raises UsageError for every kind of bad input, and if
+        another thread sets `halt`."""
         fragments = [f for f in plan.fragments if f.owner == self.party]
         if not fragments:
             return Own({}, ())
         keyed = not isinstance(plan.aggregate, plans.Sum)
-        with _Database() as database:
+        halt = Halt() if halt is None else halt
+        with _Database() as database, halt.over(database.connection):
             for name, columns in _used(fragments).items():
-                if name not in self._data:
-                    raise UsageError(
-                        f"{name}: expected a file for it in the party file of {self.party}, got none"
-                    )
-                dataset = self._catalogue.dataset(name)
-                load_table(database.connection, dataset, columns, self._data[name])
+                halt.check()
+                self._load(database, name, columns)
                 on_step(f"read {name}")
             database.lock()
-            audits = dict.fromkeys(audit for f in fragments for audit in f.audits)
-            reports = tuple(database.audit(audit) for audit in audits)
-            rows = {f.name: database.rows(f, keyed=keyed) for f in fragments}
-        return Own(rows, reports)
+            reports = []
+            for audit in dict.fromkeys(audit for f in fragments for audit in f.audits):
+                halt.check()
+                reports.append(database.audit(audit))
+            rows = {}
+            for fragment in fragments:
+                halt.check()
+                rows[fragment.name] = database.rows(fragment, keyed=keyed)
+            return Own(rows, tuple(reports))
+
+    def _load(self, database: _Database, name: str, columns: Sequence[str]) -> None:
+        if name not in self._data:
+            raise UsageError(
+                f"{name}: expected a file for it in the party file of {self.party}, got none"
+            )
+        path = self._data[name]
+        try:
+            load_table(database.connection, self._catalogue.dataset(name), columns, path)
+        except duckdb.Error as error:
+            # DuckDB's own message may hold values.
+            raise UsageError(
+                f"{name}, {path}: expected a file that the database can read and check, got "
+                f"{type(error).__name__}"
+            ) from None
+        except OSError as error:
+            raise UsageError(
+                f"{name}, {path}: expected a readable file, got: {error.strerror}"
+            ) from None
 
 
 class _Database:
@@ -101,7 +206,10 @@ class _Database:
 
     def __init__(self) -> None:
         self.connection = duckdb.connect()
-        self.connection.execute("SET preserve_insertion_order = true")
+        for setting in SETTINGS:
+            self.connection.execute(f"SET {setting}")
+        (own,) = self.connection.execute("SELECT current_setting('threads')").fetchall()[0]
+        self.connection.execute(f"SET threads = {min(THREADS, int(own))}")
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +229,12 @@ class _Database:
 
     def audit(self, audit: plans.Audit) -> Audited:
         """The counts that the owner is told."""
-        counts = self.connection.execute(audit.sql).fetchall()[0]
+        try:
+            counts = self.connection.execute(audit.sql).fetchall()[0]
+        except duckdb.Error as error:
+            raise UsageError(
+                f"{audit.relation}: the database cannot count its keys: {type(error).__name__}"
+            ) from None
         return Audited(audit.relation, *(int(count) for count in counts))
 
     def rows(self, fragment: Fragment, *, keyed: bool) -> Rows:

@@ -18,6 +18,7 @@ INTEGERS = frozenset(
 )
 # What a CSV file may hold in an integer column: no fraction, which a cast would round in silence.
 WHOLE = r"\s*[+-]?[0-9]+\s*"
+SPACES = " \t\r\n\u00a0\u3000"
 
 
 def load_table(
@@ -162,6 +163,13 @@ def _tests(name: str, column: Column) -> list[tuple[str, str]]:
         found.append(
             (f"COUNT(*) FILTER ({quoted} NOT IN ({labels}))", f"expected {name} in its domain")
         )
+    if column.special:
+        found.append(
+            (
+                f"COUNT(*) FILTER (({_within(quoted, column)}) <> ({_within(_code(quoted), column)}))",
+                f"expected {name} with its special codes in upper case, without spaces around",
+            )
+        )
     if not column.nullable:
         found.append((f"COUNT(*) - COUNT({quoted})", f"expected {name} without NULL"))
     key = quoted
@@ -177,6 +185,17 @@ def _tests(name: str, column: Column) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def _within(text: str, column: Column) -> str:
+    """Whether `text` is in a special range, which a plan's predicates are compared with as they are written."""
+    parts = (f"{text} >= {_text(low)} AND {text} < {_text(high)}" for low, high in column.special)
+    return " OR ".join(parts)
+
+
+def _code(text: str) -> str:
+    """`text` as codes are written."""
+    return f"UPPER(TRIM({text}, {_text(SPACES)}))"
 
 
 def _type(column: Column) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlglot.errors import SqlglotError
+
 from mpcstats.errors import UsageError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context, Helpers
@@ -67,10 +69,14 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
     if len(set(setting.compute)) != len(setting.compute):
         raise UsageError(f"expected different compute parties, got {', '.join(setting.compute)}")
     context = Context(text, setting.catalogue, setting.compute, setting.helpers)
-    block = parse(context)
-    for rule in RULES:
-        block = rule(block, context)
-    lowered = lower(block, context)
+    try:
+        block = parse(context)
+        for rule in RULES:
+            block = rule(block, context)
+        lowered = lower(block, context)
+    except SqlglotError as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"expected a question whose parts fit together, got: {said}") from None
     gate = plans.Gate(GATE, lowered.steps[-1].name, setting.k, setting.recipients)
     plan = plans.Physical(
         question=text,

@@ -108,6 +108,7 @@ def _projected(query: exp.Select, join: Joined, columns: Columns) -> Shape:
     limit = query.args.get("limit")
     if (
         isinstance(limit, exp.Limit)
+        and isinstance(limit.expression, exp.Literal)  # -1 is a Neg
         and limit.expression.is_int
         and not limit.args.get("limit_options")
     ):

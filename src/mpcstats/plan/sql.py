@@ -217,10 +217,15 @@ def _order(
             position = aliases.index(node.name)
         elif node in items:
             position = items.index(node)
-        elif node.is_int and 1 <= int(node.this) <= len(items):
+        elif _is_whole(node) and 1 <= int(node.this) <= len(items):
             position = int(node.this) - 1
         else:
             known = ", ".join(column.name for column in output)
             raise context.refuse(node, f"expected an output column in ORDER BY: {known}")
         result.append((position, bool(ordered.args.get("desc"))))
     return tuple(result)
+
+
+def _is_whole(node: exp.Expr) -> bool:
+    """Whether `node` is a number as it is written: for sqlglot -1, a Neg without a text of its own, is one too."""
+    return isinstance(node, exp.Literal) and node.is_int

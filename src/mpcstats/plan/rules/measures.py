@@ -290,7 +290,7 @@ def _is_persons(source: Source) -> bool:
 
 def _or_zero(node: exp.Expr) -> bool:
     (zero,) = node.expressions if len(node.expressions) == 1 else (None,)
-    return zero is not None and zero.is_int and int(zero.this) == 0
+    return isinstance(zero, exp.Literal) and zero.is_int and int(zero.this) == 0
 
 
 def _present(node: Expr) -> Expr:

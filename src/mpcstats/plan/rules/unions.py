@@ -97,7 +97,8 @@ def _additive(node: Expr) -> bool:
     inner = node.unnest()
     if isinstance(inner, exp.Coalesce) and len(inner.expressions) == 1:
         zero = inner.expressions[0]
-        return zero.is_int and int(zero.this) == 0 and _additive(inner.this)
+        nothing = isinstance(zero, exp.Literal) and zero.is_int and int(zero.this) == 0
+        return nothing and _additive(inner.this)
     if isinstance(inner, exp.Count | exp.Sum):
         return not isinstance(inner.this, exp.Distinct)
     return False
