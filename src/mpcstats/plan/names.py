@@ -45,7 +45,15 @@ REFUSED: Mapping[type[exp.Expr], str] = {
     exp.CurrentTimestamp: "the current time",
     exp.CurrentDatetime: "the current time",
     exp.Localtimestamp: "the current time",
+    exp.Fetch: "FETCH",
 }
+# The clauses of a sub-query that have a meaning here, by the names that sqlglot gives them.
+SET_CLAUSES = frozenset({"with_", "this", "expression", "distinct", "order", "limit", "offset"})
+CLAUSES = frozenset(
+    {"with_", "expressions", "distinct", "from_", "joins", "where", "group", "having", "qualify"}
+    | {"windows", "order", "limit", "offset"}
+)
+LARGEST = (1 << 63) - 1
 SUPPORTED = "supported in an owner's sub-query: joins, filters, CASE, aggregates and windows over its own datasets"
 
 
@@ -53,6 +61,9 @@ def qualified(tree: exp.Select, context: Context) -> exp.Select:
     """`tree` without WITH, every column naming its relation, stars written out, aliases and ordinals replaced."""
     tree = _written_out(normalize_identifiers(tree.copy(), dialect=DIALECT), context)
     _check_constructs(tree, context)
+    for query in tree.find_all(exp.Query):
+        if query is not tree:
+            _check_query(query, context)
     schema = _schema(tree, context)
     try:
         tree = qualify(
@@ -66,6 +77,11 @@ def qualified(tree: exp.Select, context: Context) -> exp.Select:
         raise context.refuse(
             None, f"expected a question whose names fit together, got: {error}"
         ) from None
+    for star in tree.find_all(exp.Star):
+        if not isinstance(star.parent, exp.Count) or any(star.args.values()):
+            raise context.refuse(star, "* is not supported here: expected COUNT(*) or columns")
+    for row in tree.find_all(exp.TableColumn):
+        raise context.refuse(row, f"{row.name!r} is a relation: expected one of its columns")
     for scope in traverse_scope(tree):
         _check_columns(scope, context)
     return tree
@@ -134,9 +150,53 @@ def _check_constructs(tree: exp.Expr, context: Context) -> None:
                 "CAST fails where one row's value does not fit, and so tells of it: write TRY_CAST"
             )
             raise context.refuse(node, message)
+        _check_constants(node, context)
         if isinstance(node, exp.Subquery) and _is_scalar(node) and not _single_row(node.this):
             message = "a sub-query used as a value must be one aggregate without GROUP BY"
             raise context.refuse(node, message)
+
+
+def _check_constants(node: exp.Expr, context: Context) -> None:
+    """What may fail on single rows unless it is written in the question: patterns, and numbers of more than 64 bits."""
+    if isinstance(node, exp.Literal) and not node.is_string and str(node.this).isdigit():
+        digits = str(node.this).lstrip("0")
+        largest = LARGEST + isinstance(node.parent, exp.Neg)
+        if len(digits) > len(str(largest)) or int(digits or "0") > largest:
+            raise context.refuse(node, f"expected a whole number of 64 bits, got {digits[:30]}")
+    given: list[exp.Expr] = []
+    if type(node).__name__.startswith("Regexp") or isinstance(node, exp.SimilarTo):
+        given = [part for part in node.iter_expressions() if part is not node.this]
+    elif isinstance(node, exp.Escape):
+        likes = node.find_all(exp.Like, exp.ILike)
+        given = [node.expression, *(like.expression for like in likes)]
+    for part in given:
+        if not isinstance(part, exp.Literal):
+            message = "expected a pattern as a text: one that a row gives may be invalid, and its failure tells of it"
+            raise context.refuse(part, message)
+
+
+def _check_query(query: exp.Query, context: Context) -> None:
+    """A sub-query has the clauses that plan.items and plan.special know, where they look for them."""
+    known = {"this", "alias"} if isinstance(query, exp.Subquery) else SET_CLAUSES
+    for name, part in query.args.items():
+        if part and name not in (CLAUSES if isinstance(query, exp.Select) else known):
+            what = name.strip("_").replace("_", " ").upper()
+            raise context.refuse(query, f"{what} is not supported here; {SUPPORTED}")
+    if isinstance(query, exp.Subquery) and not isinstance(query.this, exp.Query):
+        message = "a join in parentheses is not supported: write it as a sub-query with SELECT"
+        raise context.refuse(query, message)
+    group, order = query.args.get("group"), query.args.get("order")
+    if group is not None and group.args.get("all"):
+        message = "GROUP BY ALL is not supported in a sub-query: write the columns"
+        raise context.refuse(query, message)
+    for ordered in order.expressions if order is not None else ():
+        if isinstance(ordered.this, exp.Var):
+            message = "ORDER BY ALL is not supported in a sub-query: write the columns"
+            raise context.refuse(query, message)
+    for name in ("limit", "offset"):
+        bound = query.args.get(name)
+        if bound is not None and bound.find(exp.Column, exp.Query) is not None:
+            raise context.refuse(query, f"expected a number in {name.upper()}")
 
 
 def _check_source(item: exp.Expr, context: Context) -> None:
@@ -198,10 +258,13 @@ def _check_columns(scope: Scope, context: Context) -> None:
 
 
 def _is_output(column: exp.Column, scope: Scope) -> bool:
-    """Whether `column` is the name of an output column in ORDER BY or DISTINCT ON, which stays as it is."""
-    return column.find_ancestor(exp.Ordered, exp.Distinct) is not None and column.name in selected(
-        scope.expression
-    )
+    """Whether `column` is the name of an output column in ORDER BY or DISTINCT ON, which stays as it is.
+
+    What it stands for is read by plan.items.
+    """
+    clause = column.find_ancestor(exp.Order, exp.Distinct, exp.Query)
+    own = clause is not None and clause.parent is scope.expression
+    return own and column.name in selected(scope.expression)
 
 
 def _columns(source: exp.Expr | Scope, context: Context) -> list[str]:

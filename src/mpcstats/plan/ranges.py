@@ -23,12 +23,17 @@ def exactly(text: str) -> Ranges:
 
 def prefixed(text: str) -> Ranges:
     """All texts that begin with `text`."""
-    return ((text, text + HIGHEST),) if text else EVERYTHING
+    return between(text, text + HIGHEST) if text else EVERYTHING
 
 
 def below(text: str) -> Ranges:
     """All texts before `text`."""
-    return (("", text),) if text else NOTHING
+    return between("", text)
+
+
+def between(low: str, high: str) -> Ranges:
+    """All texts from `low` on, before `high`."""
+    return ((low, high),) if low < high else NOTHING
 
 
 def complement(ranges: Ranges) -> Ranges:
@@ -68,7 +73,7 @@ def meet(first: Ranges, second: Ranges) -> bool:
 
 
 def compared(operator: str, text: str) -> Ranges:
-    """The texts t of which `t operator text` is true, for < <= > >= = <>."""
+    """The texts t of which `t operator text` is true, for < <= > >= =."""
     match operator:
         case "<":
             return below(text)
@@ -78,39 +83,5 @@ def compared(operator: str, text: str) -> Ranges:
             return complement(below(text + LOWEST))
         case ">=":
             return complement(below(text))
-        case "=":
+        case _:
             return exactly(text)
-        case _:
-            return complement(exactly(text))
-
-
-def compared_prefix(operator: str, text: str, length: int) -> Ranges:
-    """The texts whose first `length` characters compare so with `text`; exact or a superset."""
-    short = text[:length]
-    match operator:
-        case "=":
-            return (
-                prefixed(text)
-                if len(text) == length
-                else exactly(text)
-                if short == text
-                else NOTHING
-            )
-        case "<>":
-            return complement(prefixed(text)) if len(text) == length else EVERYTHING
-        case ">" | ">=":
-            return complement(below(short))
-        case _:
-            return union([below(short), prefixed(short)])
-
-
-def like(pattern: str, *, negated: bool) -> Ranges:
-    """The texts that match a LIKE pattern, or do not; exact or a superset."""
-    wild = [i for i, character in enumerate(pattern) if character in "%_"]
-    if not wild:
-        found = exactly(pattern)
-    elif wild == [len(pattern) - 1] and pattern.endswith("%"):
-        found = prefixed(pattern[:-1])
-    else:
-        return EVERYTHING if negated else prefixed(pattern[: wild[0]])
-    return complement(found) if negated else found

@@ -1,192 +1,290 @@
-"""Which columns with special codes a predicate can pick such a code of; in doubt, all that it reads.
+"""Which columns with special codes a fragment may use to tell special codes from others: a whitelist of uses.
 
-A condition is read column by column: what it says of other columns is left out, so
-`diag >= 'E10' AND diag < 'E15' OR other = 1` picks diabetes of `diag`. IS NULL picks no code.
+A column with `special` ranges is below HIGH only if every place where the fragment names it is one of
+
+| place                                                                    | what must hold              |
+| ------------------------------------------------------------------------ | --------------------------- |
+| `= < <= > >=` or BETWEEN against text, IN (texts), LIKE 'prefix%',       | all that the condition      |
+| in an AND/OR combination (no NOT) in WHERE or ON of an inner join        | admits is not special       |
+| IS NOT NULL in such a combination                                        |                             |
+| the bare column in the select list of a sub-query of FROM or UNION ALL   | no DISTINCT, GROUP BY       |
+
+Such a condition is true or not whatever the column holds outside of what it admits: special codes are not told
+from all others outside. Hence the second rule, for what is said of the *others* (NOT IN over another owner's rows,
+a count of zero): all that the conditions of a fragment admit of a column, together, begins with at most BREADTH
+different letters or digits, and under one of them it is not on both sides of a special range.
+
+Sub-queries count only where rows that they lack are just missing: in FROM and inner joins, in IN and EXISTS of such
+a combination. A text counts as it is written and as trimmed upper case; no owner has a special code in another
+spelling (party.table). What cannot be told is HIGH.
+
+Left open: several fragments (tests of NOT IN over several owners' rows, one question after the other) may each
+admit another part of the codes that are not special, so that only special ones remain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sqlglot import exp
-from sqlglot.optimizer.scope import Scope
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from mpcstats.plan import ranges
-from mpcstats.plan.facts import BOOLEAN
-from mpcstats.plan.lineage import Base, Carrier, carriers
+from mpcstats.plan.lineage import Base, behind, origins, source_of
 from mpcstats.plan.ranges import Ranges
 
-Special = Callable[[Base], Ranges]  # the special codes of a catalogue column
-Picked = dict[Base, Ranges]  # the codes of each column with which a condition can be true
-
+BREADTH = 6
+HEADS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 COMPARISONS: Mapping[type[exp.Expr], str] = {
     exp.LT: "<",
     exp.LTE: "<=",
     exp.GT: ">",
     exp.GTE: ">=",
     exp.EQ: "=",
-    exp.NEQ: "<>",
 }
-MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
-NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "<>", "<>": "="}
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+INNER = frozenset({"", "INNER", "CROSS"})
+# What a SELECT may have besides for its bare columns to be passed on row by row.
+ROW_BY_ROW = frozenset({"expressions", "from_", "joins", "where", "order", "limit", "offset"})
+Place = tuple[
+    int, str, str
+]  # the SELECT in whose FROM it stands, the relation's name there, the column
 
 
-def flagged(node: exp.Expr, scope: Scope, special: Special) -> set[Base]:
-    """The columns of which some predicate in `node` can pick a special code."""
-    found: set[Base] = set()
-    for condition in _conditions(node):
-        picked = _picked(condition, scope, special, negated=False)
-        found |= {base for base, codes in picked.items() if ranges.meet(codes, special(base))}
-    for case in _in_scope(node):
-        if isinstance(case, exp.Case | exp.If):
-            found |= _left_over(case, scope, special)
+def flagged(query: exp.Query, special: Mapping[Base, Ranges]) -> set[Base]:
+    """The columns of `special` (those with such codes) that `query` names elsewhere than in the table above."""
+    walk = _Walk(query, special)
+    walk.read(query, passes=False)
+    found = {base for base, codes in walk.admitted.items() if broad(codes, special[base])}
+    for column in query.find_all(exp.Column):
+        if id(column) not in walk.fine:
+            found |= walk.bases(column)
     return found
 
 
-def _conditions(node: exp.Expr, *, inside: bool = False) -> Iterator[exp.Expr]:
-    """The outermost truth values in `node`, and those that decide a CASE or are compared inside of one."""
-    if isinstance(node, exp.Query):
-        return
-    truth = isinstance(node, BOOLEAN)
-    if truth and not inside:
-        yield node
-    if isinstance(node, exp.Case):
-        yield from (_test(node, branch) for branch in node.args["ifs"] if node.this is not None)
-    joined = isinstance(node, exp.Connector | exp.Not | exp.Paren) and (truth or inside)
-    for child in node.iter_expressions():
-        yield from _conditions(child, inside=joined)
+def broad(codes: Ranges, special: Ranges) -> bool:
+    """Whether `codes` are so many, or so close around `special` ones, that the others are mostly special."""
+    if sum(ranges.meet(codes, _begins(head, head)) for head in HEADS) > BREADTH:
+        return True
+    return any(
+        ranges.meet(codes, ranges.between(low[:1], low))
+        and ranges.meet(codes, ranges.intersection(_begins(low, high), ranges.compared(">=", high)))
+        for low, high in special
+        if high is not None
+    )
 
 
-def _test(case: exp.Expr, branch: exp.Expr) -> exp.Expr:
-    """The condition of a branch of CASE, or of IF."""
-    if isinstance(case, exp.Case) and case.this is not None:
-        return exp.EQ(this=case.this.copy(), expression=branch.this.copy())
-    condition: exp.Expr = branch.this
-    return condition
+def _begins(first: str, last: str) -> Ranges:
+    """All texts whose first character is one from that of `first` to that of `last`."""
+    return ranges.between(first[:1], last[:1] + ranges.HIGHEST)
 
 
-def _in_scope(node: exp.Expr) -> Iterator[exp.Expr]:
-    """`node` and its parts, without those of sub-queries."""
-    return node.walk(prune=lambda part: isinstance(part, exp.Query))
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """The codes with which a condition can be true; `always` if it is true with no other ones.
+
+    Otherwise it may also be true whatever the column holds, and then an intersection with other codes says nothing.
+    """
+
+    codes: Ranges
+    always: bool
 
 
-def _left_over(case: exp.Expr, scope: Scope, special: Special) -> set[Base]:
-    """Columns of which ELSE picks special codes: those between two ranges that the conditions take away."""
-    branches = case.args["ifs"] if isinstance(case, exp.Case) else [case]
-    taken: Picked = {}
-    for branch in branches:
-        taken = _either(taken, _picked(_test(case, branch), scope, special, negated=False))
-    between = {
-        base: tuple(gap for gap in ranges.complement(codes) if gap[0] and gap[1] is not None)
-        for base, codes in taken.items()
-    }
-    return {base for base, gaps in between.items() if ranges.meet(gaps, special(base))}
+_Condition = dict[Place, _Admitted]
 
 
-def _picked(node: exp.Expr, scope: Scope, special: Special, *, negated: bool) -> Picked:
-    match node:
-        case exp.Paren():
-            return _picked(node.this, scope, special, negated=negated)
-        case exp.Not():
-            return _picked(node.this, scope, special, negated=not negated)
-        case exp.And() | exp.Or():
-            sides = [
-                _picked(side, scope, special, negated=negated)
-                for side in (node.this, node.expression)
-            ]
-            both = isinstance(node, exp.And) is not negated
-            return _both(*sides) if both else _either(*sides)
-        case exp.Is() if isinstance(node.this, exp.Column):
-            return {}
-        case exp.In() if node.expressions:
-            operator, join = ("<>", _both) if negated else ("=", _either)
-            listed = (
-                _compared(node.this, operator, value, scope, special) for value in node.expressions
-            )
-            return reduce(join, listed)
-        case exp.Between():
-            low, high = ("<", ">") if negated else (">=", "<=")
-            first = _compared(node.this, low, node.args["low"], scope, special)
-            second = _compared(node.this, high, node.args["high"], scope, special)
-            return _either(first, second) if negated else _both(first, second)
-        case exp.Like() | exp.StartsWith():
-            return _matched(node, scope, special, negated=negated)
-        case _ if type(node) in COMPARISONS:
-            operator = COMPARISONS[type(node)]
-            if negated:
-                operator = NEGATED[operator]
-            if _text(node.this) is not None:
-                return _compared(node.expression, MIRRORED[operator], node.this, scope, special)
-            return _compared(node.this, operator, node.expression, scope, special)
-        case _:
-            return _anything(node, scope, special)
+class _Walk:
+    """One walk over a query: the columns that stand where they may, and what the conditions admit of them."""
+
+    def __init__(self, query: exp.Query, special: Mapping[Base, Ranges]) -> None:
+        self._scopes = {id(scope.expression): scope for scope in traverse_scope(query)}
+        self._special = special
+        self._optional: set[tuple[int, str]] = set()  # relations on the optional side of a join
+        self.fine: set[int] = set()  # by id of a column's node
+        self.admitted: dict[Base, Ranges] = {}
+
+    def read(self, query: exp.Expr, *, passes: bool) -> None:
+        """A query of whose rows only those that it has count; `passes` if its columns are only passed on."""
+        query = query.unnest()
+        if isinstance(query, exp.Union):
+            passes = passes and not query.args.get("distinct") and not query.args.get("order")
+            self.read(query.this, passes=passes)
+            self.read(query.expression, passes=passes)
+        elif isinstance(query, exp.Select) and id(query) in self._scopes:
+            self._read_select(query, passes=passes)
+
+    def bases(self, column: exp.Column) -> set[Base]:
+        """The columns with special codes whose values `column` may hold; all of them if it cannot be told."""
+        scope = self._home(column)
+        if scope is None or not behind(column, scope):
+            return set(self._special)
+        return {b for b in origins(column, scope) if b is not None and b in self._special}
+
+    def _home(self, column: exp.Column) -> Scope | None:
+        return self._scopes.get(id(column.find_ancestor(exp.Select, exp.SetOperation)))
+
+    def _read_select(self, query: exp.Select, *, passes: bool) -> None:
+        joins: list[exp.Join] = query.args.get("joins") or []
+        inner = [join for join in joins if not join.side and join.kind in INNER]
+        left = [join for join in joins if join.side == "LEFT" and join.kind in {"", "OUTER"}]
+        if len(inner) + len(left) < len(joins) or query.args.get("from_") is None:
+            return
+        self._optional |= {(id(query), join.alias_or_name) for join in left}
+        for source in (query.args["from_"].this, *(join.this for join in inner)):
+            self.read(source, passes=True)
+        where = query.args.get("where")
+        conditions = [where.this] if where is not None else []
+        conditions += [join.args["on"] for join in inner if join.args.get("on") is not None]
+        self._read_conditions(conditions)
+        orders = query.args["order"].expressions if query.args.get("order") is not None else []
+        by_position = any(isinstance(ordered.this.unnest(), exp.Literal) for ordered in orders)
+        if passes and not by_position and {n for n, arg in query.args.items() if arg} <= ROW_BY_ROW:
+            items = (item.unalias() for item in query.expressions)
+            self.fine |= {id(item) for item in items if isinstance(item, exp.Column)}
+
+    def _read_conditions(self, conditions: list[exp.Expr]) -> None:
+        """The conditions hold together, so a column is admitted what all of them admit."""
+        columns: list[exp.Column] = []
+        whole: _Condition = {}
+        for condition in conditions:
+            whole = _both(whole, self._condition(condition, columns))
+        for column in columns:
+            place, bases = self._place(column), self.bases(column)
+            if place is None:
+                continue
+            codes = whole[place].codes
+            if any(ranges.meet(codes, self._special[base]) for base in bases):
+                continue
+            self.fine.add(id(column))
+            for base in bases:
+                self.admitted[base] = ranges.union([self.admitted.get(base, ()), codes])
+
+    def _condition(self, node: exp.Expr, columns: list[exp.Column]) -> _Condition:
+        """What `node` admits; the columns that it compares with texts are added to `columns`."""
+        match node:
+            case exp.Paren():
+                return self._condition(node.this, columns)
+            case exp.And() | exp.Or():
+                join = _both if isinstance(node, exp.And) else _either
+                first = self._condition(node.this, columns)
+                return join(first, self._condition(node.expression, columns))
+            case exp.Not() if _is_null_test(node.this):
+                if self._place(node.this.this) is not None:
+                    self.fine.add(id(node.this.this))
+            case exp.In() if node.args.get("query") is not None:
+                self.read(node.args["query"], passes=False)
+            case exp.Exists():
+                self.read(node.this, passes=True)
+            case _:
+                compared = _compared(node)
+                place = None if compared is None else self._place(compared[0])
+                if compared is not None and place is not None:
+                    columns.append(compared[0])
+                    return {place: _Admitted(compared[1], always=True)}
+        return {}
+
+    def _place(self, column: exp.Column) -> Place | None:
+        """Where `column` comes from; None if that cannot be told, or is the optional side of a join."""
+        scope = self._home(column)
+        found = None if scope is None else source_of(column, scope)
+        if found is None:
+            return None
+        query = id(found[1].expression)
+        return (
+            None if (query, column.table) in self._optional else (query, column.table, column.name)
+        )
 
 
-def _compared(
-    node: exp.Expr, operator: str, other: exp.Expr, scope: Scope, special: Special
-) -> Picked:
-    text = _text(other)
-    if text is None:
-        return _either(_anything(node, scope, special), _anything(other, scope, special))
-
-    def codes(carrier: Carrier) -> Ranges:
-        if carrier.prefix is None:
-            return ranges.compared(operator, text)
-        return ranges.compared_prefix(operator, text, carrier.prefix)
-
-    return _by_carrier(node, scope, special, codes)
-
-
-def _matched(node: exp.Expr, scope: Scope, special: Special, *, negated: bool) -> Picked:
-    text = _text(node.expression)
-    if text is None:
-        return _anything(node, scope, special)
-    begins = isinstance(node, exp.StartsWith)
-
-    def codes(carrier: Carrier) -> Ranges:
-        if carrier.prefix is not None:
-            return ranges.EVERYTHING
-        if begins:
-            found = ranges.prefixed(text)
-            return ranges.complement(found) if negated else found
-        return ranges.like(text, negated=negated)
-
-    return _by_carrier(node.this, scope, special, codes)
-
-
-def _by_carrier(
-    node: exp.Expr, scope: Scope, special: Special, codes: Callable[[Carrier], Ranges]
-) -> Picked:
-    result: Picked = {}
-    for carrier in sorted(carriers(node, scope), key=repr):
-        if special(carrier.base):
-            picked = ranges.EVERYTHING if carrier.changed else codes(carrier)
-            result = _either(result, {carrier.base: picked})
+def _both(first: _Condition, second: _Condition) -> _Condition:
+    """AND. Where both conditions always bound the column it has to keep both; else the surer one is a bound."""
+    result = {**first, **second}
+    for place in first.keys() & second.keys():
+        one, other = first[place], second[place]
+        if one.always and other.always:
+            result[place] = _Admitted(ranges.intersection(one.codes, other.codes), always=True)
+        elif one.always or other.always:
+            result[place] = one if one.always else other
+        else:
+            result[place] = _Admitted(ranges.union([one.codes, other.codes]), always=False)
     return result
 
 
-def _anything(node: exp.Expr, scope: Scope, special: Special) -> Picked:
-    """Every column with special codes that flows into `node` or into a part of it."""
-    parts = [node, *node.iter_expressions()] if isinstance(node, BOOLEAN) else [node]
-    return {
-        carrier.base: ranges.EVERYTHING
-        for part in parts
-        for carrier in carriers(part, scope)
-        if special(carrier.base)
-    }
+def _either(first: _Condition, second: _Condition) -> _Condition:
+    """OR. A column that only one side bounds may hold anything when the other side is true."""
+    result: _Condition = {}
+    for place in first.keys() | second.keys():
+        found = [side[place] for side in (first, second) if place in side]
+        always = len(found) == 2 and all(one.always for one in found)
+        result[place] = _Admitted(ranges.union(one.codes for one in found), always)
+    return result
 
 
-def _text(node: exp.Expr) -> str | None:
-    literal = node.unnest()
-    return str(literal.this) if isinstance(literal, exp.Literal) and literal.is_string else None
+def _is_null_test(node: exp.Expr) -> bool:
+    return (
+        isinstance(node, exp.Is)
+        and isinstance(node.this, exp.Column)
+        and isinstance(node.expression, exp.Null)
+        and not node.args.get("negate")
+    )
 
 
-def _either(first: Picked, second: Picked) -> Picked:
-    shared = {b: ranges.union([first[b], second[b]]) for b in first if b in second}
-    return {**first, **second, **shared}
+def _compared(node: exp.Expr) -> tuple[exp.Column, Ranges] | None:
+    """The column that `node` compares with texts, and the codes with which it is true; None for all else."""
+    column, texts, codes = node.this, _texts(node), _codes(node)
+    if type(node) in COMPARISONS and isinstance(node.expression, exp.Column):
+        column = node.expression
+    if codes is None or not texts or None in texts or not isinstance(column, exp.Column):
+        return None
+    return column, codes([text for text in texts if text is not None])
 
 
-def _both(first: Picked, second: Picked) -> Picked:
-    shared = {b: ranges.intersection(first[b], second[b]) for b in first if b in second}
-    return {**first, **second, **shared}
+def _texts(node: exp.Expr) -> list[str | None]:
+    """The operands that should be texts, None for one that is none."""
+    match node:
+        case exp.In():
+            return [_text(value) for value in node.expressions]
+        case exp.Between():
+            return [_text(node.args["low"]), _text(node.args["high"])]
+        case _ if isinstance(node.args.get("expression"), exp.Column):
+            return [_text(node.this)]
+        case _:
+            return [_text(node.args.get("expression"))]
+
+
+def _codes(node: exp.Expr) -> Callable[[list[str]], Ranges] | None:
+    """How the texts of `node` become what it admits; None if it has no such form, or more to it than that."""
+    operator = COMPARISONS.get(type(node), "")
+    known = {"this", "expression", "expressions", "low", "high"}
+    if any(arg and name not in known for name, arg in node.args.items()):
+        return None
+    if operator:
+        mirrored = isinstance(node.expression, exp.Column)
+        return lambda texts: _spelt(MIRRORED[operator] if mirrored else operator, texts[0])
+    if type(node) is exp.In:
+        return lambda texts: ranges.union(_spelt("=", text) for text in texts)
+    if type(node) is exp.Between:
+        return lambda texts: ranges.intersection(_spelt(">=", texts[0]), _spelt("<=", texts[1]))
+    if type(node) is exp.Like and (prefix := _prefix(_text(node.expression))) is not None:
+        return lambda _: ranges.union(ranges.prefixed(p) for p in (prefix, _normal(prefix)))
+    return None
+
+
+def _spelt(operator: str, text: str) -> Ranges:
+    """The codes t with `t operator text`, for `text` as it is written and as codes are written."""
+    return ranges.union(ranges.compared(operator, t) for t in (text, _normal(text)))
+
+
+def _normal(text: str) -> str:
+    return text.strip().upper()
+
+
+def _prefix(pattern: str | None) -> str | None:
+    """What is before the only wildcard of a LIKE pattern, a % at its end."""
+    prefix = (pattern or "")[:-1]
+    plain = bool(pattern) and f"{prefix}%" == pattern and not set(prefix) & set("%_")
+    return prefix if plain else None
+
+
+def _text(node: exp.Expr | None) -> str | None:
+    return str(node.this) if isinstance(node, exp.Literal) and node.is_string else None
