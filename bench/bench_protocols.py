@@ -11,8 +11,8 @@ import os
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from mpcstats.party.bench import bench
-from mpcstats.party.tasks import TASKS
+from mpcstats.party.sandbox.bench import bench
+from mpcstats.party.sandbox.tasks import TASKS
 
 ROWS = int(float(os.environ.get("MPCSTATS_BENCH_ROWS", "1e6")))
 REPEATS = int(os.environ.get("MPCSTATS_BENCH_REPEATS", "3"))

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from mpcstats.cards.load import load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
+from mpcstats.party.data.sources import Sources
 from mpcstats.party.run import play
-from mpcstats.party.sources import Sources
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.check import check

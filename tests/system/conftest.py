@@ -13,11 +13,11 @@ from typing import IO
 
 import pytest
 
-from mpcstats.party.config import Address
-from mpcstats.party.keys import make_keys
-from mpcstats.party.local import LOOPBACK, environment, free_ports
+from mpcstats.party.files.config import Address
+from mpcstats.party.files.keys import make_keys
 from mpcstats.party.node import Node
-from mpcstats.party.synthetic import TABLES, write_tables
+from mpcstats.party.sandbox.local import LOOPBACK, environment, free_ports
+from mpcstats.party.sandbox.synthetic import TABLES, write_tables
 from mpcstats.records.entry import Entry
 from mpcstats.records.ledger import entries
 

@@ -27,12 +27,12 @@ from mpcstats.errors import (
     TransportFault,
     UsageError,
 )
-from mpcstats.party import demo
-from mpcstats.party.config import Consortium
-from mpcstats.party.local import environment, free_ports
-from mpcstats.party.localfile import LocalFile
-from mpcstats.party.synthetic import TABLES
-from mpcstats.party.tasks import PARTIES as BENCH_PARTIES
+from mpcstats.party.files.config import Consortium
+from mpcstats.party.files.localfile import LocalFile
+from mpcstats.party.sandbox import demo
+from mpcstats.party.sandbox.local import environment, free_ports
+from mpcstats.party.sandbox.synthetic import TABLES
+from mpcstats.party.sandbox.tasks import PARTIES as BENCH_PARTIES
 from mpcstats.plan import physical as plans
 from mpcstats.plan.cost import estimate
 
@@ -458,7 +458,7 @@ def test_a_benchmark_of_a_building_block_runs(mpcstats: Cli) -> None:
 def test_a_party_of_a_benchmark_that_fails_is_a_defect_with_its_last_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mpcstats.party.bench.TASKS", {"absent": None})
+    monkeypatch.setattr("mpcstats.party.sandbox.bench.TASKS", {"absent": None})
     done = CliRunner().invoke(app, ["bench", "absent", "--rows", "10"])
     assert isinstance(done.exception, InternalError)
     assert "a has failed: " in str(done.exception)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mpcstats
-from mpcstats.party.demo import plain_answer
-from mpcstats.party.localfile import LocalFile
+from mpcstats.party.files.localfile import LocalFile
+from mpcstats.party.sandbox.demo import plain_answer
 from mpcstats.transport.control import dial
 
 if TYPE_CHECKING:

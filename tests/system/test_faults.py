@@ -24,7 +24,7 @@ from mpcstats.errors import (
     UsageError,
 )
 from mpcstats.party.ask import Result, ask
-from mpcstats.party.keys import make_keys
+from mpcstats.party.files.keys import make_keys
 from mpcstats.party.node import Node
 from mpcstats.party.question import Question
 from mpcstats.transport.control import dial
@@ -61,7 +61,7 @@ SLOW_SECONDS = 12
 SLOW = f"""
 import time
 from mpcstats.cli.main import main
-from mpcstats.party.sources import Sources
+from mpcstats.party.data.sources import Sources
 
 read = Sources.read
 Sources.read = lambda *a, **k: (time.sleep({SLOW_SECONDS}), read(*a, **k))[1]

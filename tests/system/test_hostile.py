@@ -16,9 +16,9 @@ import pytest
 from mpcstats.errors import PeerFault, TransportFault
 from mpcstats.party.ask import ask
 from mpcstats.party.invite import Invitations
-from mpcstats.party.local import environment
 from mpcstats.party.node import Node
 from mpcstats.party.question import Question
+from mpcstats.party.sandbox.local import environment
 from mpcstats.transport.control import Control, dial
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def test_questions_that_no_planner_expects_end_no_node(town: Town) -> None:
 
 
 BREAKS = f"""
-from mpcstats.party.sources import Sources
+from mpcstats.party.data.sources import Sources
 read, errors = Sources.read, [{{error}}("{SECRET}")]
 def broken(*a, **k):
     if errors:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mpcstats.errors import UsageError
-from mpcstats.party.config import Consortium
+from mpcstats.party.files.config import Consortium
 from mpcstats.records.ledger import entries, verify
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mpcstats.errors import UsageError
-from mpcstats.party.config import SILENCE, Address, Consortium, PartyFile, decode_key
+from mpcstats.party.files.config import SILENCE, Address, Consortium, PartyFile, decode_key
 
 KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in range(4)]
 PRINTS = [f"sha256:{n:064x}" for n in range(4)]

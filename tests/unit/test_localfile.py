@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mpcstats.errors import UsageError
-from mpcstats.party.config import SILENCE
-from mpcstats.party.localfile import LocalFile
+from mpcstats.party.files.config import SILENCE
+from mpcstats.party.files.localfile import LocalFile
 
 SHORT = """name = "demo"
 catalogue = "catalogue.toml"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpcstats.errors import UsageError
-from mpcstats.party.table import load_table
+from mpcstats.party.data.table import load_table
 from mpcstats.plan import ranges
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.plan.special import broad

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from mpcstats.errors import UsageError
-from mpcstats.party.synthetic import TABLES, write_tables
+from mpcstats.party.sandbox.synthetic import TABLES, write_tables
 
 PERSONS = 4000
 

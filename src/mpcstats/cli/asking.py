@@ -21,7 +21,7 @@ from mpcstats.party.client import (
     local_records,
 )
 from mpcstats.party.compile import Records
-from mpcstats.party.config import Consortium
+from mpcstats.party.files.config import Consortium
 
 QuestionFile = Annotated[Path, typer.Option("--question", help="A file with the question in SQL.")]
 LocalFolder = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mpcstats.party import bench as benchmarks
+from mpcstats.party.sandbox import bench as benchmarks
 
 
 def bench(

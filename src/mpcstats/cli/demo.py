@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mpcstats.cli.progress import RunProgress
-from mpcstats.party import demo
-from mpcstats.party.demo import Shown
+from mpcstats.party.sandbox import demo
+from mpcstats.party.sandbox.demo import Shown
 
 app = typer.Typer(help="Demonstrations on made-up data.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)

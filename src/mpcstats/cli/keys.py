@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mpcstats.party.config import Address
-from mpcstats.party.keys import make_keys
+from mpcstats.party.files.config import Address
+from mpcstats.party.files.keys import make_keys
 
 
 def keys(

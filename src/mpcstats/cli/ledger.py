@@ -9,7 +9,7 @@ import typer
 
 from mpcstats.errors import UsageError
 from mpcstats.party.books import check_ledger, read_ledger
-from mpcstats.party.config import Consortium, PartyFile
+from mpcstats.party.files.config import Consortium, PartyFile
 
 ConsortiumFile = Annotated[
     Path,

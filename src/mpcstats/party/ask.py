@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
+from mpcstats.party.data.sources import Audited, Halt, Own, in_background
 from mpcstats.party.invite import Invitations
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Question
-from mpcstats.party.sources import Audited, Halt, Own, in_background
 from mpcstats.policy.permit import Permit
 
 ENDING = 2.0  # seconds for DuckDB to stop when it is told to

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from mpcstats.party.config import Consortium
+from mpcstats.party.files.config import Consortium
 from mpcstats.records.ledger import Report, entries, verify
 
 

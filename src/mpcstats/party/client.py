@@ -10,11 +10,11 @@ from pathlib import Path
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.ask import Result, ask
 from mpcstats.party.compile import Records, compile_question, planned
-from mpcstats.party.config import Consortium
-from mpcstats.party.local import Local
-from mpcstats.party.localfile import LocalFile
+from mpcstats.party.files.config import Consortium
+from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Question, header
+from mpcstats.party.sandbox.local import Local
 from mpcstats.plan.explain import explain
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import UsageError
+from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
-from mpcstats.party.rehearsal import rehearse
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.check import check, least_persons

@@ -14,11 +14,11 @@ from typing import Self
 from mpcstats.errors import PolicyRefused, TransportFault
 from mpcstats.party.answer import Answer
 from mpcstats.party.compile import Records, compile_question
-from mpcstats.party.config import Consortium, PartyFile
-from mpcstats.party.keys import read_signing_key
+from mpcstats.party.data.sources import Halt, Own, Rows, Sources
+from mpcstats.party.files.config import Consortium, PartyFile
+from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.question import Question
 from mpcstats.party.run import play
-from mpcstats.party.sources import Halt, Own, Rows, Sources
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
 from mpcstats.policy.permit import Permit

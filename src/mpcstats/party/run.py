@@ -10,8 +10,8 @@ import numpy as np
 from mpcstats.engines.api import Engine
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
+from mpcstats.party.data.sources import Rows
 from mpcstats.party.registry import engine_for
-from mpcstats.party.sources import Rows
 from mpcstats.plan import physical as plans
 from mpcstats.policy.permit import Permit
 from mpcstats.protocols import cohort_count as cohorts

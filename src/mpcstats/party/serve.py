@@ -27,10 +27,10 @@ from mpcstats.errors import (
     TransportFault,
     UsageError,
 )
+from mpcstats.party.data.sources import Halt, Own, in_background
 from mpcstats.party.invite import LENGTH, LINES, STEP, quietly
 from mpcstats.party.node import Node, Played
 from mpcstats.party.question import Question
-from mpcstats.party.sources import Halt, Own, in_background
 from mpcstats.policy.permit import Permit
 from mpcstats.transport.control import Control
 

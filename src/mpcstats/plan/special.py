@@ -16,7 +16,7 @@ different letters or digits, and under one of them it is not on both sides of a 
 
 Sub-queries count only where rows that they lack are just missing: in FROM and inner joins, in IN and EXISTS of such
 a combination. A text counts as it is written and as trimmed upper case; no owner has a special code in another
-spelling (party.table). What cannot be told is HIGH.
+spelling (party.data.table). What cannot be told is HIGH.
 
 Left open: several fragments (tests of NOT IN over several owners' rows, one question after the other) may each
 admit another part of the codes that are not special, so that only special ones remain.

@@ -1,4 +1,4 @@
-"""Benchmarks: three local processes over TLS run one task (party.tasks), and say what it took.
+"""Benchmarks: three local processes over TLS run one task (party.sandbox.tasks), and say what it took.
 
 Tasks run on data that are nobody's: no permit is needed, and none is made.
 """
@@ -18,9 +18,9 @@ from typing import Any
 
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.party.keys import make_keys
-from mpcstats.party.local import LOOPBACK, environment, free_ports
-from mpcstats.party.tasks import PARTIES, TASKS, Task
+from mpcstats.party.files.keys import make_keys
+from mpcstats.party.sandbox.local import LOOPBACK, environment, free_ports
+from mpcstats.party.sandbox.tasks import PARTIES, TASKS, Task
 from mpcstats.session import Program, Session
 from mpcstats.transport.handshake import agree
 from mpcstats.transport.identity import Identity, Peer

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.errors import UsageError
-from mpcstats.party.table import load_table, quoted_name
+from mpcstats.party.data.table import load_table, quoted_name
 from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Fragment, Physical
 from mpcstats.records.catalogue import Catalogue

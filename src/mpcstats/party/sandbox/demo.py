@@ -15,11 +15,11 @@ from mpcstats.party.answer import Cell
 from mpcstats.party.ask import Result, ask, step_count
 from mpcstats.party.books import check_ledger
 from mpcstats.party.client import Defaults, question_of
-from mpcstats.party.local import Local
-from mpcstats.party.localfile import LocalFile
+from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node
 from mpcstats.party.question import Question
-from mpcstats.party.synthetic import write_tables
+from mpcstats.party.sandbox.local import Local
+from mpcstats.party.sandbox.synthetic import write_tables
 from mpcstats.plan.explain import learned
 from mpcstats.records.ledger import Report
 
@@ -59,7 +59,7 @@ class Shown:
 def folder(name: str) -> Path:
     """The folder of the demo `name`: in the wheel, or at the top of a checkout."""
     packaged = Path(str(resources.files("mpcstats"))) / "_demos" / name
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "demos" / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[4] / "demos" / name
 
 
 def make_data(where: Path, *, persons: int, seed: int) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpcstats.errors import UsageError
-from mpcstats.party.config import Address
+from mpcstats.party.files.config import Address
 from mpcstats.party.question import check_name
 from mpcstats.transport.identity import fingerprint, make_certificate
 

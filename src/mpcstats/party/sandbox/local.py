@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import IO, Self
 
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.party.config import Address, Consortium
-from mpcstats.party.keys import make_keys
-from mpcstats.party.localfile import LocalFile
+from mpcstats.party.files.config import Address, Consortium
+from mpcstats.party.files.keys import make_keys
+from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node
 
 LOOPBACK = "127.0.0.1"
@@ -142,7 +142,7 @@ class Local:
 
 def environment() -> dict[str, str]:
     """The child imports the same mpcstats as this process does."""
-    source = str(Path(__file__).parents[2])
+    source = str(Path(__file__).parents[3])
     paths = [source, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 

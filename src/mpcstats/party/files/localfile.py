@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
-from mpcstats.party.config import SILENCE, Files, Name, Silence, Text, check_compute
+from mpcstats.party.files.config import SILENCE, Files, Name, Silence, Text, check_compute
 from mpcstats.records.tomlfile import Table, read_toml
 
 FILE = "local.toml"

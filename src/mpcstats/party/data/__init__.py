@@ -1,0 +1,1 @@
+"""An owner's own data: its tables, held against the catalogue, and the fragments that they yield."""
