@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mpcstats.errors import PolicyRefused, UsageError
-from mpcstats.party.client import Defaults, explained, question_of
+from mpcstats.party.client import explained
 from mpcstats.party.compile import Records, compile_question, planned
-from mpcstats.party.question import Question
+from mpcstats.party.question import Defaults, Question, question_of
 
 DEMO = Path(__file__).parents[2] / "demos" / "settlement"
 PARTIES = ("bureau", "hospital", "insurer")

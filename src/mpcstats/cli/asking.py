@@ -12,7 +12,6 @@ import typer
 
 from mpcstats.errors import UsageError
 from mpcstats.party.client import (
-    Defaults,
     Party,
     connect,
     consortium_records,
@@ -22,6 +21,7 @@ from mpcstats.party.client import (
 )
 from mpcstats.party.compile import Records
 from mpcstats.party.files.config import Consortium
+from mpcstats.party.question import Defaults
 
 QuestionFile = Annotated[Path, typer.Option("--question", help="A file with the question in SQL.")]
 LocalFolder = Annotated[

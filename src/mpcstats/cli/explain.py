@@ -14,8 +14,9 @@ from mpcstats.cli.asking import (
     Where,
     read_question,
 )
-from mpcstats.party.client import Defaults, explained, question_of
+from mpcstats.party.client import explained
 from mpcstats.party.compile import compile_question
+from mpcstats.party.question import Defaults, question_of
 
 
 def explain_command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mpcstats.errors import PolicyRefused, UsageError
@@ -13,19 +13,11 @@ from mpcstats.party.compile import Records, compile_question, planned
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node, OnStep
-from mpcstats.party.question import Question, header
+from mpcstats.party.question import Defaults, Question, question_of
 from mpcstats.party.sandbox.local import Local
 from mpcstats.plan.explain import explain
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """The scenario and purpose of a question that names none itself."""
-
-    scenario: str | None = None
-    purpose: str | None = None
 
 
 class Asked:
@@ -103,30 +95,6 @@ class Party:
             to=to,
         )
         return Asked(self._node, question)
-
-
-def question_of(
-    text: str,
-    *,
-    initiator: str,
-    given: Defaults,
-    defaults: Defaults,
-    to: str | Sequence[str] | None = None,
-) -> Question:
-    """The question `text`: scenario, purpose and recipients as given, else as its header says, else as by default."""
-    head = header(text)
-    scenario = given.scenario or head.scenario or defaults.scenario
-    purpose = given.purpose or head.purpose or defaults.purpose
-    if scenario is None or purpose is None:
-        what = "a scenario" if scenario is None else "a purpose"
-        raise UsageError(
-            f"expected {what} of the question: give it ({what.removeprefix('a ')}=..., or "
-            f"--{what.removeprefix('a ')} on the command line), or begin the text with "
-            f"'-- {what.removeprefix('a ')}: ...'"
-        )
-    named = (to,) if isinstance(to, str) else to
-    recipients = tuple(named) if named is not None else head.to or (initiator,)
-    return Question(text, scenario, purpose, initiator, recipients)
 
 
 def explained(question: Question, records: Records) -> str:

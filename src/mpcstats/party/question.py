@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpcstats.errors import UsageError
@@ -115,6 +115,38 @@ def header(text: str) -> Header:
     to = found.get("to")
     names = None if to is None else tuple(part.strip() for part in to.split(","))
     return Header(found.get("scenario"), found.get("purpose"), names)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The scenario and purpose of a question that names none itself."""
+
+    scenario: str | None = None
+    purpose: str | None = None
+
+
+def question_of(
+    text: str,
+    *,
+    initiator: str,
+    given: Defaults,
+    defaults: Defaults,
+    to: str | Sequence[str] | None = None,
+) -> Question:
+    """The question `text`: scenario, purpose and recipients as given, else as its header says, else as by default."""
+    head = header(text)
+    scenario = given.scenario or head.scenario or defaults.scenario
+    purpose = given.purpose or head.purpose or defaults.purpose
+    if scenario is None or purpose is None:
+        what = "a scenario" if scenario is None else "a purpose"
+        raise UsageError(
+            f"expected {what} of the question: give it ({what.removeprefix('a ')}=..., or "
+            f"--{what.removeprefix('a ')} on the command line), or begin the text with "
+            f"'-- {what.removeprefix('a ')}: ...'"
+        )
+    named = (to,) if isinstance(to, str) else to
+    recipients = tuple(named) if named is not None else head.to or (initiator,)
+    return Question(text, scenario, purpose, initiator, recipients)
 
 
 def check_name(name: str) -> str:

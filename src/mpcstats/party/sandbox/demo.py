@@ -14,10 +14,9 @@ from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.answer import Cell
 from mpcstats.party.ask import Result, ask, step_count
 from mpcstats.party.books import check_ledger
-from mpcstats.party.client import Defaults, question_of
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node
-from mpcstats.party.question import Question
+from mpcstats.party.question import Defaults, Question, question_of
 from mpcstats.party.sandbox.local import Local
 from mpcstats.party.sandbox.synthetic import write_tables
 from mpcstats.plan.explain import learned
