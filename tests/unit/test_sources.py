@@ -476,3 +476,39 @@ def test_after_the_lock_the_database_reads_no_file(
     with pytest.raises(UsageError, match="the database cannot compute it") as caught:
         Sources("a", {"a.persons": path}, catalogue).read(whole)
     assert str(path) not in str(caught.value)
+
+
+LARGEST = "9223372036854775807"
+OVERFLOWS = (
+    f"CASE WHEN e.age > 100 THEN {LARGEST} + e.age ELSE 1 END > 0",
+    f"CASE WHEN e.age > 100 THEN -({LARGEST} * e.age) ELSE 1 END <> 5",
+    f"ABS(e.age * {LARGEST} * {LARGEST}) >= 0 OR e.age < 500",
+)
+
+
+@pytest.mark.parametrize("condition", OVERFLOWS)
+def test_arithmetic_does_not_fail_on_the_row_that_overflows(
+    catalogue: Catalogue, tmp_path: Path, condition: str
+) -> None:
+    """Failing would tell who asks, gate or no gate, that such a row is there."""
+    text = f"SELECT e.sex, COUNT(*) FROM a.persons e WHERE {condition} GROUP BY e.sex"
+    read(catalogue, csv(tmp_path / "persons.csv", *GOOD), text)
+
+
+@pytest.mark.parametrize("condition", OVERFLOWS[:2])
+def test_without_the_guard_it_would_fail(
+    catalogue: Catalogue, tmp_path: Path, condition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control."""
+    monkeypatch.setattr("mpcstats.plan.fragment._guarded", lambda query: query)
+    text = f"SELECT e.sex, COUNT(*) FROM a.persons e WHERE {condition} GROUP BY e.sex"
+    with pytest.raises(UsageError, match="cannot compute it: OutOfRangeException"):
+        read(catalogue, csv(tmp_path / "persons.csv", *GOOD), text)
+
+
+def test_arithmetic_over_aggregates_has_bounds(catalogue: Catalogue) -> None:
+    inner = f"SELECT pid, SUM(age) * {LARGEST} * {LARGEST} AS x FROM a.persons GROUP BY pid"
+    text = f"SELECT COUNT(*) FROM ({inner}) e WHERE e.x > 0"
+    with pytest.raises(UsageError, match=r"bounds beyond 2\^126: state minimum and maximum"):
+        plan(catalogue, text)
+    plan(catalogue, text.replace(f" * {LARGEST}", " * 2"))

@@ -20,6 +20,7 @@ Kind = Literal["integer", "text", "boolean", "null", "other"]
 Columns = Mapping[tuple[str, str], "Fact"]  # (name in FROM, column) -> what is known of it
 
 BOOLEAN = (exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.StartsWith, exp.Escape)
+ARITHMETIC = (exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.IntDiv, exp.Mod, exp.Abs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _fact(node: exp.Expr, columns: Columns, rows: int) -> Fact:
             return columns.get((node.table, node.name), OTHER)
         case exp.Literal() | exp.Boolean() | exp.Null():
             return _literal(node)
-        case exp.Neg() | exp.Add() | exp.Sub() | exp.Mul() | exp.IntDiv() | exp.Mod() | exp.Abs():
+        case _ if isinstance(node, ARITHMETIC):
             return _arithmetic(node, columns, rows)
         case exp.AggFunc() | exp.RowNumber() | exp.Window() | exp.Filter():
             return _aggregate(node, columns, rows)

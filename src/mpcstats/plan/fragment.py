@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_projections import pushdown_projections
@@ -10,12 +11,14 @@ from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from mpcstats.plan import keys
 from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context
+from mpcstats.plan.facts import ARITHMETIC
 from mpcstats.plan.items import items
 from mpcstats.plan.local import known
 from mpcstats.plan.logical import Code, Expr, Local
 from mpcstats.plan.names import DIALECT
 
 KEY = "key"
+NOT_IN_TRY = (exp.AggFunc, exp.Window, exp.Query)
 
 
 def fragment(local: Local, context: Context) -> plans.Fragment:
@@ -87,7 +90,7 @@ def _asked(item: Expr, relation: str) -> set[str]:
 
 def _text(query: exp.Select, local: Local, context: Context) -> str:
     """The query over tables with normalised keys; numbers as BIGINT, NULL where they do not fit."""
-    inner = _normalised(query.copy(), context).sql(DIALECT)
+    inner = _normalised(_guarded(query.copy()), context).sql(DIALECT)
     labels: Mapping[str, Code] = {code.name: code for code in local.codes}
     columns = [_quoted(value.name) for value in local.values]
     parts = [f"TRY_CAST({name} AS BIGINT) AS {name}" for name in columns]
@@ -100,6 +103,21 @@ def _text(query: exp.Select, local: Local, context: Context) -> str:
         parts = [f"{keys.encoded([_quoted(KEY)])} AS {_quoted(KEY)}", *parts]
     # Names are the planner's own or quoted, and the inner text is a tree that was checked (plan.names).
     return f"SELECT {', '.join(parts)} FROM ({inner}) AS fragment"
+
+
+def _guarded(query: exp.Select) -> exp.Select:
+    """Arithmetic that overflows gives NULL instead of an error: failing on one row would tell of it.
+
+    DuckDB's TRY holds no aggregate, window or sub-query; arithmetic over those is bounded (plan.shapes).
+    """
+
+    def guard(node: Expr) -> Expr:
+        inside = isinstance(node.parent, exp.Anonymous) and node.parent.name.upper() == "TRY"
+        if isinstance(node, ARITHMETIC) and not inside and not node.find(*NOT_IN_TRY):
+            return exp.Anonymous(this="TRY", expressions=[node.copy()])
+        return node
+
+    return cast(exp.Select, query.transform(guard))
 
 
 def _normalised(query: exp.Select, context: Context) -> exp.Select:

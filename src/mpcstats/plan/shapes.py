@@ -10,10 +10,12 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from mpcstats.plan.facts import Columns, Fact, Shape, fact, united
+from mpcstats.errors import UsageError
+from mpcstats.plan.facts import ARITHMETIC, Columns, Fact, Shape, fact, united
 from mpcstats.plan.joins import Joined, Place, bare, equalities, not_null
 from mpcstats.plan.logical import conjuncts
 
+LARGEST = 1 << 126
 Tables = Callable[[str], Shape]  # the shape of the dataset or union of that name
 
 
@@ -82,6 +84,7 @@ def _of_select(query: exp.Select, tables: Tables) -> Shape:
 
 def _projected(query: exp.Select, join: Joined, columns: Columns) -> Shape:
     rows = join.rows
+    _check_arithmetic(query, columns, rows)
     outputs = {item.alias_or_name: fact(item, columns, rows) for item in query.expressions}
     places = {item.alias_or_name: bare(item.unalias(), columns) for item in query.expressions}
     unique: set[frozenset[str]] = set()
@@ -114,6 +117,28 @@ def _projected(query: exp.Select, join: Joined, columns: Columns) -> Shape:
     ):
         rows = min(rows, int(limit.expression.this))
     return Shape(rows, outputs, frozenset(unique))
+
+
+def _check_arithmetic(query: exp.Select, columns: Columns, rows: int) -> None:
+    """Raises UsageError where arithmetic over aggregates or windows could leave 128 bits, which DuckDB gives them.
+
+    It would fail where one row makes it large, and so tell of that row.
+    """
+    clauses = [
+        query.args[name] for name in ("having", "qualify", "where", "order") if query.args.get(name)
+    ]
+    for part in [*query.expressions, *clauses]:
+        for node in part.find_all(*ARITHMETIC):
+            if node.find_ancestor(exp.Select) is not query or not node.find(
+                exp.AggFunc, exp.Window
+            ):
+                continue
+            bounded = fact(node, columns, rows).bounded
+            if bounded is None or max(map(abs, bounded)) >= LARGEST:
+                raise UsageError(
+                    f"{node.sql('duckdb')[:80]!r} has no known bounds, or bounds beyond 2^126: state minimum and "
+                    "maximum of its columns in the catalogue, or leave the arithmetic out"
+                )
 
 
 def _aggregates(item: exp.Expr) -> bool:
