@@ -229,7 +229,11 @@ def test_another_minimum_in_a_party_s_policy_is_another_plan(town: Town) -> None
     assert isinstance(error, Disagreement)
     assert error.party == "insurer"
     assert "expected the same plan as here" in error.reason
-    assert "policy" in error.reason
+    assert "; what differs: plan (here " in error.reason
+    assert "; policy (here " in error.reason
+    assert "catalogue" not in error.reason
+    town.wait_log("insurer", "Disagreement: ")  # the other side is told as much
+    assert "; policy (here " in town.log("insurer")
     for party in ("bureau", *OTHERS):
         assert town.ledger(party) == ASKED
 
@@ -282,6 +286,7 @@ def test_a_party_that_was_told_another_question_is_named(town: Town, change: str
     assert isinstance(error, Disagreement)
     assert error.party == "insurer"
     assert "expected the same plan as here, got another one" in error.reason
+    assert "; question (here " in error.reason
     digests = {party: town.entries(party)[0].body["question"] for party in ("bureau", *OTHERS)}
     assert digests["bureau"] == digests["hospital"] != digests["insurer"]
     for party in ("bureau", *OTHERS):

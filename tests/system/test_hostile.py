@@ -281,7 +281,9 @@ def test_another_question_meanwhile_hears_that_the_node_is_busy(town: Town) -> N
             assert word(first) == "ready"
             with (
                 pytest.raises(TransportFault, match=r"^hospital: is busy with another question: "),
-                Invitations(node.identity, invited, silence=SILENCE, plan_digest="") as invitations,
+                Invitations(
+                    node.identity, invited, silence=SILENCE, terms={"plan": ""}
+                ) as invitations,
             ):
                 invitations.ask(NO_LABEL, question(GOOD))
             first.send({"kind": "stop"})

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from mpcstats.errors import UsageError
-from mpcstats.party.data.sources import Halt, Own, Sources, _Database, in_background
+from mpcstats.party.data.halt import Halt, in_background
+from mpcstats.party.data.sources import Own, Sources, _Database
 from mpcstats.plan.physical import CodeColumn, Fragment, Physical, ValueColumn
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.records.catalogue import Catalogue

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
-from mpcstats.party.data.sources import Audited, Halt, Own, in_background
+from mpcstats.party.data.halt import Halt, in_background
+from mpcstats.party.data.sources import Audited, Own
 from mpcstats.party.invite import Invitations
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Question
@@ -55,7 +56,7 @@ def ask(
     label = secrets.token_hex(16)
     peers = [node.peers[name] for name in permit.plan.parties if name != node.me]
     with Invitations(
-        node.identity, peers, silence=node.silence, plan_digest=permit.plan_digest
+        node.identity, peers, silence=node.silence, terms=node.terms(question, permit)
     ) as invitations:
         invitations.ask(label, question, on_step=on_step)
         invitations.go()

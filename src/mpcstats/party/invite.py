@@ -1,8 +1,8 @@
 """The initiator's side of the talk before a run: each other party is asked, prepares, and hears go or stop.
 
 initiator -> party    question (label, question)
-party -> initiator    working ... ready (plan) | refused (reasons) | unable | busy
-initiator -> party    wait ... go | stop
+party -> initiator    working ... ready (terms) | refused (reasons) | unable | busy
+initiator -> party    differ (terms) | wait ... go | stop
 party -> initiator    done (what it took)      after the run
 """
 
@@ -25,6 +25,7 @@ from mpcstats.errors import (
 )
 from mpcstats.party.question import Question
 from mpcstats.transport.control import Control, dial
+from mpcstats.transport.handshake import differing
 from mpcstats.transport.identity import Identity, Peer
 
 STEP = "invitation"
@@ -44,12 +45,12 @@ class Invitations:
     """Conversations with `peers` about one run. A context manager; leaving it by an error says stop to all."""
 
     def __init__(
-        self, me: Identity, peers: Sequence[Peer], *, silence: float, plan_digest: str
+        self, me: Identity, peers: Sequence[Peer], *, silence: float, terms: Mapping[str, str]
     ) -> None:
         self._me = me
         self._peers = tuple(peers)
         self._silence = silence
-        self._plan = plan_digest
+        self._terms = dict(terms)
         self._guests = {peer.name: _Guest() for peer in peers}
         self._decided = threading.Event()
         self._over = threading.Event()  # this party's own part of the run
@@ -129,6 +130,14 @@ class Invitations:
         if self._word == "go":  # else the run has failed, and the mesh has told everybody
             guest.done = _await_done(control, self._silence)
 
+    def _compare(self, control: Control, theirs: object) -> None:
+        """Raises Disagreement if the party has another plan; it is told what differs, too."""
+        try:
+            check_plan(control.peer, self._terms, theirs)
+        except Disagreement:
+            quietly(control, {"kind": "differ", "terms": self._terms})
+            raise
+
     def _await_ready(self, control: Control) -> bool:
         """Whether the party has become ready; False if the run was called off while it still worked."""
         peer = control.peer
@@ -140,15 +149,9 @@ class Invitations:
                     return False
                 case "working":
                     continue
-                case "ready" if said.get("plan") == self._plan:
-                    return True
                 case "ready":
-                    raise Disagreement(
-                        peer,
-                        STEP,
-                        "expected the same plan as here, got another one: do both have the same "
-                        "catalogue, policy and version of mpcstats?",
-                    )
+                    self._compare(control, said.get("terms"))
+                    return True
                 case "refused":
                     raise PolicyRefused(peer, _reasons(peer, said.get("reasons")))
                 case "unable":
@@ -161,6 +164,18 @@ class Invitations:
                     raise PeerFault(
                         peer, STEP, "expected an answer to the question, got another object"
                     )
+
+
+def check_plan(peer: str, mine: Mapping[str, str], theirs: object) -> None:
+    """Raises Disagreement, with every term that differs, if `peer` has another plan; PeerFault for no terms.
+
+    Terms that differ with one and the same plan are found in the handshake, by every party at once.
+    """
+    listed = differing(peer, STEP, mine, theirs)
+    if isinstance(theirs, Mapping) and theirs.get("plan") != mine.get("plan"):
+        raise Disagreement(
+            peer, STEP, f"expected the same plan as here, got another one; what differs: {listed}"
+        )
 
 
 def _await_done(control: Control, silence: float) -> dict[str, int]:

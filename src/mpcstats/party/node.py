@@ -14,7 +14,8 @@ from typing import Self
 from mpcstats.errors import PolicyRefused, TransportFault
 from mpcstats.party.answer import Answer
 from mpcstats.party.compile import Records, compile_question
-from mpcstats.party.data.sources import Halt, Own, Rows, Sources
+from mpcstats.party.data.halt import Halt
+from mpcstats.party.data.sources import Own, Rows, Sources
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.question import Question
@@ -30,7 +31,9 @@ from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
-TEXT_KEPT = 32 * 1024  # bytes of a question that go into the ledger
+TEXT_KEPT = (
+    24 * 1024
+)  # bytes of a question that go into the ledger: escaped, they may be twice as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ class Node:
                 self.identity, self.listener, label, others, silence=self.silence
             ) as mesh:
                 run.mesh = mesh
-                seeds = agree(mesh, self.me, plan.parties, self._terms(question, permit))
+                seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
                 on_step("handshake")
                 session = Session(self.me, plan.parties, seeds, openings=run.openings)
                 program = Program(self.me, play(session, permit, rows, on_step=on_step))
@@ -241,7 +244,7 @@ class Node:
     def _stopped(self) -> TransportFault:
         return TransportFault(self.me, "is being stopped")
 
-    def _terms(self, question: Question, permit: Permit) -> dict[str, str]:
+    def terms(self, question: Question, permit: Permit) -> dict[str, str]:
         """What all parties must agree on before a share is sent, by the name that an error gives it."""
         plan = permit.plan
         sizes = sorted(public_sizes(plan).items())

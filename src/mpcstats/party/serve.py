@@ -27,8 +27,9 @@ from mpcstats.errors import (
     TransportFault,
     UsageError,
 )
-from mpcstats.party.data.sources import Halt, Own, in_background
-from mpcstats.party.invite import LENGTH, LINES, STEP, quietly
+from mpcstats.party.data.halt import Halt, in_background
+from mpcstats.party.data.sources import Own
+from mpcstats.party.invite import LENGTH, LINES, STEP, check_plan, quietly
 from mpcstats.party.node import Node, Played
 from mpcstats.party.question import Question
 from mpcstats.policy.permit import Permit
@@ -182,8 +183,9 @@ class _Talk:
                 *(audit.relation, audit.rows, audit.null_keys, audit.invalid_keys),
                 audit.repeated_keys,
             )
-        control.send({"kind": "ready", "plan": permit.plan_digest})
-        if not self._told_to_go():
+        terms = node.terms(question, permit)
+        control.send({"kind": "ready", "terms": terms})
+        if not self._told_to_go(terms):
             log.info("the run does not take place")
             return
         played = node.take_part(question, permit, own.rows, label, on_step=self._log_step)
@@ -233,7 +235,7 @@ class _Talk:
         while not self._halt.end(preparing, STOPPING):
             log.info("waiting for the preparation of a question to end")
 
-    def _told_to_go(self) -> bool:
+    def _told_to_go(self, terms: Mapping[str, str]) -> bool:
         node, peer = self._node, self._control.peer
         by = time.monotonic() + GO_SECONDS
         while time.monotonic() < by:
@@ -246,6 +248,9 @@ class _Talk:
                     return True
                 case "stop":
                     return False
+                case "differ":
+                    check_plan(peer, terms, said.get("terms"))
+                    raise PeerFault(peer, STEP, "expected another plan than here, got the same one")
                 case _:
                     raise PeerFault(peer, STEP, "expected go, stop or wait, got another word")
         raise TransportFault(peer, f"expected go or stop within {GO_SECONDS:g} s, got wait")

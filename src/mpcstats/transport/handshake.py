@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from mpcstats.errors import Disagreement, PeerFault, UsageError
 from mpcstats.session import PairSeeds
@@ -89,16 +89,24 @@ def _check_answer(peer: str, fields: Mapping[str, Any], terms: Mapping[str, str]
     for name in ("nonce", "seed"):
         if not isinstance(fields[name], str) or _HEX.fullmatch(fields[name]) is None:
             raise PeerFault(peer, STEP, f"expected a {name} of 64 hex digits, got another value")
-    if not _is_terms(fields["terms"]):
-        raise PeerFault(peer, STEP, f"expected at most {TERMS} terms of text, got another value")
-    theirs: dict[str, str] = fields["terms"]
-    different = sorted(name for name in {*terms, *theirs} if terms.get(name) != theirs.get(name))
-    if different:
-        listed = "; ".join(
-            f"{_shown(name)} (here {_shown(terms.get(name))}, there {_shown(theirs.get(name))})"
-            for name in different
-        )
+    listed = differing(peer, STEP, terms, fields["terms"])
+    if listed:
         raise Disagreement(peer, STEP, f"expected the same terms as here, got other ones: {listed}")
+
+
+def differing(peer: str, step: str, mine: Mapping[str, str], theirs: object) -> str:
+    """The names of the terms in which `peer` differs, with both sides' beginnings; empty if there is none.
+
+    Raises PeerFault at `step` if `theirs` are no terms.
+    """
+    if not _is_terms(theirs):
+        raise PeerFault(peer, step, f"expected at most {TERMS} terms of text, got another value")
+    there = cast("dict[str, str]", theirs)
+    return "; ".join(
+        f"{_shown(name)} (here {_shown(mine.get(name))}, there {_shown(there.get(name))})"
+        for name in sorted({*mine, *there})
+        if mine.get(name) != there.get(name)
+    )
 
 
 def _shown(text: str | None) -> str:

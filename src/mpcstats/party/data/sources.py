@@ -6,21 +6,18 @@ counts, never a value.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.table import load_table, quoted_name
 from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Fragment, Physical
@@ -28,9 +25,7 @@ from mpcstats.records.catalogue import Catalogue
 from mpcstats.session import Words
 
 Int64 = NDArray[np.int64]
-T = TypeVar("T")
 
-AGAIN = 0.05  # seconds between two interrupts
 THREADS = 4  # that a question may take of its owner's machine
 # Without a place for temporary files DuckDB never writes rows beside the program that reads them: what does not
 # fit ends as an error. Half of the memory, as DuckDB sees it (containers too), leaves room for the run itself.
@@ -40,67 +35,6 @@ SETTINGS = (
     "enable_progress_bar = false",
     "preserve_insertion_order = true",
 )
-
-
-class Halt:
-    """By this one thread ends another's reading: DuckDB stops at the query it is at, and begins no other."""
-
-    def __init__(self) -> None:
-        self._set = threading.Event()
-        self._lock = threading.Lock()  # no interrupt may meet a connection that is being closed
-        self._connection: duckdb.DuckDBPyConnection | None = None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the reading is to end."""
-        return self._set.is_set()
-
-    def set(self) -> None:
-        """End the reading. An interrupt between two queries is lost on DuckDB: say it until the thread has ended."""
-        self._set.set()
-        with self._lock:
-            if self._connection is not None:
-                self._connection.interrupt()
-
-    def end(self, reading: Future[T], seconds: float) -> bool:
-        """End `reading`; whether it has ended within `seconds`."""
-        by = time.monotonic() + seconds
-        while not reading.done() and time.monotonic() < by:
-            self.set()
-            wait([reading], AGAIN)
-        return reading.done()
-
-    def check(self) -> None:
-        """Raises UsageError if the reading is to end."""
-        if self.is_set:
-            raise UsageError("expected time to read the data, got called off")
-
-    @contextmanager
-    def over(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """While inside, what is interrupted is `connection`."""
-        with self._lock:
-            self._connection = connection
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._connection = None
-
-
-def in_background(work: Callable[[], T], name: str) -> Future[T]:
-    """What `work` gives in a thread of its own, which keeps no process from ending (those of a pool do)."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return future
 
 
 @dataclass(frozen=True, slots=True)
