@@ -16,7 +16,7 @@ from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.protocols.sort import Sorted, sort
-from mpcstats.session import Session, Words
+from mpcstats.session import Opening, Session, Words
 from mpcstats.testing import Outcome, opened, run_together
 
 TRIO = ("a", "b", "c")
@@ -130,3 +130,20 @@ def test_rounds_and_bytes_stay_within_the_card(n: int, seed: int) -> None:
         sent = sum(b for (who, s), b in steps if who == party and s.startswith("run/sort"))
         assert sent <= bound
         assert n < 300 or 3 * sent > bound
+
+
+def test_what_it_opens_and_to_whom_is_on_the_card() -> None:
+    engine = Rep3(TRIO)
+    rows = slicing.slice_bits(np.array([3, 1, 2, 1, 0], dtype=np.uint64), 3)
+
+    async def body(session: Session) -> list[Opening]:
+        own = rows if session.me == "a" else None
+        keys = await engine.share_bits(session.narrow("keys"), own, owner="a", length=5, width=3)
+        await sort(session.narrow("sort"), engine, keys)
+        return session.openings
+
+    card = load_cards()["sort"]
+    for openings in run_together(TRIO, body).results.values():
+        assert openings
+        assert {o.leak for o in openings} == {o.id for o in card.leakage.opened}
+        assert {o.to for o in openings} == {TRIO}

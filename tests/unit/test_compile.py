@@ -77,10 +77,11 @@ def test_a_recipient_that_the_rule_does_not_name_is_refused() -> None:
 
 
 def test_explained_says_the_plan_and_the_decision() -> None:
-    assert "permitted by the policy of bureau" in explained(question(), records())
+    assert "permitted by the policy of bureau" in explained(question(), records()).text
     refused = explained(question("refused", "commercial", "insurer"), records("insurer"))
-    assert "refused by the policy of insurer" in refused
-    assert "computed together" in refused
+    assert refused.refusal is not None
+    assert "refused by the policy of insurer" in refused.text
+    assert "computed together" in refused.text
 
 
 def test_what_is_given_goes_before_the_header_and_the_default() -> None:

@@ -24,10 +24,6 @@ def public(module: ModuleType) -> set[str]:
     return {name for name in module.__all__ if not name.startswith("__")}
 
 
-@pytest.mark.xfail(
-    offered(mpcstats) - public(mpcstats) == {"version"},
-    reason="src/mpcstats/__init__.py leaves the function `version` behind: `del version`",
-)
 def test_what_is_offered_is_what_all_says() -> None:
     assert offered(mpcstats) == public(mpcstats)
     assert set(mpcstats.__all__) - public(mpcstats) == {"__version__"}

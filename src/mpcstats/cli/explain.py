@@ -15,7 +15,6 @@ from mpcstats.cli.asking import (
     read_question,
 )
 from mpcstats.party.client import explained
-from mpcstats.party.compile import compile_question
 from mpcstats.party.question import Defaults, question_of
 
 
@@ -41,5 +40,7 @@ def explain_command(
         defaults=defaults,
         to=to or None,
     )
-    print(explained(asked, records))
-    compile_question(asked, records)  # raises PolicyRefused, for the exit code
+    explanation = explained(asked, records)
+    print(explanation.text)
+    if explanation.refusal is not None:
+        raise explanation.refusal

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.ask import Result, ask
-from mpcstats.party.compile import Records, compile_question, planned
+from mpcstats.party.compile import Records, permitted, planned
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node, OnStep
@@ -37,7 +37,7 @@ class Asked:
 
     def explain(self) -> str:
         """The plan in words, who learns what, its cost, and this party's decision; nothing is sent."""
-        return explained(self.question, self._node.records)
+        return explained(self.question, self._node.records).text
 
     def run(
         self,
@@ -97,19 +97,30 @@ class Party:
         return Asked(self._node, question)
 
 
-def explained(question: Question, records: Records) -> str:
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A plan and one party's decision, in words; `refusal` if it is no."""
+
+    text: str
+    refusal: PolicyRefused | None
+
+
+def explained(question: Question, records: Records) -> Explanation:
     """The plan of `question` in words, and the decision of the party whose records these are."""
-    text = explain(planned(question, records), records.cards)
+    plan = planned(question, records)
+    text = explain(plan, records.cards)
     try:
-        permit = compile_question(question, records)
+        permit = permitted(plan, records)
     except PolicyRefused as refusal:
         reasons = "\n".join(f"  {reason}" for reason in refusal.reasons)
-        return f"{text}\n\nrefused by the policy of {refusal.party}\n{reasons}"
-    return (
+        denied = f"{text}\n\nrefused by the policy of {refusal.party}\n{reasons}"
+        return Explanation(denied, refusal)
+    allowed = (
         f"{text}\n\npermitted by the policy of {permit.party}\n"
         f"  level {permit.level.name} {permit.level.chinese}, rule {permit.rule}\n"
         f"  plan {permit.plan_digest}"
     )
+    return Explanation(allowed, None)
 
 
 @contextmanager

@@ -78,13 +78,18 @@ def planned(question: Question, records: Records) -> Physical:
 def compile_question(question: Question, records: Records) -> Permit:
     """The permit of this party for `question`. Raises UsageError as `planned`, PolicyRefused with every reason."""
     with _shallow():
-        return check(
-            planned(question, records),
-            party=records.party,
-            catalogue=records.catalogue,
-            policy=records.policy,
-            cards=records.cards,
-        )
+        return permitted(planned(question, records), records)
+
+
+def permitted(plan: Physical, records: Records) -> Permit:
+    """The permit of this party for `plan`. Raises PolicyRefused with every reason."""
+    return check(
+        plan,
+        party=records.party,
+        catalogue=records.catalogue,
+        policy=records.policy,
+        cards=records.cards,
+    )
 
 
 @contextmanager

@@ -42,6 +42,12 @@ def counted(raw: dict[str, Any], location: Location) -> str:
     return place or "the file"
 
 
+def toml_text(text: str) -> str:
+    """`text` as a basic string of TOML."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def read_toml(
     path: Path, model: type[M], *, place: Callable[[dict[str, Any], Location], str] = counted
 ) -> M:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.table import quoted_name
 from mpcstats.plan.physical import Physical
 from mpcstats.records.catalogue import Catalogue, Column
 
@@ -22,7 +23,7 @@ def rehearse(plan: Physical, catalogue: Catalogue) -> None:
         for name in dict.fromkeys(item.dataset for f in plan.fragments for item in f.items):
             schema, table = name.split(".")
             columns = ", ".join(
-                f'"{column}" {"BIGINT" if entry.type == "integer" else "VARCHAR"}'
+                f"{quoted_name(column)} {'BIGINT' if entry.type == 'integer' else 'VARCHAR'}"
                 for column, entry in catalogue.dataset(name).columns.items()
             )
             database.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')

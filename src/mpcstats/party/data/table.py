@@ -130,10 +130,8 @@ def _check_values(
     names: Sequence[str],
     path: Path,
 ) -> None:
-    tests = [("COUNT(*)", "")]
-    for name in names:
-        tests += _tests(name, dataset.columns[name])
-    query = f"SELECT {', '.join(test for test, _ in tests)} FROM {table}"
+    tests = [test for name in names for test in _tests(name, dataset.columns[name])]
+    query = f"SELECT {', '.join(('COUNT(*)', *(test for test, _, _ in tests)))} FROM {table}"
     rows, *counts = connection.execute(query).fetchall()[0]
     where = f"{dataset.name}, {path}"
     if rows == 0:
@@ -142,13 +140,15 @@ def _check_values(
         raise UsageError(
             f"{where}: expected at most {dataset.rows:,} rows, as the catalogue says, got {rows:,}"
         )
-    for (_, expected), count in zip(tests[1:], counts, strict=True):
+    for (_, expected, got), count in zip(tests, counts, strict=True):
         if count > 0:
-            raise UsageError(f"{where}: {expected}, got {count:,} more or other ones")
+            raise UsageError(
+                f"{where}: {expected}, got {count:,} {got}: correct the file, or agree on another catalogue"
+            )
 
 
-def _tests(name: str, column: Column) -> list[tuple[str, str]]:
-    """Expressions that count what the catalogue excludes, and what was expected."""
+def _tests(name: str, column: Column) -> list[tuple[str, str, str]]:
+    """Expressions that count what the catalogue excludes; what was expected, and what these are."""
     quoted = quoted_name(name)
     found = []
     if column.minimum is not None and column.maximum is not None:
@@ -156,32 +156,40 @@ def _tests(name: str, column: Column) -> list[tuple[str, str]]:
             (
                 f"COUNT(*) FILTER ({quoted} NOT BETWEEN {column.minimum} AND {column.maximum})",
                 f"expected {name} between {column.minimum:,} and {column.maximum:,}",
+                "values outside",
             )
         )
     if column.domain is not None:
         labels = ", ".join(str(v) if isinstance(v, int) else _text(v) for v in column.domain)
         found.append(
-            (f"COUNT(*) FILTER ({quoted} NOT IN ({labels}))", f"expected {name} in its domain")
+            (
+                f"COUNT(*) FILTER ({quoted} NOT IN ({labels}))",
+                f"expected {name} in its domain",
+                "values outside",
+            )
         )
     if column.special:
         found.append(
             (
                 f"COUNT(*) FILTER (({_within(quoted, column)}) <> ({_within(_code(quoted), column)}))",
                 f"expected {name} with its special codes in upper case, without spaces around",
+                "in another form",
             )
         )
     if not column.nullable:
-        found.append((f"COUNT(*) - COUNT({quoted})", f"expected {name} without NULL"))
+        found.append((f"COUNT(*) - COUNT({quoted})", f"expected {name} without NULL", "NULL"))
     key = quoted
     if column.key is not None:
         key = normalised(column.key, quoted, integer=column.type == "integer")
     if column.unique:
-        found.append((f"COUNT({key}) - COUNT(DISTINCT {key})", f"expected each {name} once"))
+        repeated = f"COUNT({key}) - COUNT(DISTINCT {key})"
+        found.append((repeated, f"expected each {name} once", "repeated ones"))
     if column.distinct is not None:
         found.append(
             (
                 f"COUNT(DISTINCT {key}) - {column.distinct}",
                 f"expected at most {column.distinct:,} different {name}",
+                "more",
             )
         )
     return found

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Address
 from mpcstats.party.question import check_name
+from mpcstats.records.tomlfile import toml_text
 from mpcstats.transport.identity import fingerprint, make_certificate
 
 
@@ -37,7 +38,7 @@ class Made:
                 f'name = "{self.party}"',
                 f'address = "{address}"',
                 f'fingerprint = "{self.fingerprint}"',
-                f"certificate = {_toml(certificate)}",
+                f"certificate = {toml_text(certificate)}",
                 f'signing_key = "{base64.b64encode(self.public_key).decode()}"',
                 "",
             )
@@ -87,8 +88,3 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     # O_EXCL, and the mode from the start: at no time can another user read a private key.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)
-
-
-def _toml(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

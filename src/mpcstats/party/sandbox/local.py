@@ -20,6 +20,7 @@ from mpcstats.party.files.config import Address, Consortium
 from mpcstats.party.files.keys import make_keys
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node
+from mpcstats.records.tomlfile import toml_text
 
 LOOPBACK = "127.0.0.1"
 ENDING = 10.0  # seconds for a process to end by itself
@@ -155,11 +156,11 @@ def _write_files(config: LocalFile, folder: Path, silence: float) -> Path:
         made = make_keys(party, folder / "keys")
         entries.append(made.entry(Address(LOOPBACK, port), f"keys/{party}.crt"))
         _write_party(config, folder, party)
-    compute = ", ".join(_quoted(party) for party in config.compute)
+    compute = ", ".join(toml_text(party) for party in config.compute)
     head = [
-        f"name = {_quoted(config.name)}",
-        f"catalogue = {_quoted(str(config.catalogue.resolve()))}",
-        f"policy = {_quoted(str(config.policy.resolve()))}",
+        f"name = {toml_text(config.name)}",
+        f"catalogue = {toml_text(str(config.catalogue.resolve()))}",
+        f"policy = {toml_text(str(config.policy.resolve()))}",
         f"compute = [{compute}]",
         f"silence = {silence:.3f}",
         "",
@@ -172,14 +173,14 @@ def _write_files(config: LocalFile, folder: Path, silence: float) -> Path:
 
 def _write_party(config: LocalFile, folder: Path, party: str) -> None:
     lines = [
-        f"party = {_quoted(party)}",
+        f"party = {toml_text(party)}",
         f'tls_key = "../keys/{party}.key"',
         f'signing_key = "../keys/{party}.sign"',
         f'ledger = "../ledgers/{party}.sqlite"',
         "",
         "[data]",
         *(
-            f"{_quoted(dataset)} = {_quoted(str(path.resolve()))}"
+            f"{toml_text(dataset)} = {toml_text(str(path.resolve()))}"
             for dataset, path in config.data.get(party, {}).items()
         ),
         "",
@@ -199,8 +200,3 @@ def free_ports(count: int) -> Sequence[int]:
             probe.bind((LOOPBACK, 0))
             found.append(int(probe.getsockname()[1]))
         return found
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
