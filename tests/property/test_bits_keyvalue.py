@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mpcstats.algebra import bits as slicing
 from mpcstats.algebra.bits import join_bits, pack, slice_bits, tail, unpack, words
 from mpcstats.algebra.keyvalue import build, decode, shape
 from mpcstats.algebra.ring import ring
@@ -73,3 +74,25 @@ def test_a_key_that_is_not_there_does_not_hit(n: int, draw: int) -> None:
     seeds, tags = drawn(draw, n, 1)
     absent, own_tags = drawn(draw + 1, 50, 1)
     assert not np.any(decode(build(seeds, tags, shape(n)), absent, shape(n)) == own_tags)
+
+
+@given(bits=st.lists(st.booleans(), min_size=1, max_size=200), by=st.integers(-210, 210))
+def test_moved_elements_and_prefixes(bits: list[bool], by: int) -> None:
+    flags = np.array(bits)
+    n = flags.size
+    shifted = np.zeros(n, dtype=np.uint64)
+    for i in range(n):
+        if 0 <= i - by < n:
+            shifted[i] = flags[i - by]
+    assert np.array_equal(slicing.unpack(slicing.moved(slicing.pack(flags), n, by), n), shifted)
+    prefixes = np.bitwise_xor.accumulate(flags.astype(np.uint64))
+    assert np.array_equal(slicing.unpack(slicing.accumulated(slicing.pack(flags)), n), prefixes)
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=130), min_size=1, max_size=4))
+def test_concatenated_elements(pieces: list[list[bool]]) -> None:
+    # Padding bits of the pieces are of no meaning, and must not get into the next piece.
+    packed = [(~slicing.pack(~np.array(p, dtype=np.bool_)), len(p)) for p in pieces]
+    flat = [b for p in pieces for b in p]
+    found = slicing.concatenated(packed)
+    assert slicing.unpack(found, len(flat)).tolist() == flat

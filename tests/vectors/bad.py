@@ -100,7 +100,7 @@ def cases(protocol: str) -> dict[str, Bad]:
     return {"sum": _sum, "lookup_join": _lookup, "cohort_count": _cohort, "gate": _gate}[protocol]()
 
 
-def _lengths(
+def lengths(
     base: str, what: str, step: str, sender: str, receiver: str, *, told: str
 ) -> dict[str, Bad]:
     """The faults that any message can have: every one of them is seen by its receiver."""
@@ -120,37 +120,37 @@ def _sum() -> dict[str, Bad]:
     """Faults of inputs, inside and outside."""
     outside = "run/0-d"
     return {
-        **_lengths("three_inside", "input", "run/0-a#0", "a", "c", told="the component of a's input"),
-        **_lengths("one_outside", "copy", f"{outside}#0", "d", "a", told="the outside provider's copy"),
-        **_lengths("one_outside", "digest", f"{outside}#1", "a", "b", told="a digest of a component"),
-        "input_empty": _in("three_inside", "a component without words", "run/0-a#0", "a", "c", empty),
-        "input_of_another_sender": _in(
+        **lengths("three_inside", "input", "run/0-a#0", "a", "c", told="the component of a's input"),
+        **lengths("one_outside", "copy", f"{outside}#0", "d", "a", told="the outside provider's copy"),
+        **lengths("one_outside", "digest", f"{outside}#1", "a", "b", told="a digest of a component"),
+        "input_empty": changed("three_inside", "a component without words", "run/0-a#0", "a", "c", empty),
+        "input_of_another_sender": changed(
             "three_inside", "a message comes in another party's name", "run/0-a#0", "a", "c",
             from_party("b"), "silence",
         ),
-        "input_at_another_step": _in(
+        "input_at_another_step": changed(
             "three_inside", "a message for a step that does not exist", "run/0-a#0", "a", "c",
             at_step("run/0-a#1"), "silence",
         ),
-        "message_that_nobody_awaits": _in(
+        "message_that_nobody_awaits": changed(
             "three_inside", "a second message, for a step that does not exist", "run/1-b#0", "b", "a",
             lambda m: [m, {**m, "step": "run/3-b#0"}], "no difference",
         ),
-        "share_of_an_input_changed": _in(
+        "share_of_an_input_changed": changed(
             "three_inside", "one bit of a component: nobody can tell", "run/0-a#0", "a", "c",
             flip(), "undetected",
         ),
-        "unequal_copies_of_an_input": _in(
+        "unequal_copies_of_an_input": changed(
             "one_outside", "x_0 differs at its two holders", f"{outside}#0", "d", "a", flip()
         ),
-        "unequal_copies_in_the_last_bit": _in(
+        "unequal_copies_in_the_last_bit": changed(
             "one_outside", "as before, in the highest bit of the last element", f"{outside}#0",
             "d", "c", flip(-1, 63),
         ),
-        "unequal_first_seeds_of_an_input": _in(
+        "unequal_first_seeds_of_an_input": changed(
             "one_outside", "seed 1 differs at its two holders", f"{outside}#0", "d", "b", flip()
         ),
-        "unequal_second_seeds_of_an_input": _in(
+        "unequal_second_seeds_of_an_input": changed(
             "one_outside", "seed 2 differs at its two holders", f"{outside}#0", "d", "b", flip(2)
         ),
         "copies_of_two_recipients_exchanged": Bad(
@@ -160,7 +160,7 @@ def _sum() -> dict[str, Bad]:
                 at(f"{outside}#0", "d", "c", _rolled(2)),
             ],
         ),
-        "digest_of_another_copy": _in(
+        "digest_of_another_copy": changed(
             "one_outside", "one bit of a digest", f"{outside}#1", "c", "a", flip()
         ),
         "digest_of_another_run": Bad(
@@ -196,7 +196,7 @@ def _sum() -> dict[str, Bad]:
     }  # fmt: skip
 
 
-def _in(
+def changed(
     base: str,
     about: str,
     step: str,
@@ -243,46 +243,46 @@ def _lookup() -> dict[str, Bad]:
     transfer = "run/transfer#0"
     left, right = ["inputs", "left", "keys"], ["inputs", "right"]
     return {
-        **_lengths("some_hits", "store", transfer, "b", "a", told="the store"),
-        **_lengths("some_hits", "seeds", transfer, "a", "c", told="the message of position seeds"),
-        **_lengths("some_hits", "left_tags", "run/left-tags#0", "a", "c", told="L's bit-sliced tags"),
-        **_lengths("some_hits", "equality", "run/hit/level0#0", "b", "a", told="a share of an and"),
-        "store_of_wrong_length": _in(
+        **lengths("some_hits", "store", transfer, "b", "a", told="the store"),
+        **lengths("some_hits", "seeds", transfer, "a", "c", told="the message of position seeds"),
+        **lengths("some_hits", "left_tags", "run/left-tags#0", "a", "c", told="L's bit-sliced tags"),
+        **lengths("some_hits", "equality", "run/hit/level0#0", "b", "a", told="a share of an and"),
+        "store_of_wrong_length": changed(
             "some_hits", "a store without its last row", transfer, "b", "a",
             payload(lambda words: words[:-3]),
         ),
-        "store_to_the_helper": _in(
+        "store_to_the_helper": changed(
             "some_hits", "H gets the seeds in R's name", transfer, "a", "c", from_party("b"), "silence"
         ),
-        "store_changed": _in(
+        "store_changed": changed(
             "some_hits", "all tags of the store are one more: hits are lost", transfer, "b", "a",
             payload(_tags_raised), "undetected",
         ),
-        "unused_half_of_the_seeds_set": _in(
+        "unused_half_of_the_seeds_set": changed(
             "no_values", "the half word after an odd number of seed parts is not 0", transfer, "a", "c",
             _halves(_unused_half), "no difference",
         ),
-        "repeated_position_seed": _in(
+        "repeated_position_seed": changed(
             "some_hits", "the second row's seed is the first's", transfer, "a", "c",
             _halves(_repeat_second),
         ),
-        "repeated_position_seed_of_padding": _in(
+        "repeated_position_seed_of_padding": changed(
             "some_hits", "a filled-up row has the seed of the second row", transfer, "a", "c",
             _halves(_repeat_last),
         ),
-        "position_seed_changed": _in(
+        "position_seed_changed": changed(
             "some_hits", "H decodes the second row elsewhere than L", transfer, "a", "c", flip(2, 63),
             "undetected",
         ),
-        "helper_tag_changed": _in(
+        "helper_tag_changed": changed(
             "some_hits", "one bit of a hitting row's tag: the hit is lost", "run/helper-tags#0", "c", "b",
             flip(5, 1), "undetected",
         ),
-        "equality_share_changed": _in(
+        "equality_share_changed": changed(
             "some_hits", "the last and's share: a hit appears or goes", "run/hit/level5#0", "b", "a",
             flip(), "undetected",
         ),
-        "unequal_copies_of_the_tags": _in(
+        "unequal_copies_of_the_tags": changed(
             "outside_left", "an outside L sends two copies of a component", "run/left-tags#0", "d", "c",
             flip(3, 2),
         ),
@@ -345,53 +345,53 @@ def _cohort() -> dict[str, Bad]:
     masked, products = "run/totals/masked", "run/totals/products"
     product, held = "product_of_columns", "total_of_a_held_column"
     return {
-        **_lengths("criterion_all", "spine", "run/spine#0", "a", "c", told="the spine's rows"),
-        **_lengths(held, "summand", f"{masked}/inputs#0", "c", "b", told="a masked vector of a sum"),
-        **_lengths(held, "reshare", f"{masked}/reshare#0", "c", "b", told="a summand shared again"),
-        **_lengths(product, "bit_split", f"{products}/bits0/split#0", "b", "a", told="half of a bit"),
-        "bit_join_one_word_short": _in(
+        **lengths("criterion_all", "spine", "run/spine#0", "a", "c", told="the spine's rows"),
+        **lengths(held, "summand", f"{masked}/inputs#0", "c", "b", told="a masked vector of a sum"),
+        **lengths(held, "reshare", f"{masked}/reshare#0", "c", "b", told="a summand shared again"),
+        **lengths(product, "bit_split", f"{products}/bits0/split#0", "b", "a", told="half of a bit"),
+        "bit_join_one_word_short": changed(
             product, "a bit made a number lacks a word", f"{products}/bits0/join#0", "c", "a", shorter
         ),
-        "code_one_word_short": _in(
+        "code_one_word_short": changed(
             "held_group", "a side of the codes lacks a word", "run/codes/0/first#0", "a", "c", shorter
         ),
-        "criterion_twice": _in(
+        "criterion_twice": changed(
             "criterion_any", "a share of the criterion arrives twice", "run/criterion/any/level0#0",
             "c", "b", twice,
         ),
-        "dot_missing": _in(
+        "dot_missing": changed(
             product, "a share of a dot product does not arrive", f"{products}/dot0#0", "b", "a",
             missing, "silence",
         ),
-        "spine_changed": _in(
+        "spine_changed": changed(
             "criterion_not", "a component of the spine at one holder", "run/spine#0", "a", "c",
             payload(np.invert), "undetected",
         ),
-        "padding_bit_changed": _in(
+        "padding_bit_changed": changed(
             "no_criterion", "a bit beyond the rows: it has no meaning", "run/spine#0", "a", "c",
             flip(0, 6), "no difference",
         ),
-        "hit_share_changed": _in(
+        "hit_share_changed": changed(
             "criterion_all", "a share of the criterion", "run/criterion/all/level0#0", "b", "a",
             payload(np.invert), "undetected",
         ),
-        "summand_changed": _in(
+        "summand_changed": changed(
             held, "a masked vector of a sum: the total is wrong", f"{masked}/inputs#0", "c", "b",
             payload(lambda words: words + np.uint64(1)), "undetected",
         ),
-        "bit_split_changed": _in(
+        "bit_split_changed": changed(
             product, "half of a bit is one more: the bit is no bit", f"{products}/bits0/split#0",
             "b", "a", flip(), "undetected",
         ),
-        "unequal_copies_of_the_spine": _in(
+        "unequal_copies_of_the_spine": changed(
             "outside_spine", "an outside owner sends two copies of a component", "run/spine#0",
             "d", "a", flip(),
         ),
-        "unequal_copies_of_a_column": _in(
+        "unequal_copies_of_a_column": changed(
             "column_of_an_outside_owner", "an outside owner sends two copies of a column's component",
             f"{products}/column0/0#0", "d", "c", flip(),
         ),
-        "unequal_digests_of_a_column": _in(
+        "unequal_digests_of_a_column": changed(
             "column_of_an_outside_owner", "one bit of a digest", f"{products}/column0/0#1", "b", "c",
             flip(3, 63),
         ),
@@ -435,47 +435,47 @@ def _gate() -> dict[str, Bad]:
     inside, outside = "run/open/to-a#0", "run/open/to-d#0"
     carry = "run/below0/carry"
     return {
-        **_lengths("inside_recipient", "opening", inside, "c", "a", told="the component that a lacks"),
-        **_lengths("inside_recipient", "digest", inside, "b", "a", told="the digest of a component"),
-        **_lengths("outside_recipient", "copy", outside, "b", "d", told="what P_1 sends the recipient"),
-        **_lengths("all_suppressed", "sign", f"{carry}/level3#0", "b", "a", told="a share of the carry"),
-        "upper_part_one_word_short": _in(
+        **lengths("inside_recipient", "opening", inside, "c", "a", told="the component that a lacks"),
+        **lengths("inside_recipient", "digest", inside, "b", "a", told="the digest of a component"),
+        **lengths("outside_recipient", "copy", outside, "b", "d", told="what P_1 sends the recipient"),
+        **lengths("all_suppressed", "sign", f"{carry}/level3#0", "b", "a", told="a share of the carry"),
+        "upper_part_one_word_short": changed(
             "inside_recipient", "the sliced bits of A lack a word", "run/below0/upper#0", "a", "c",
             shorter,
         ),
-        "mask_missing": _in(
+        "mask_missing": changed(
             "inside_recipient", "a share of a product does not arrive", "run/mask#0", "c", "b",
             missing, "silence",
         ),
-        "fresh_share_twice": _in(
+        "fresh_share_twice": changed(
             "outside_recipient", "a share for the recipient arrives twice at a compute party",
             "run/open/to-d/fresh#0", "b", "a", twice,
         ),
-        "unequal_copies_of_an_opening": _in(
+        "unequal_copies_of_an_opening": changed(
             "inside_recipient", "one bit of the opened component", inside, "c", "a", flip(5)
         ),
-        "digest_of_another_opening": _in(
+        "digest_of_another_opening": changed(
             "inside_recipient", "one bit of the digest", inside, "b", "a", flip(3, 63)
         ),
-        "unequal_copies_at_an_outside_recipient": _in(
+        "unequal_copies_at_an_outside_recipient": changed(
             "outside_recipient", "one bit of a component", outside, "a", "d", flip(4)
         ),
-        "digest_of_another_copy_at_an_outside_recipient": _in(
+        "digest_of_another_copy_at_an_outside_recipient": changed(
             "outside_recipient", "one bit of a digest", outside, "c", "d", flip(-1)
         ),
-        "one_recipient_of_two_gets_another_component": _in(
+        "one_recipient_of_two_gets_another_component": changed(
             "recipients_in_and_out", "c gets another component, b does not", "run/open/to-c#0", "b",
             "c", flip(3),
         ),
-        "opened_bit_is_no_bit": _in(
+        "opened_bit_is_no_bit": changed(
             "inside_recipient", "P_2 adds to the bit of a cell: it is opened as 2 more or less",
             "run/bit/join#0", "c", "a", flip(0, 1),
         ),
-        "suppressed_cell_opened": _in(
+        "suppressed_cell_opened": changed(
             "all_suppressed", "P_2 changes its last share of the carry: a suppressed cell is opened",
             f"{carry}/level5#0", "c", "b", flip(0, 1), "undetected",
         ),
-        "passing_cell_suppressed": _in(
+        "passing_cell_suppressed": changed(
             "inside_recipient", "P_2 changes its last share of the carry: a cell is withheld",
             f"{carry}/level5#0", "c", "b", flip(0, 1), "undetected",
         ),

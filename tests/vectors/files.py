@@ -6,13 +6,24 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.vectors.bad import Bad, cases
+from tests.vectors import bad, good, kernel, plays
+from tests.vectors.bad import Bad
 from tests.vectors.blocks import blocks
-from tests.vectors.good import settings
-from tests.vectors.plays import BODIES
-from tests.vectors.world import Fault, Party, Setting, Transcript, described, from_hex, play, to_hex
+from tests.vectors.world import (
+    Body,
+    Fault,
+    Party,
+    Setting,
+    Transcript,
+    described,
+    from_hex,
+    play,
+    to_hex,
+)
 
 CHECKOUT = Path(__file__).parents[2]
+KERNEL = kernel.modules()
+BODIES: dict[str, Body] = {**plays.BODIES, **{name: m.body for name, m in KERNEL.items()}}
 INPUT = (  # what a good vector starts from; the rest of it is what must come of that
     *("about", "protocol", "version", "parties", "compute", "roles", "run_id", "pair_seeds"),
     *("private_seeds", "sizes", "inputs"),
@@ -22,17 +33,26 @@ INPUT = (  # what a good vector starts from; the rest of it is what must come of
 def texts() -> dict[Path, str]:
     """Every file, freshly made: path below the checkout -> text."""
     found: dict[Path, str] = {}
-    for protocol, by_title in settings().items():
+    for protocol, by_title in _settings().items():
         folder = Path("protocols") / protocol / "vectors"
-        good = {title: good_vector(setting) for title, setting in by_title.items()}
-        found |= {folder / f"{title}.json": render(vector) for title, vector in good.items()}
-        for title, bad in cases(protocol).items():
+        bases = {title: good_vector(setting) for title, setting in by_title.items()}
+        found |= {folder / f"{title}.json": render(vector) for title, vector in bases.items()}
+        for title, fault in _cases(protocol).items():
             path = folder / f"{title}.json"
             if path in found:
                 raise AssertionError(f"two vectors of {protocol} are called {title}")
-            found[path] = render(bad_vector(bad, good[bad.base]))
+            found[path] = render(bad_vector(fault, bases[fault.base]))
     folder = Path("tests") / "vectors"
     return found | {folder / f"{name}.json": render(made) for name, made in blocks().items()}
+
+
+def _settings() -> dict[str, dict[str, Setting]]:
+    return {**good.settings(), **{name: m.settings() for name, m in KERNEL.items()}}
+
+
+def _cases(protocol: str) -> dict[str, Bad]:
+    own = KERNEL.get(protocol)
+    return bad.cases(protocol) if own is None else own.cases()
 
 
 def paths() -> set[Path]:
@@ -92,27 +112,27 @@ def streams(order: list[str], parties: dict[str, Party]) -> list[dict[str, Any]]
     ]
 
 
-def bad_vector(bad: Bad, base: dict[str, Any]) -> dict[str, Any]:
+def bad_vector(case: Bad, base: dict[str, Any]) -> dict[str, Any]:
     """The fault, by the names of `base`, and what must happen."""
     start = {name: base[name] for name in INPUT}
     fault = {
-        "messages": [change(base["messages"]) for change in bad.messages],
+        "messages": [change(base["messages"]) for change in case.messages],
         "setting": [
             {"at": list(at if at else start["parties"]), "path": list(path), "value": value}
-            for at, path, value in bad.setting
+            for at, path, value in case.setting
         ],
     }
     transcript = play(start, BODIES[start["protocol"]], fault_of(fault))
     vector = {
-        "about": bad.about,
+        "about": case.about,
         "protocol": start["protocol"],
         "version": start["version"],
-        "base": f"{bad.base}.json",
+        "base": f"{case.base}.json",
         "fault": fault,
         "expect": expected(base, transcript),
     }
-    if vector["expect"]["outcome"] != bad.outcome:
-        raise AssertionError(f"{bad.about}: expected {bad.outcome}, got {vector['expect']}")
+    if vector["expect"]["outcome"] != case.outcome:
+        raise AssertionError(f"{case.about}: expected {case.outcome}, got {vector['expect']}")
     return vector
 
 

@@ -45,6 +45,13 @@ def shared_bits(flags: Sequence[int], stream: Stream) -> list[str]:
     return [to_hex(x) for x in (slicing.pack(np.array(flags)) ^ one ^ two, one, two)]
 
 
+def shared_rows(numbers: Sequence[int], width: int, stream: Stream) -> list[str]:
+    """Three components whose exclusive or is `numbers`, bit-sliced into `width` rows."""
+    rows = slicing.slice_bits(residues(numbers), width)
+    one, two = stream.words(2, *rows.shape)
+    return [to_hex(x) for x in (rows ^ one ^ two, one, two)]
+
+
 def _numbers(stream: Stream, n: int, bound: int) -> list[int]:
     """n numbers in [-bound, bound)."""
     return [int(w) - bound for w in stream.below(2 * bound, n)]

@@ -40,7 +40,7 @@ def block(text: str) -> str:
     return (head[7::-1] + head[:7:-1]).hex()
 
 
-def _engine(setting: Setting) -> Rep3:
+def engine_of(setting: Setting) -> Rep3:
     return Rep3(tuple(setting["compute"]))
 
 
@@ -56,16 +56,19 @@ def _constant_at(setting: Setting, session: Session) -> int | None:
     return None if seat is None else seat.constant_at
 
 
-def _arith(setting: Setting, session: Session, components: Sequence[str], n: int) -> Arith:
+def arith_of(setting: Setting, session: Session, components: Sequence[str], n: int) -> Arith:
     return Arith((n,), _parts(setting, session, components), _constant_at(setting, session))
 
 
-def _bits(setting: Setting, session: Session, components: Sequence[str], n: int) -> Bits:
-    parts = tuple(part[None, :] for part in _parts(setting, session, components))
-    return Bits(n, 1, parts, _constant_at(setting, session))
+def bits_of(
+    setting: Setting, session: Session, components: Sequence[str], n: int, width: int = 1
+) -> Bits:
+    shape = (width, -(-n // 64))
+    parts = tuple(part.reshape(shape) for part in _parts(setting, session, components))
+    return Bits(n, width, parts, _constant_at(setting, session))
 
 
-def _shares(secret: Arith | Bits) -> list[str]:
+def shares(secret: Arith | Bits) -> list[str]:
     """Own and next component; nothing at a party that does not compute."""
     return [to_hex(part.reshape(-1)) for part in secret.parts]
 
@@ -76,10 +79,10 @@ async def _sum(setting: Setting, session: Session) -> Any:
         Summand(v["owner"], None if session.me != v["owner"] else _shaped(v["values"], shape))
         for v in setting["inputs"]["vectors"]
     ]
-    summed = await vector_sum(session, _engine(setting), vectors, shape=shape)
+    summed = await vector_sum(session, engine_of(setting), vectors, shape=shape)
     return {
-        "total": _shares(summed.total),
-        "by_provider": [_shares(s) for s in summed.by_provider],
+        "total": shares(summed.total),
+        "by_provider": [shares(s) for s in summed.by_provider],
     }
 
 
@@ -102,12 +105,12 @@ async def _lookup_join(setting: Setting, session: Session) -> Any:
         keys = _keys(inputs["right"]["keys"])
         values = np.stack(columns, axis=1) if columns else np.zeros((len(keys), 0), dtype=np.uint64)
         right = RightTable(keys, values)
-    found = await lookup_join(session, _engine(setting), lookup, left=left, right=right)
+    found = await lookup_join(session, engine_of(setting), lookup, left=left, right=right)
     own = [
         [to_hex(s.values) for s in column.summands if s.values is not None]
         for column in found.columns
     ]
-    return {"hit": _shares(found.hit), "columns": [o[0] for o in own if o]}
+    return {"hit": shares(found.hit), "columns": [o[0] for o in own if o]}
 
 
 def _keys(keys: Sequence[dict[str, str]]) -> Words:
@@ -126,7 +129,7 @@ async def _cohort_count(setting: Setting, session: Session) -> Any:
         rows=sizes["rows"],
         valid=inputs["valid"] if own else None,
         formula=None if sizes["formula"] is None else _formula(sizes["formula"]),
-        hits=tuple(_bits(setting, session, h, sizes["rows"]) for h in inputs["hits"]),
+        hits=tuple(bits_of(setting, session, h, sizes["rows"]) for h in inputs["hits"]),
         groups=tuple(_group(g, inputs["codes"], columns, own=own) for g in sizes["groups"]),
         totals=tuple(
             tuple(
@@ -136,8 +139,8 @@ async def _cohort_count(setting: Setting, session: Session) -> Any:
             for terms in sizes["totals"]
         ),
     )
-    counted = await cohorts.cohort_count(session, _engine(setting), cohort)
-    return {"persons": _shares(counted.persons), "totals": _shares(counted.totals)}
+    counted = await cohorts.cohort_count(session, engine_of(setting), cohort)
+    return {"persons": shares(counted.persons), "totals": shares(counted.totals)}
 
 
 def _summand(session: Session, summand: dict[str, Any]) -> Summand:
@@ -169,10 +172,10 @@ async def _gate(setting: Setting, session: Session) -> Any:
     cells = Cells(
         count,
         columns,
-        tuple(_arith(setting, session, p, count) for p in inputs["persons"]),
-        _arith(setting, session, inputs["values"], count * columns),
+        tuple(arith_of(setting, session, p, count) for p in inputs["persons"]),
+        arith_of(setting, session, inputs["values"], count * columns),
     )
-    opened = await gate(session, _engine(setting), cells, k=sizes["k"], to=sizes["to"])
+    opened = await gate(session, engine_of(setting), cells, k=sizes["k"], to=sizes["to"])
     return None if opened is None else _opened(opened)
 
 

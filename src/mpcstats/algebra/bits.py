@@ -7,7 +7,7 @@ Source: Warren, Hacker's Delight, 2nd edition, section 7-3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,57 @@ def unpack(packed: Words, n: int) -> Words:
     _expect(packed, (*packed.shape[:-1], words(n)))
     octets = np.ascontiguousarray(packed, dtype="<u8").view(np.uint8)
     return np.unpackbits(octets, axis=-1, count=n, bitorder="little").astype(np.uint64)
+
+
+def moved(packed: Words, n: int, by: int) -> Words:
+    """Element i of the result is element i - by, 0 where there is none: (..., words(n)) to the same shape.
+
+    Padding bits of `packed` may come in at the low end if by < 0, so they must be 0 then, or be cut off.
+    """
+    out = np.zeros_like(packed)
+    if abs(by) >= n:
+        return out
+    whole, rest = divmod(abs(by), WORD)
+    kept = packed.shape[-1] - whole
+    shift, back = np.uint64(rest), np.uint64(WORD - rest)
+    if by >= 0:
+        out[..., whole:] = packed[..., :kept] << shift
+        if rest:
+            out[..., whole + 1 :] |= packed[..., : kept - 1] >> back
+    else:
+        out[..., :kept] = packed[..., whole:] >> shift
+        if rest:
+            out[..., : kept - 1] |= packed[..., whole + 1 :] << back
+    return out
+
+
+def concatenated(pieces: Sequence[tuple[Words, int]]) -> Words:
+    """One after the other along the elements: for each (packed, n) the first n bits of each row."""
+    total = sum(n for _, n in pieces)
+    rows = pieces[0][0].shape[:-1]
+    # One word more than needed takes what is shifted out of the last one.
+    out = np.zeros((*rows, words(total) + 1), dtype=np.uint64)
+    start = 0
+    for packed, n in pieces:
+        if n:
+            word, rest = divmod(start, WORD)
+            clean = cleared(packed, n)
+            out[..., word : word + words(n)] |= clean << np.uint64(rest)
+            if rest:
+                out[..., word + 1 : word + 1 + words(n)] |= clean >> np.uint64(WORD - rest)
+        start += n
+    return np.ascontiguousarray(out[..., : words(total)])
+
+
+def accumulated(packed: Words) -> Words:
+    """Element i of the result is the exclusive or of elements 0 to i, along the last axis."""
+    out = packed.copy()
+    for shift in (1, 2, 4, 8, 16, 32):
+        out ^= out << np.uint64(shift)
+    # What the words before add up to is in their highest bits.
+    carry = np.bitwise_xor.accumulate(out >> np.uint64(WORD - 1), axis=-1)
+    out[..., 1:] ^= np.uint64(0) - carry[..., :-1]
+    return out
 
 
 def slice_bits(values: Words, width: int) -> Words:

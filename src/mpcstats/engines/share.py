@@ -21,6 +21,7 @@ from mpcstats.session.messages import Words
 
 Parts = tuple[Words, ...]
 TAKE_BLOCK = 1 << 14  # elements; a multiple of a word's bits
+Positions = NDArray[np.intp]
 Index = int | slice | Words | tuple[int | slice, ...]
 
 
@@ -89,6 +90,28 @@ class Arith(Secret):
     def total(self) -> Arith:
         """The sum over the last axis; a vector gives shape (1,)."""
         return self._each(lambda a: np.atleast_1d(np.sum(a, axis=-1, dtype=np.uint64)))
+
+    def accumulated(self) -> Arith:
+        """Prefix sums along the last axis: element i is the sum of elements 0 to i."""
+        return self._each(lambda a: np.cumsum(a, axis=-1, dtype=np.uint64))
+
+    def moved(self, by: int) -> Arith:
+        """Element i is element i - by along the last axis, 0 where there is none."""
+
+        def change(a: Words) -> Words:
+            out = np.zeros(a.shape, dtype=np.uint64)
+            n = a.shape[-1]
+            if by >= 0:
+                out[..., min(by, n) :] = a[..., : max(n - by, 0)]
+            else:
+                out[..., : max(n + by, 0)] = a[..., min(-by, n) :]
+            return out
+
+        return self._each(change)
+
+    def taken(self, index: Positions) -> Arith:
+        """The elements of the vector at public positions, in their order."""
+        return self._each(lambda a: np.take(a, index, axis=-1))
 
     def flat(self) -> Arith:
         """All elements as one vector, row by row."""
@@ -173,6 +196,38 @@ class Bits(Secret):
             length, width, tuple(a.reshape(width, size) for a in self.parts), self.constant_at
         )
 
+    def first(self, n: int) -> Bits:
+        """The first n elements of every row."""
+        size = slicing.words(n)
+        parts = tuple(np.ascontiguousarray(a[:, :size]) for a in self.parts)
+        return Bits(n, self.width, parts, self.constant_at)
+
+    def moved(self, by: int) -> Bits:
+        """Element i of every row is element i - by, 0 where there is none."""
+        parts = [
+            slicing.moved(slicing.cleared(a, self.length), self.length, by) for a in self.parts
+        ]
+        return self._with(self.width, parts)
+
+    def accumulated(self) -> Bits:
+        """Element i of every row is the exclusive or of its elements 0 to i."""
+        return self._with(self.width, [slicing.accumulated(a) for a in self.parts])
+
+    def taken(self, index: Positions) -> Bits:
+        """The elements at public positions, in their order."""
+        return self.elements().bits(index)
+
+    @staticmethod
+    def concatenate(secrets: Sequence[Bits]) -> Bits:
+        """The elements of all of `secrets`, one after the other; all have one width."""
+        first = secrets[0]
+        lengths = [s.length for s in secrets]
+        columns = zip(*(s.parts for s in secrets), strict=True)
+        parts = tuple(
+            slicing.concatenated(list(zip(column, lengths, strict=True))) for column in columns
+        )
+        return Bits(sum(lengths), first.width, parts, first.constant_at)
+
     def elements(self) -> Elements:
         """The same secret, laid out element by element, from which elements can be taken."""
         joined = tuple(slicing.join_rows(a, self.length) for a in self.parts)
@@ -216,12 +271,12 @@ class Elements(Secret):
     def __repr__(self) -> str:
         return f"<{self.length} secret elements of {self.width} bits>"
 
-    def take(self, index: NDArray[np.intp]) -> Elements:
+    def take(self, index: Positions) -> Elements:
         """The elements at public positions, in their order."""
         parts = tuple(np.stack([row[index] for row in a]) for a in self.parts)
         return Elements(len(index), self.width, parts, self.constant_at)
 
-    def bits(self, index: NDArray[np.intp] | None = None) -> Bits:
+    def bits(self, index: Positions | None = None) -> Bits:
         """The elements, or those at public positions, as bit rows."""
         if index is None:
             parts = tuple(slicing.slice_rows(a, self.width) for a in self.parts)
