@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
 
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session.messages import WORD_BYTES, Words
@@ -44,11 +45,11 @@ class Stream:
             part = target[start : start + len(_ZEROS)]
             self._encrypt.update_into(memoryview(_ZEROS)[: len(part)], part)
 
-    def permutation(self, n: int) -> Words:
+    def permutation(self, n: int) -> NDArray[np.intp]:
         """A uniform permutation of range(n): the ranks of n words, drawn again if two are equal."""
         while True:
             keys = self.words(n)
-            order = np.argsort(keys, kind="stable").astype(np.uint64)
+            order = np.argsort(keys)
             ranked = keys[order]
             if not np.any(ranked[1:] == ranked[:-1]):
                 return order

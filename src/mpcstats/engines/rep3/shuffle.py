@@ -5,113 +5,162 @@ y_j = pi(x_j + x_(j+1)) - r - m, sent by P_j to P_(j+2); y_(j+2) = pi(x_(j+2)) +
 The components add up to pi(x). P_(j+2) sees two uniform vectors: without m it would know x_(j+2) and read pi off
 pi(x_(j+2)). Each party misses one of the three permutations, so their composition is uniform to it.
 Bits: the same with exclusive or, on elements of 64 bits a word.
+
+Undoing it takes the inverse permutations in the opposite order, with fresh masks: to every party again two
+uniform vectors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.rep3.seat import Seat
-from mpcstats.engines.share import Arith, Bits
+from mpcstats.engines.share import (
+    Arith,
+    Bits,
+    Column,
+    Positions,
+    Shuffled,
+    ShuffleOrder,
+    length_of,
+)
 from mpcstats.errors import InternalError
 from mpcstats.session import Session, Stream, Words
 
 PASSES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Which rows of the bundle are bits (exclusive or) and which numbers (mod 2^64)."""
-
-    numbers: NDArray[np.bool_]
-
-    def plus(self, x: Words, y: Words) -> None:
-        """x becomes x + y, row by row."""
-        for row, other, number in zip(x, y, self.numbers, strict=True):
-            if number:
-                row += other
-            else:
-                row ^= other
-
-    def minus(self, x: Words, y: Words) -> None:
-        """x becomes x - y, row by row."""
-        for row, other, number in zip(x, y, self.numbers, strict=True):
-            if number:
-                row -= other
-            else:
-                row ^= other
-
-
-async def shuffle(
-    session: Session, seat: Seat, columns: Sequence[Arith | Bits]
-) -> list[Arith | Bits]:
+async def shuffle(session: Session, seat: Seat, columns: Sequence[Column]) -> Shuffled:
     """All columns in one order that nobody knows. Three rounds; two words an element of 64 bits and party."""
-    n = _length(columns)
-    rows = [_rows(column) for column in columns]
-    layout = _Layout(
-        np.array([isinstance(c, Arith) for c, r in zip(columns, rows, strict=True) for _ in r[0]])
-    )
-    own, following = (np.concatenate([r[part] for r in rows]) for part in range(2))
+    bundle = _Bundle.of(columns)
+    orders = []
     for j in range(PASSES):
-        own, following = await _pass(session.narrow(f"pass{j}"), seat, j, layout, own, following)
-    ends = np.cumsum([r[0].shape[0] for r in rows])[:-1]
-    parts = zip(np.split(own, ends), np.split(following, ends), strict=True)
-    return [_column(column, n, a, b) for column, (a, b) in zip(columns, parts, strict=True)]
+        step = session.narrow(f"pass{j}")
+        known = _known(step, seat, j, bundle.length)
+        await bundle.move(step.narrow("move"), seat, j, known)
+        orders.append(known if known is not None else np.empty(0, dtype=np.intp))
+    return Shuffled(
+        tuple(bundle.columns()),
+        ShuffleOrder(bundle.length, tuple(o.view(np.uint64) for o in orders)),
+    )
 
 
-async def _pass(
-    session: Session, seat: Seat, j: int, layout: _Layout, own: Words, following: Words
-) -> tuple[Words, Words]:
+async def unshuffle(
+    session: Session, seat: Seat, order: ShuffleOrder, columns: Sequence[Column]
+) -> list[Column]:
+    """The columns in the order from before the shuffle: its passes backwards, with masks of their own."""
+    bundle = _Bundle.of(columns)
+    if bundle.length != order.length:
+        raise InternalError(f"expected columns of {order.length} rows, got {bundle.length}")
+    for j in reversed(range(PASSES)):
+        known = order.parts[j].view(np.intp)
+        back: Positions | None = None
+        if seat.index != (j + 2) % 3:
+            back = np.empty_like(known)
+            back[known] = np.arange(known.size)
+        await bundle.move(session.narrow(f"pass{j}"), seat, j, back)
+    return bundle.columns()
+
+
+def _known(session: Session, seat: Seat, j: int, n: int) -> Positions | None:
+    """The permutation of pass j, drawn from S_(j+1); None at P_(j+2), who does not know it."""
     role = (seat.index - j) % 3
-    if role == 0:
-        order, r, m = _drawn(seat.next_stream(session), own.shape)
-        whole = _moved(own, order)
-        layout.plus(whole, _moved(following, order))
-        layout.minus(whole, r)
-        layout.minus(whole, m)
-        await session.exchange(send={seat.left: whole})
-        return whole, r
-    if role == 1:
-        order, r, m = _drawn(seat.own_stream(session), own.shape)
-        moved = _moved(following, order)
-        layout.plus(moved, m)
-        await session.exchange(send={seat.right: moved})
-        return r, moved
-    replies = await session.exchange(receive={seat.left: own.shape, seat.right: own.shape})
-    return replies[seat.left], replies[seat.right]
+    if role == 2:
+        return None
+    stream = seat.next_stream(session) if role == 0 else seat.own_stream(session)
+    return stream.permutation(n)
 
 
-def _moved(rows: Words, order: NDArray[np.intp]) -> Words:
-    return np.stack([row[order] for row in rows])
+class _Bundle:
+    """All columns as rows of one word an element, both parts; which rows are numbers and which bits."""
+
+    def __init__(self, like: Sequence[Column], own: Words, following: Words) -> None:
+        self._like = like
+        self._own, self._next = own, following
+        self.length = own.shape[1]
+        self._numbers = [isinstance(c, Arith) for c in like for _ in range(_words_of(c))]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column]) -> _Bundle:
+        """The bundle of `columns`, of one length."""
+        n = length_of(columns)
+        rows = [_rows(column, n) for column in columns]
+        own, following = (np.concatenate([r[part] for r in rows]) for part in range(2))
+        return cls(columns, own, following)
+
+    async def move(self, session: Session, seat: Seat, j: int, order: Positions | None) -> None:
+        """Pass j of the pair that knows `order`: new row i is old row order[i]."""
+        role = (seat.index - j) % 3
+        shape = self._own.shape
+        if role == 2 or order is None:
+            replies = await session.exchange(receive={seat.left: shape, seat.right: shape})
+            self._own, self._next = replies[seat.left], replies[seat.right]
+            return
+        stream = seat.next_stream(session) if role == 0 else seat.own_stream(session)
+        r, m = _masks(stream, shape)
+        if role == 0:
+            moved = np.empty(shape, dtype=np.uint64)
+            for i, number in enumerate(self._numbers):
+                whole = _plus(self._own[i], self._next[i], number=number)
+                np.take(whole, order, out=moved[i], mode="clip")
+                _subtract(moved[i], r[i], number=number)
+                _subtract(moved[i], m[i], number=number)
+            await session.exchange(send={seat.left: moved})
+            self._own, self._next = moved, r
+            return
+        for i, number in enumerate(self._numbers):
+            _add(m[i], self._next[i][order], number=number)
+        await session.exchange(send={seat.right: m})
+        self._own, self._next = r, m
+
+    def columns(self) -> list[Column]:
+        """The columns again."""
+        ends = np.cumsum([_words_of(c) for c in self._like])[:-1]
+        parts = zip(np.split(self._own, ends), np.split(self._next, ends), strict=True)
+        return [
+            _column(column, self.length, a, b)
+            for column, (a, b) in zip(self._like, parts, strict=True)
+        ]
 
 
-def _drawn(stream: Stream, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], Words, Words]:
-    """The pair's permutation and masks, the same at both."""
-    order = stream.permutation(shape[1]).astype(np.intp)
-    return order, stream.words(*shape), stream.words(*shape)
+def _masks(stream: Stream, shape: tuple[int, ...]) -> tuple[Words, Words]:
+    return stream.words(*shape), stream.words(*shape)
 
 
-def _length(columns: Sequence[Arith | Bits]) -> int:
-    lengths = {c.shape[0] if isinstance(c, Arith) else c.length for c in columns}
-    if len(lengths) != 1 or any(isinstance(c, Arith) and len(c.shape) != 1 for c in columns):
-        raise InternalError(f"expected columns of one length, got {lengths or 'none'}")
-    return lengths.pop()
+def _plus(x: Words, y: Words, *, number: bool) -> Words:
+    return x + y if number else x ^ y
 
 
-def _rows(column: Arith | Bits) -> tuple[Words, Words]:
+def _add(x: Words, y: Words, *, number: bool) -> None:
+    if number:
+        x += y
+    else:
+        x ^= y
+
+
+def _subtract(x: Words, y: Words, *, number: bool) -> None:
+    if number:
+        x -= y
+    else:
+        x ^= y
+
+
+def _words_of(column: Column) -> int:
+    return 1 if isinstance(column, Arith) else -(-column.width // slicing.WORD)
+
+
+def _rows(column: Column, n: int) -> tuple[Words, Words]:
     """Both parts with one word an element and row."""
     own, following = column.parts
     if isinstance(column, Arith):
         return own[None, :], following[None, :]
-    return slicing.join_rows(own, column.length), slicing.join_rows(following, column.length)
+    return slicing.join_rows(own, n), slicing.join_rows(following, n)
 
 
-def _column(like: Arith | Bits, n: int, own: Words, following: Words) -> Arith | Bits:
+def _column(like: Column, n: int, own: Words, following: Words) -> Column:
     if isinstance(like, Arith):
         return Arith((n,), (own[0], following[0]), like.constant_at)
     parts = (slicing.slice_rows(own, like.width), slicing.slice_rows(following, like.width))

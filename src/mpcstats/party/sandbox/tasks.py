@@ -15,7 +15,7 @@ from mpcstats.protocols.cohort_count import Cohort, Term, cohort_count
 from mpcstats.protocols.criterion import Bit
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import LeftTable, Lookup, RightTable, lookup_join
-from mpcstats.protocols.sort import sort
+from mpcstats.protocols.sort import Key, sort
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.session import Session, Stream, Words, parallel
 
@@ -180,7 +180,7 @@ async def _sort(task: Task, session: Session) -> tuple[Arith, Words]:
     keys = await task.shared_bits("a", "x")
     column = await task.shared("b", "y")
     await task.begin()
-    ordered = await sort(session, task.engine, keys, [column])
+    ordered = await sort(session, task.engine, [Key(keys)], [column])
     task.stop()
     (carried,) = ordered.columns
     if not isinstance(carried, Arith):
