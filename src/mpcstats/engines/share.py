@@ -263,6 +263,14 @@ class Bits(Secret):
         )
         return Bits(n, rows.shape[0], parts, self.constant_at)
 
+    def numbers(self, values: Words) -> Arith:
+        """Public numbers as a secret vector, held as this one is."""
+        parts = tuple(
+            values if i == self.constant_at else np.zeros_like(values)
+            for i in range(len(self.parts))
+        )
+        return Arith(values.shape, parts, self.constant_at)
+
     def constant(self, rows: Words) -> Bits:
         """The public `rows`, shape (width, words(length)), as a secret of this one's length."""
         return self.public(rows, self.length)
