@@ -114,6 +114,21 @@ class Arith(Secret):
         """The elements of the vector at public positions, in their order."""
         return self._each(lambda a: np.take(a, index, axis=-1))
 
+    def column_total(self) -> Arith:
+        """The sum over the first axis of a matrix."""
+        return self._each(lambda a: np.sum(a, axis=0, dtype=np.uint64))
+
+    def turned(self) -> Arith:
+        """The matrix with its axes exchanged, without copying."""
+        return self._each(lambda a: a.T)
+
+    @staticmethod
+    def stack(secrets: Sequence[Arith]) -> Arith:
+        """A matrix whose rows are the vectors `secrets`."""
+        first = secrets[0]
+        columns = zip(*(s.parts for s in secrets), strict=True)
+        return first._with((len(secrets), *first.shape), [np.stack(c) for c in columns])
+
     def zeros(self, n: int) -> Arith:
         """A vector of n zeros, held as this secret is."""
         return self._with((n,), [np.zeros(n, dtype=np.uint64) for _ in self.parts])
@@ -297,14 +312,18 @@ Column = Arith | Bits  # of a table: a vector of numbers, or bit rows
 
 
 class Elements(Secret):
-    """`length` secret elements of `width` bits; part shape (ceil(width / 64), length), the low words first."""
+    """`length` secret elements of `width` bits; part shape (ceil(width / 64), length), the low words first.
 
-    __slots__ = ("length", "width")
+    `kept` is for an engine to keep another layout of the same shares in, so that it is made once.
+    """
+
+    __slots__ = ("kept", "length", "width")
 
     def __init__(self, length: int, width: int, parts: Parts, constant_at: int | None) -> None:
         super().__init__(parts, constant_at)
         self.length = length
         self.width = width
+        self.kept: dict[object, Parts] = {}
 
     def __repr__(self) -> str:
         return f"<{self.length} secret elements of {self.width} bits>"

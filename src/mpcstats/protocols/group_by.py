@@ -19,7 +19,8 @@ from mpcstats.engines.share import Arith, Bits, Column
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols import runs
 from mpcstats.protocols.compact import compact
-from mpcstats.protocols.sort import Key, sort
+from mpcstats.protocols.order_by import order_by
+from mpcstats.protocols.sort import Key
 from mpcstats.session import Session, Words, parallel
 
 
@@ -107,7 +108,7 @@ class _Table:
 
     async def grouped(self, session: Session, engine: Engine, groups: int) -> Grouped:
         """The groups of this table."""
-        ordered = await sort(
+        ordered = await order_by(
             session.narrow("sort"),
             engine,
             [Key(rows) for rows in self._order()],

@@ -70,32 +70,36 @@ async def sort(
         raise UsageError("expected at least one key to sort by, got none")
     n = length_of([key.rows for key in keys])
     wanted = _wanted(ranks, n)
-    lowest_first = [~k.rows if k.descending else k.rows for k in reversed(keys)]
     width = max(1, (n - 1).bit_length())
     index = keys[0].rows.constant(slicing.slice_bits(np.arange(n, dtype=np.uint64), width))
     shuffled = await engine.shuffle(
-        session.narrow("shuffle"), [Bits.stack([index, *lowest_first]), *columns]
+        session.narrow("shuffle"), [Bits.stack([index, stacked(keys)]), *columns]
     )
-    mixed, *carried = shuffled.columns
-    if not isinstance(mixed, Bits):
-        raise InternalError("expected bit rows to stay bit rows in a shuffle")
+    first, *carried = shuffled.columns
+    mixed = _rows(first)
     if session.me not in engine.compute:
         size = n if ranks is None else ranks.size
         nowhere = np.zeros(size, dtype=np.intp)
         return Sorted(
             tuple(k.rows.taken(nowhere) for k in keys),
             tuple(c.taken(nowhere) for c in columns),
-            Arrangement(shuffled.order, None),
+            Arrangement(((shuffled.order, None),)),
         )
     ranking = _Ranking(engine, mixed)
     order = await ranking.order(session.narrow("rank"), wanted)
     kept = order if ranks is None else order[ranks]
     own = mixed.taken(kept).rows(slice(width, None))
     return Sorted(
-        tuple(_split(own, keys)),
+        tuple(unstacked(own, keys)),
         tuple(c.taken(kept) for c in carried),
-        Arrangement(shuffled.order, order if ranks is None else None),
+        Arrangement(((shuffled.order, order if ranks is None else None),)),
     )
+
+
+def _rows(column: Column) -> Bits:
+    if not isinstance(column, Bits):
+        raise InternalError("expected bit rows to stay bit rows in a shuffle")
+    return column
 
 
 def _wanted(ranks: Positions | None, n: int) -> NDArray[np.intp] | None:
@@ -109,8 +113,13 @@ def _wanted(ranks: Positions | None, n: int) -> NDArray[np.intp] | None:
     return np.cumsum(flags)
 
 
-def _split(rows: Bits, keys: Sequence[Key]) -> list[Bits]:
-    """The key columns out of what was stacked: the least significant lies lowest."""
+def stacked(keys: Sequence[Key]) -> Bits:
+    """All keys as one number, the least significant lowest; a descending key is complemented."""
+    return Bits.stack([~k.rows if k.descending else k.rows for k in reversed(keys)])
+
+
+def unstacked(rows: Bits, keys: Sequence[Key]) -> list[Bits]:
+    """The key columns, out of what `stacked` has made of them."""
     found = []
     end = rows.width
     for key in keys:
