@@ -38,7 +38,7 @@ async def compact(
         raise InternalError(f"expected one row of flags, got {flags.width}")
     numbers = (await engine.to_arith(session.narrow("flags"), flags))[0]
     destinations, count = await _destinations(session.narrow("destinations"), engine, numbers)
-    placed = await place(session.narrow("place"), engine, destinations, columns)
+    placed = await place(session, engine, destinations, columns)
     return Compacted(placed.columns, count, placed.arrangement)
 
 

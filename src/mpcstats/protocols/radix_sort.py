@@ -35,7 +35,7 @@ async def radix_sort(
             raise InternalError("expected bit rows to stay bit rows")
         digit = own.rows(slice(start, start + DIGIT))
         destinations = await _destinations(step, engine, digit)
-        moved = await place(step.narrow("place"), engine, destinations, placed.columns)
+        moved = await place(step, engine, destinations, placed.columns)
         placed = Placed(
             moved.columns, Arrangement((*placed.arrangement.passes, *moved.arrangement.passes))
         )
