@@ -95,8 +95,9 @@ def test_the_command_keeps_freed_memory_before_anything_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order: list[str] = []
-    monkeypatch.setattr("mpcstats.cli.main.signal.signal", lambda *_: None)
-    monkeypatch.setattr("mpcstats.cli.main.keep_freed_memory", lambda: order.append("memory"))
-    monkeypatch.setattr("mpcstats.cli.main.app", lambda: order.append("command"))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    # The package's name `main` hides the module's.
+    monkeypatch.setitem(main.__globals__, "keep_freed_memory", lambda: order.append("memory"))
+    monkeypatch.setitem(main.__globals__, "app", lambda: order.append("command"))
     main()
     assert order == ["memory", "command"]
