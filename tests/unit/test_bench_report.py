@@ -13,6 +13,7 @@ from mpcstats.errors import InternalError
 from mpcstats.party.sandbox import machine as machines
 from mpcstats.party.sandbox.report import HEADS, TARGETS, Report, cells, target
 from mpcstats.party.sandbox.tasks import FAMILIES, TASKS, merged
+from mpcstats.party.version import version
 
 NAMED = (
     *("multiply", "less_than", "equality", "sum", "dot", "lookup_join", "cohort_count"),
@@ -105,10 +106,10 @@ def test_all_tasks_run_over_all_networks_and_files_are_written_as_they_come(
 def test_the_commit_is_the_checkouts_or_the_version(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert machines.commit(tmp_path) == machines.version()
+    assert machines.commit(tmp_path) == version()
     (tmp_path / ".git").mkdir()
     (tmp_path / "pyproject.toml").touch()
-    assert machines.commit(tmp_path) == machines.version()  # git refuses the folder
+    assert machines.commit(tmp_path) == version()  # git refuses the folder
 
     def described(*_: object, **__: object) -> object:
         return subprocess.CompletedProcess([], 0, stdout="v1-3-gabc\n")
