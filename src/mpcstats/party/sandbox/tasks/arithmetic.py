@@ -12,16 +12,21 @@ from mpcstats.session import Session, Words, parallel
 
 
 async def _sum(task: Task, session: Session) -> tuple[Arith, Words]:
-    columns = {party: task.column(party) for party in PARTIES}
+    own = task.column(session.me)
     await task.begin()
     summed = await vector_sum(
         session,
         task.engine,
-        [Summand(party, task.mine(party, columns[party])) for party in PARTIES],
+        [Summand(party, task.mine(party, own)) for party in PARTIES],
         shape=(task.rows,),
     )
     task.stop()
-    return summed.total, np.sum(list(columns.values()), axis=0, dtype=np.uint64)
+    total = summed.total
+    del own, summed
+    expected = task.column(PARTIES[0])
+    for party in PARTIES[1:]:
+        expected += task.column(party)
+    return total, expected
 
 
 async def _multiply(task: Task, session: Session) -> tuple[Arith, Words]:

@@ -16,11 +16,9 @@ from mpcstats.session import Session, Stream, Words, parallel
 async def _lookup_join(task: Task, session: Session) -> tuple[Arith, Words]:
     """Of n keys each, half are common: the number of matches, and the sums of two of the right side's columns."""
     n = task.rows
-    pool = Stream(b"pool of the keys").words(2 * n, 2)
-    table = np.stack([task.column("fund"), task.column("paid")], axis=1)
+    left = LeftTable(_keys(n)) if session.me == "a" else None
+    right = RightTable(_keys(n, n // 2), _table(task)) if session.me == "b" else None
     await task.begin()
-    left = LeftTable(pool[:n]) if session.me == "a" else None
-    right = RightTable(pool[n // 2 : n // 2 + n], table) if session.me == "b" else None
     lookup = Lookup("a", "b", "c", left_rows=n, right_rows=n, values=2)
     found = await lookup_join(session.narrow("lookup"), task.engine, lookup, left=left, right=right)
     cohort = Cohort(
@@ -35,9 +33,21 @@ async def _lookup_join(task: Task, session: Session) -> tuple[Arith, Words]:
     counted = await cohort_count(session.narrow("cohort"), task.engine, cohort)
     task.stop()
     common = n - n // 2
-    sums = table[:common].sum(axis=0, dtype=np.uint64)
+    sums = _table(task)[:common].sum(axis=0, dtype=np.uint64)
     answer = Arith.concatenate([counted.persons, counted.totals])
     return answer, np.concatenate([np.array([common], dtype=np.uint64), sums])
+
+
+def _keys(n: int, start: int = 0) -> Words:
+    """Keys start to start + n of a pool."""
+    return Stream(b"pool of the keys").words(start + n, 2)[start:].copy()
+
+
+def _table(task: Task) -> Words:
+    columns = np.empty((task.rows, 2), dtype=np.uint64)
+    for j, name in enumerate(("fund", "paid")):
+        columns[:, j] = task.column(name)
+    return columns
 
 
 async def _cohort_count(task: Task, session: Session) -> tuple[Arith, Words]:

@@ -42,7 +42,9 @@ class Task:
         """A column of random numbers below 2^bits."""
         # Every party draws the same, so that every party can check the answer: nobody's data.
         stream = Stream(name.encode().ljust(16, b"\0")[:16])
-        return stream.words(self.rows) >> np.uint64(64 - bits)
+        words = stream.words(self.rows)
+        words >>= np.uint64(64 - bits)
+        return words
 
     def mine(self, owner: str, values: Words) -> Words | None:
         """`values` at their owner, None elsewhere."""
