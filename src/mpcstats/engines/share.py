@@ -148,6 +148,29 @@ class Arith(Secret):
         return zip(self.parts, other.parts, strict=True)
 
 
+class Partial(Secret):
+    """Products of public `shape` before they are shared again: the sum of one summand a compute party.
+
+    Linear in what it came from; nothing else can be done with it before the engine has completed it.
+    """
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...], parts: Parts) -> None:
+        super().__init__(parts, None)
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"<summands of an arithmetic secret of shape {self.shape}>"
+
+    def __add__(self, other: Partial) -> Partial:
+        if other.shape != self.shape:
+            raise InternalError(f"expected summands of shape {self.shape}, got {other.shape}")
+        return Partial(
+            self.shape, tuple(a + b for a, b in zip(self.parts, other.parts, strict=True))
+        )
+
+
 class Bits(Secret):
     """`width` rows of `length` secret bits each; part shape (width, words(length)), see algebra.bits.
 
