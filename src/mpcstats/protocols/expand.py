@@ -144,7 +144,11 @@ def _checked(
 
 
 def _orders(sources: Positions, n: int, occurring: int) -> _Orders:
-    by_source = np.argsort(sources, kind="stable")
+    # Sorting words that hold source and place is stable, and faster than sorting places.
+    tagged = (sources - NO_ROW).astype(np.uint64) << np.uint64(32)
+    tagged |= np.arange(sources.size, dtype=np.uint64)
+    tagged.sort()
+    by_source = (tagged & np.uint64((1 << 32) - 1)).astype(np.intp)
     grouped = sources[by_source]
     begins = np.ones(grouped.size, dtype=np.bool_)
     begins[1:] = grouped[1:] != grouped[:-1]
