@@ -11,6 +11,7 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError
+from mpcstats.party.sandbox import grouping_tasks as grouping
 from mpcstats.protocols.cohort_count import Cohort, Term, cohort_count
 from mpcstats.protocols.criterion import Bit
 from mpcstats.protocols.held import Held, Summand
@@ -207,4 +208,9 @@ TASKS: dict[str, Body] = {
     "lookup_join": _lookup_join,
     "cohort_count": _cohort,
     "sort": _sort,
+    "permute": grouping.permuted,
+    "expand": grouping.expanded,
+    "group_by_public": grouping.grouped_public,
+    "group_by_owned": grouping.grouped_owned,
+    "histogram": grouping.binned,
 }
