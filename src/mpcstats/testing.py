@@ -159,7 +159,8 @@ async def _check_shuffle(session: Session, engine: Engine, owner: str, s: Sample
         length=s.n,
         width=65,
     )
-    mixed, mixed_rows = await engine.shuffle(session.narrow("shuffle"), [numbers, rows])
+    shuffled = await engine.shuffle(session.narrow("shuffle"), [numbers, rows])
+    mixed, mixed_rows = shuffled.columns
     x = await opened(session.narrow("x"), engine, mixed)
     bits = await opened(session.narrow("y"), engine, mixed_rows)
     y = slicing.join_rows(slicing.pack(bits), s.n) if s.n else np.empty((2, 0), dtype=np.uint64)

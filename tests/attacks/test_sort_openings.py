@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Any
 
@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.rep3 import Rep3, shuffle
-from mpcstats.engines.share import Arith, Bits
-from mpcstats.protocols.sort import sort
+from mpcstats.engines.share import (
+    Bits,
+    Column,
+    Elements,
+    Positions,
+    Shuffled,
+    ShuffleOrder,
+    length_of,
+)
+from mpcstats.protocols.sort import Key, sort
 from mpcstats.session import Message, Session, Stream, Words
 from mpcstats.testing import run_together
 
@@ -33,19 +41,17 @@ class Recording(Rep3):
         self.fixed = fixed
         self.unindexed = unindexed
 
-    async def reveal_bits(
-        self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
-    ) -> Words | None:
-        opened = await super().reveal_bits(session, x, leak=leak, to=to)
+    async def open_order(
+        self, session: Session, x: Elements, y: Elements, at: Positions | None, *, leak: str
+    ) -> NDArray[np.bool_] | None:
+        opened = await super().open_order(session, x, y, at, leak=leak)
         if opened is not None and session.me == "a":
-            self.outcomes.append(tuple(slicing.unpack(opened[0], x.length).tolist()))
+            self.outcomes.append(tuple(opened.tolist()))
         return opened
 
-    async def shuffle(
-        self, session: Session, columns: Sequence[Arith | Bits]
-    ) -> list[Arith | Bits]:
+    async def shuffle(self, session: Session, columns: Sequence[Column]) -> Shuffled:
         if self.fixed:  # the fault: rows stay as they were in the first sort
-            return list(columns)
+            return Shuffled(tuple(columns), ShuffleOrder(length_of(columns), ()))
         if self.unindexed:  # the fault: the lowest two bits, which are the index, are taken away
             zeros = np.zeros((2, 1), dtype=np.uint64)
             rows = [c for c in columns if isinstance(c, Bits)]
@@ -73,11 +79,11 @@ def play(engine: Recording, keys: tuple[int, ...], *, again: bool = False) -> li
             length=len(keys),
             width=3,
         )
-        mixed = (await engine.shuffle(session.narrow("before"), [rows]))[0]
+        (mixed,) = (await engine.shuffle(session.narrow("before"), [rows])).columns
         assert isinstance(mixed, Bits)
-        await sort(session.narrow("first"), engine, mixed)
+        await sort(session.narrow("first"), engine, [Key(mixed)])
         if again:
-            await sort(session.narrow("second"), engine, mixed, descending=True)
+            await sort(session.narrow("second"), engine, [Key(mixed, descending=True)])
 
     run_together(TRIO, body)
     return list(engine.outcomes)
@@ -166,12 +172,12 @@ def test_without_the_second_mask_the_permutation_can_be_read_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Negative control."""
-    drawn: Callable[..., tuple[NDArray[np.intp], Words, Words]] = shuffle._drawn
+    masks = shuffle._masks
 
-    def without(stream: Stream, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], Words, Words]:
-        order, r, m = drawn(stream, shape)
-        return order, r, np.zeros_like(m)
+    def without(stream: Stream, shape: tuple[int, ...]) -> tuple[Words, Words]:
+        r, m = masks(stream, shape)
+        return r, np.zeros_like(m)
 
-    monkeypatch.setattr(shuffle, "_drawn", without)
+    monkeypatch.setattr(shuffle, "_masks", without)
     known, sent = seen_in_the_first_pass()
     assert np.array_equal(np.sort(known), np.sort(sent))

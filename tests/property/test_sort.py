@@ -15,7 +15,7 @@ from mpcstats.cards.load import load_cards
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.protocols.sort import Sorted, sort
+from mpcstats.protocols.sort import Key, Sorted, sort
 from mpcstats.session import Opening, Session, Words
 from mpcstats.testing import Outcome, opened, run_together
 
@@ -52,12 +52,12 @@ def run(
             session.narrow("rows"), parities if at_home else None, owner="a", length=n, width=2
         )
         found: Sorted = await sort(
-            session.narrow("sort"), engine, key_rows, [column, rows], descending=descending
+            session.narrow("sort"), engine, [Key(key_rows, descending)], [column, rows]
         )
         carried, carried_rows = found.columns
         return (
             slicing.join_bits(
-                slicing.pack(await opened(session.narrow("k"), engine, found.keys)), n
+                slicing.pack(await opened(session.narrow("k"), engine, found.keys[0])), n
             ),
             await opened(session.narrow("c"), engine, carried),
             slicing.join_bits(
@@ -139,7 +139,7 @@ def test_what_it_opens_and_to_whom_is_on_the_card() -> None:
     async def body(session: Session) -> list[Opening]:
         own = rows if session.me == "a" else None
         keys = await engine.share_bits(session.narrow("keys"), own, owner="a", length=5, width=3)
-        await sort(session.narrow("sort"), engine, keys)
+        await sort(session.narrow("sort"), engine, [Key(keys)])
         return session.openings
 
     card = load_cards()["sort"]

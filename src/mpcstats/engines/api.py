@@ -10,7 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mpcstats.engines.share import Arith, Bits, Partial, Positions
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcstats.engines.share import (
+    Arith,
+    Bits,
+    Column,
+    Elements,
+    Partial,
+    Positions,
+    Shuffled,
+    ShuffleOrder,
+)
 from mpcstats.session import Session, Words
 
 
@@ -63,10 +75,21 @@ class Engine(Protocol):
     async def masked_sums(self, session: Session, masked: Sequence[Masked]) -> Arith:
         """For each request, the sum over the rows of bit * value mod 2^64; shape (len(masked),)."""
 
-    async def shuffle(
-        self, session: Session, columns: Sequence[Arith | Bits]
-    ) -> list[Arith | Bits]:
+    async def shuffle(self, session: Session, columns: Sequence[Column]) -> Shuffled:
         """The columns (vectors and bit rows of n elements each), all in one order that nobody knows."""
+
+    async def unshuffle(
+        self, session: Session, order: ShuffleOrder, columns: Sequence[Column]
+    ) -> list[Column]:
+        """Columns of a shuffle's order in the order from before it; `order` is that of this run's shuffle."""
+
+    async def open_order(
+        self, session: Session, x: Elements, y: Elements, at: Positions | None, *, leak: str
+    ) -> NDArray[np.bool_] | None:
+        """For each i whether x[i] < y[at[i]] (y[i] without `at`) as unsigned numbers, opened to all compute parties.
+
+        None elsewhere. The two must differ for every i.
+        """
 
     async def reveal_bits(
         self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
@@ -81,12 +104,12 @@ class Engine(Protocol):
     async def permute(
         self,
         session: Session,
-        columns: Sequence[Arith | Bits],
+        columns: Sequence[Column],
         order: Positions | None,
         *,
         owner: str,
         keep: int | None = None,
-    ) -> list[Arith | Bits]:
+    ) -> list[Column]:
         """The columns in an order that `owner` alone knows: element i is element order[i] of the column.
 
         `order` is given at the owner (of the compute parties or outside), None elsewhere: a permutation of range(n),

@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
-from mpcstats.engines.share import Arith, Bits, Partial, Positions
+from mpcstats.engines.share import (
+    Arith,
+    Bits,
+    Column,
+    Elements,
+    Partial,
+    Positions,
+    Shuffled,
+    ShuffleOrder,
+    length_of,
+)
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 
@@ -75,19 +86,31 @@ class Clear:
         parts = (np.array(sums, dtype=np.uint64),) if session.me in self.compute else ()
         return Arith((len(masked),), parts, 0)
 
-    async def shuffle(
-        self, session: Session, columns: Sequence[Arith | Bits]
-    ) -> list[Arith | Bits]:
-        lengths = {c.shape[0] if isinstance(c, Arith) else c.length for c in columns}
-        if len(lengths) != 1:
-            raise InternalError(f"expected columns of one length, got {lengths or 'none'}")
-        order = session.private().permutation(lengths.pop())
+    async def shuffle(self, session: Session, columns: Sequence[Column]) -> Shuffled:
+        n = length_of(columns)
+        order = session.private().permutation(n)
+        if session.me not in self.compute:
+            return Shuffled(tuple(columns), ShuffleOrder(n, ()))
+        return Shuffled(
+            tuple(c.taken(order) for c in columns), ShuffleOrder(n, (order.view(np.uint64),))
+        )
+
+    async def unshuffle(
+        self, session: Session, order: ShuffleOrder, columns: Sequence[Column]
+    ) -> list[Column]:
         if session.me not in self.compute:
             return list(columns)
-        return [
-            c[order] if isinstance(c, Arith) else c.elements().bits(order.astype(np.intp))
-            for c in columns
-        ]
+        (moved,) = order.parts
+        return [c.taken(np.argsort(moved)) for c in columns]
+
+    async def open_order(
+        self, session: Session, x: Elements, y: Elements, at: Positions | None, *, leak: str
+    ) -> NDArray[np.bool_] | None:
+        session.note_opening(leak, self.compute, (x.length,))
+        if session.me not in self.compute:
+            return None
+        other = y.parts[0] if at is None else y.parts[0][:, at]
+        return _less(x.parts[0], other).astype(np.bool_)
 
     async def reveal_bits(
         self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
@@ -112,13 +135,13 @@ class Clear:
     async def permute(
         self,
         session: Session,
-        columns: Sequence[Arith | Bits],
+        columns: Sequence[Column],
         order: Positions | None,
         *,
         owner: str,
         keep: int | None = None,
-    ) -> list[Arith | Bits]:
-        (n,) = {c.shape[0] if isinstance(c, Arith) else c.length for c in columns}
+    ) -> list[Column]:
+        n = length_of(columns)
         kept = n if keep is None else keep
         sent = None if order is None else order.astype(np.uint64)
         given = await self._input(session, sent, owner, (kept,))

@@ -9,6 +9,7 @@ held here).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NoReturn, SupportsIndex
 
@@ -112,6 +113,29 @@ class Arith(Secret):
     def taken(self, index: Positions) -> Arith:
         """The elements of the vector at public positions, in their order."""
         return self._each(lambda a: np.take(a, index, axis=-1))
+
+    def column_total(self) -> Arith:
+        """The sum over the first axis of a matrix."""
+        return self._each(lambda a: np.sum(a, axis=0, dtype=np.uint64))
+
+    def turned(self) -> Arith:
+        """The matrix with its axes exchanged, without copying."""
+        return self._each(lambda a: a.T)
+
+    @staticmethod
+    def stack(secrets: Sequence[Arith]) -> Arith:
+        """A matrix whose rows are the vectors `secrets`."""
+        first = secrets[0]
+        columns = zip(*(s.parts for s in secrets), strict=True)
+        return first._with((len(secrets), *first.shape), [np.stack(c) for c in columns])
+
+    def zeros(self, n: int) -> Arith:
+        """A vector of n zeros, held as this secret is."""
+        return self._with((n,), [np.zeros(n, dtype=np.uint64) for _ in self.parts])
+
+    def between(self, start: int, stop: int) -> Arith:
+        """Elements start to stop - 1 of the vector."""
+        return self[start:stop]
 
     def flat(self) -> Arith:
         """All elements as one vector, row by row."""
@@ -287,12 +311,38 @@ class Bits(Secret):
         joined = tuple(slicing.join_rows(a, self.length) for a in self.parts)
         return Elements(self.length, self.width, joined, self.constant_at)
 
+    def masked(self, public: Words) -> Bits:
+        """The and with public rows, shape (width or 1, words(length))."""
+        return self._with(self.width, [a & public for a in self.parts])
+
+    def between(self, start: int, stop: int) -> Bits:
+        """Elements start to stop - 1 of every row."""
+        return self.moved(-start).first(stop - start)
+
+    def zeros(self, n: int) -> Bits:
+        """n elements of zeros, as many rows, held as this secret is."""
+        shape = (self.width, slicing.words(n))
+        parts = tuple(np.zeros(shape, dtype=np.uint64) for _ in self.parts)
+        return Bits(n, self.width, parts, self.constant_at)
+
+    def public(self, rows: Words, n: int) -> Bits:
+        """The public `rows`, shape (width, words(n)), as a secret of n elements, held as this one is."""
+        parts = tuple(
+            rows if i == self.constant_at else np.zeros_like(rows) for i in range(len(self.parts))
+        )
+        return Bits(n, rows.shape[0], parts, self.constant_at)
+
+    def numbers(self, values: Words) -> Arith:
+        """Public numbers as a secret vector, held as this one is."""
+        parts = tuple(
+            values if i == self.constant_at else np.zeros_like(values)
+            for i in range(len(self.parts))
+        )
+        return Arith(values.shape, parts, self.constant_at)
+
     def constant(self, rows: Words) -> Bits:
         """The public `rows`, shape (width, words(length)), as a secret of this one's length."""
-        parts = [
-            rows if i == self.constant_at else np.zeros_like(rows) for i in range(len(self.parts))
-        ]
-        return self._with(rows.shape[0], parts)
+        return self.public(rows, self.length)
 
     @staticmethod
     def stack(secrets: Sequence[Bits]) -> Bits:
@@ -312,23 +362,34 @@ class Bits(Secret):
         return Bits(self.length, width, tuple(parts), self.constant_at)
 
 
-class Elements(Secret):
-    """`length` secret elements of `width` bits; part shape (ceil(width / 64), length), the low words first."""
+Column = Arith | Bits  # of a table: a vector of numbers, or bit rows
 
-    __slots__ = ("length", "width")
+
+class Elements(Secret):
+    """`length` secret elements of `width` bits; part shape (ceil(width / 64), length), the low words first.
+
+    `kept` is for an engine to keep another layout of the same shares in, so that it is made once.
+    """
+
+    __slots__ = ("kept", "length", "width")
 
     def __init__(self, length: int, width: int, parts: Parts, constant_at: int | None) -> None:
         super().__init__(parts, constant_at)
         self.length = length
         self.width = width
+        self.kept: dict[object, Parts] = {}
 
     def __repr__(self) -> str:
         return f"<{self.length} secret elements of {self.width} bits>"
 
     def take(self, index: Positions) -> Elements:
         """The elements at public positions, in their order."""
-        parts = tuple(np.stack([row[index] for row in a]) for a in self.parts)
+        parts = tuple(np.take(a, index, axis=1) for a in self.parts)
         return Elements(len(index), self.width, parts, self.constant_at)
+
+    def first(self, n: int) -> Elements:
+        """The first n elements, without copying."""
+        return Elements(n, self.width, tuple(a[:, :n] for a in self.parts), self.constant_at)
 
     def bits(self, index: Positions | None = None) -> Bits:
         """The elements, or those at public positions, as bit rows."""
@@ -345,6 +406,52 @@ class Elements(Secret):
                 taken = np.stack([row[block] for row in part])
                 out[:, words] = slicing.slice_rows(taken, self.width)
         return Bits(len(index), self.width, rows, self.constant_at)
+
+
+class ShuffleOrder(Secret):
+    """The secret order of a shuffle of `length` rows, to undo it. Parts: the permutations that this party knows."""
+
+    __slots__ = ("length",)
+
+    def __init__(self, length: int, parts: Parts) -> None:
+        super().__init__(parts, None)
+        self.length = length
+
+    def __repr__(self) -> str:
+        return f"<secret order of {self.length} rows>"
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffled:
+    """Columns in a fresh secret order, and that order, with which `unshuffle` puts columns back."""
+
+    columns: tuple[Column, ...]
+    order: ShuffleOrder = field(repr=False)
+
+
+def length_of(columns: Sequence[Column]) -> int:
+    """The number of elements that all `columns` have. Raises InternalError unless they are vectors of one length."""
+    lengths = {c.shape[0] if isinstance(c, Arith) else c.length for c in columns}
+    if len(lengths) != 1 or any(isinstance(c, Arith) and len(c.shape) != 1 for c in columns):
+        raise InternalError(f"expected columns of one length, got {lengths or 'none'}")
+    return lengths.pop()
+
+
+def united(pieces: Sequence[Column]) -> Column:
+    """The elements of all `pieces`, which are of one kind and width, one after the other."""
+    first = pieces[0]
+    if isinstance(first, Arith):
+        return Arith.concatenate([p for p in pieces if isinstance(p, Arith)])
+    return Bits.concatenate([p for p in pieces if isinstance(p, Bits)])
+
+
+def difference(x: Column, y: Column) -> Column:
+    """What, added to y, gives x: for numbers mod 2^64, for bits the exclusive or."""
+    if isinstance(x, Arith) and isinstance(y, Arith):
+        return x - y
+    if isinstance(x, Bits) and isinstance(y, Bits):
+        return x ^ y
+    raise InternalError(f"expected two columns of one kind, got {x!r} and {y!r}")
 
 
 def _word(value: int) -> Any:

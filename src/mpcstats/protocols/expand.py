@@ -13,13 +13,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Positions
+from mpcstats.engines.share import (
+    Arith,
+    Bits,
+    Column,
+    Positions,
+    difference,
+    length_of,
+    united,
+)
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols.lookup_join import Found
 from mpcstats.session import Session, Words, parallel
 
 NO_ROW = -1  # a source that names no row: zeros come of it
-Columns = Sequence[Arith | Bits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +49,21 @@ class _Orders:
 async def expand(
     session: Session,
     engine: Engine,
-    columns: Columns,
+    columns: Sequence[Column],
     sources: Positions | None,
     *,
     owner: str,
     rows_out: int,
     compact: bool = False,
     grouped: bool = False,
-) -> list[Arith | Bits]:
+) -> list[Column]:
     """Element i of each result is element sources[i] of the column, 0 where sources[i] is -1; `rows_out` elements.
 
     `sources` is given at the owner, None elsewhere. Public promises of the owner that spare a permutation each:
     `compact`, the sources that occur are 0 to m - 1 for some m; `grouped`, the sources ascend.
     Raises UsageError at the owner for a source that is no row, or a promise that does not hold.
     """
-    n = _length(columns)
+    n = length_of(columns)
     occurring = min(n, rows_out)
     orders = None
     if session.me == owner:
@@ -68,12 +75,12 @@ async def expand(
     else:
         pick = None if orders is None else orders.pick
         rows = await engine.permute(session.narrow("pick"), rows, pick, owner=owner, keep=occurring)
-    padded = [_with_zeros(_differences(column), rows_out) for column in rows]
+    padded = [united([_differences(column), column.zeros(rows_out)]) for column in rows]
     place = None if orders is None else orders.place
     placed = await engine.permute(
         session.narrow("place"), padded, place, owner=owner, keep=rows_out
     )
-    filled: list[Arith | Bits] = [column.accumulated() for column in placed]
+    filled: list[Column] = [column.accumulated() for column in placed]
     if grouped:
         return filled
     back = None if orders is None else orders.back
@@ -165,27 +172,9 @@ def _orders(sources: Positions, n: int, occurring: int) -> _Orders:
     return _Orders(pick, place, back)
 
 
-def _differences(column: Arith | Bits) -> Arith | Bits:
-    if isinstance(column, Arith):
-        return column - column.moved(1)
-    return column ^ column.moved(1)
+def _differences(column: Column) -> Column:
+    return difference(column, column.moved(1))
 
 
-def _with_zeros(column: Arith | Bits, count: int) -> Arith | Bits:
-    if isinstance(column, Arith):
-        none = tuple(np.zeros(count, dtype=np.uint64) for _ in column.parts)
-        return Arith.concatenate([column, Arith((count,), none, column.constant_at)])
-    empty = Bits(count, column.width, (), column.constant_at)
-    none = tuple(np.zeros(empty.array_shape, dtype=np.uint64) for _ in column.parts)
-    return Bits.concatenate([column, Bits(count, column.width, none, column.constant_at)])
-
-
-def _first(column: Arith | Bits, n: int) -> Arith | Bits:
+def _first(column: Column, n: int) -> Column:
     return column[:n] if isinstance(column, Arith) else column.first(n)
-
-
-def _length(columns: Columns) -> int:
-    lengths = {c.shape[0] if isinstance(c, Arith) else c.length for c in columns}
-    if len(lengths) != 1:
-        raise InternalError(f"expected columns of one length, got {lengths or 'none'}")
-    return lengths.pop()

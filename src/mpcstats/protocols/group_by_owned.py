@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Positions
+from mpcstats.engines.share import Arith, Bits, Column, Positions
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols.group_by_public import Grouped
 from mpcstats.session import Session, Words, parallel
@@ -82,7 +82,7 @@ async def _sums(
     orders = None if codes is None else _orders(codes, groups)
     ordered = await engine.permute(
         session.narrow("order"),
-        [_with_zeros(column, groups) for column in columns],
+        [Arith.concatenate([column, column.zeros(groups)]) for column in columns],
         None if orders is None else orders.rows,
         owner=owner,
     )
@@ -117,12 +117,7 @@ def _checked(codes: Words | None, rows: int, groups: int) -> NDArray[np.int64]:
     return np.minimum(codes, np.uint64(groups)).astype(np.int64)
 
 
-def _with_zeros(column: Arith, count: int) -> Arith:
-    none = tuple(np.zeros(count, dtype=np.uint64) for _ in column.parts)
-    return Arith.concatenate([column, Arith((count,), none, column.constant_at)])
-
-
-def _number(column: Arith | Bits) -> Arith:
+def _number(column: Column) -> Arith:
     if not isinstance(column, Arith):
         raise InternalError("expected numbers to stay numbers in a permutation")
     return column

@@ -17,10 +17,9 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits, Partial
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.session import Session, parallel
+from mpcstats.session import Session, in_blocks, parallel
 
 BLOCK_ROWS = 1 << 15  # rows that are numbers at a time; a multiple of a word's bits
-LANES = 2  # blocks under way at once: one computes while the other's messages travel
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,9 @@ async def group_by_public(
         (high,) = await engine.conj(session.narrow("valid"), [(high, valid.repeat(high.width))])
     run = _Run(engine, high, low, tuple(columns))
     blocks = session.narrow("blocks")
-    lanes = await parallel(*(run.lane(blocks, lane) for lane in range(LANES)))
-    done = [block for lane in lanes for block in lane]
+    done = await in_blocks(
+        blocks, max(n, 1), BLOCK_ROWS, run.block
+    )  # one also if there are no rows
     total = _summed([block.total for block in done])
     partial = done[0].products
     for block in done[1:]:
@@ -152,18 +152,9 @@ class _Run:
     low: Bits
     columns: tuple[Arith, ...]
 
-    async def lane(self, session: Session, lane: int) -> list[_Block]:
-        """Every LANES-th block of rows; at least one, so that there is a result if there are no rows."""
-        n = self.high.length
-        starts = range(0, max(n, 1), BLOCK_ROWS)[lane::LANES]
-        return [
-            await self._block(
-                session.narrow(str(start // BLOCK_ROWS)), start, min(start + BLOCK_ROWS, n)
-            )
-            for start in starts
-        ]
-
-    async def _block(self, session: Session, start: int, stop: int) -> _Block:
+    async def block(self, session: Session, rows: slice) -> _Block:
+        """What the rows of one block add."""
+        start, stop = rows.start, min(rows.stop, self.high.length)
         low_rows = self.low.width
         bits = Bits.stack([self.high.cut(start, stop), self.low.cut(start, stop)])
         numbers = await self.engine.to_arith(session.narrow("numbers"), bits)

@@ -18,10 +18,9 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine, Masked
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.session import Session, parallel
+from mpcstats.session import Session, in_blocks
 
 BLOCK_ROWS = 1 << 17  # rows at a time; a multiple of a word's bits
-LANES = 2  # blocks under way at once
 
 Range = tuple[int, int]  # bits from the first to before the second
 
@@ -46,9 +45,8 @@ async def histogram(
     if valid is not None and (valid.length, valid.width) != (values.length, 1):
         raise InternalError(f"expected one row of {values.length} valid bits, got {valid!r}")
     run = _Run(engine, values, valid, bounds)
-    blocks = session.narrow("blocks")
-    lanes = await parallel(*(run.lane(blocks, lane) for lane in range(LANES)))
-    total, *others = (counts for lane in lanes for counts in lane)
+    n = max(values.length, 1)  # one block also if there are no rows
+    total, *others = await in_blocks(session.narrow("blocks"), n, BLOCK_ROWS, run.block)
     for counts in others:
         total = total + counts
     return total
@@ -207,30 +205,19 @@ class _Run:
     valid: Bits | None
     bounds: tuple[int, ...]
 
-    async def lane(self, session: Session, lane: int) -> list[Arith]:
-        """The counts of every LANES-th block of rows; lane 0 has one if there are no rows."""
-        n = self.values.length
-        starts = range(0, max(n, 1), BLOCK_ROWS)[lane::LANES]
-        return [
-            await self._block(
-                session.narrow(str(start // BLOCK_ROWS)), start, min(start + BLOCK_ROWS, n)
-            )
-            for start in starts
-        ]
-
-    async def _block(self, session: Session, start: int, stop: int) -> Arith:
+    async def block(self, session: Session, rows: slice) -> Arith:
+        """The counts of one block of rows."""
+        start, stop = rows.start, min(rows.stop, self.values.length)
         x = self.values.cut(start, stop)
         inner = _inner(self.bounds, x.width)
         less = await less_than_public(session.narrow("less"), self.engine, x, inner)
-        never = self.values.cut(start, stop).constant(
-            np.zeros((1, slicing.words(stop - start)), dtype=np.uint64)
-        )
+        never = x.constant(np.zeros((1, slicing.words(stop - start)), dtype=np.uint64))
         less |= {0: never, 1 << x.width: ~never}
-        rows = [less[b] ^ less[a] for a, b in zip(self.bounds, self.bounds[1:], strict=False)]
+        bins = [less[b] ^ less[a] for a, b in pairwise(self.bounds)]
         if self.valid is not None:
             valid = self.valid.cut(start, stop)
-            rows = await self.engine.conj(session.narrow("valid"), [(row, valid) for row in rows])
-        return await self._counted(session.narrow("counts"), rows)
+            bins = await self.engine.conj(session.narrow("valid"), [(row, valid) for row in bins])
+        return await self._counted(session.narrow("counts"), bins)
 
     async def _counted(self, session: Session, rows: Sequence[Bits]) -> Arith:
         # A sum under bits costs its owner a word a row: the compute parties take turns.

@@ -16,73 +16,161 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits
-from mpcstats.errors import InternalError
+from mpcstats.engines.share import (
+    Bits,
+    Column,
+    Elements,
+    Positions,
+    length_of,
+)
+from mpcstats.errors import InternalError, UsageError
+from mpcstats.protocols.arrangement import Arrangement
 from mpcstats.session import Session
 
 LEAK = "shuffled-order"
-Positions = NDArray[np.intp]
 
-# Pivots by the size of a segment: found by simulating schedules at 10^6 rows (spec.md, section 4).
-PIVOTS = ((100_000, 511), (500, 31), (30, 7), (8, 3))
+# Levels of the search tree by the size of a segment, 2^levels - 1 pivots: found by simulating schedules at 10^6
+# rows (spec.md, section "Schedule").
+LEVELS = ((100_000, 9), (500, 5), (30, 3), (8, 2))
 ALL_PAIRS = 3  # a segment of so many rows or fewer is ranked by all pairs
 LAST_PAIRS = 2  # and all of them are, once that takes no more than so many comparisons a row
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
-    """Keys in ascending order as unsigned numbers, equal ones in their old order, and the columns with them."""
+class Key:
+    """A key column: bit rows (row 0 the lowest bit), compared as unsigned numbers."""
 
-    keys: Bits
-    columns: tuple[Arith | Bits, ...]
+    rows: Bits
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Key columns and the columns with them, in the order of the keys; rows of equal keys in their old order."""
+
+    keys: tuple[Bits, ...]
+    columns: tuple[Column, ...]
+    arrangement: Arrangement
 
 
 async def sort(
     session: Session,
     engine: Engine,
-    keys: Bits,
-    columns: Sequence[Arith | Bits] = (),
+    keys: Sequence[Key],
+    columns: Sequence[Column] = (),
     *,
-    descending: bool = False,
+    ranks: Positions | None = None,
 ) -> Sorted:
-    """Sort by `keys` (row 0 the lowest bit), carrying `columns`: vectors and bit rows of as many elements.
+    """Sort by `keys`, the most significant first, carrying `columns`: vectors and bit rows of as many elements.
 
-    Several key columns are sorted by at once when their rows are stacked, the most significant on top.
+    With `ranks` (ascending, public) only the rows of these ranks are found and given: much less work if they are few.
+    Raises UsageError without a key or for ranks that are not ascending numbers below the number of rows.
     """
-    n = keys.length
+    if not keys:
+        raise UsageError("expected at least one key to sort by, got none")
+    n = length_of([key.rows for key in keys])
+    wanted = _wanted(ranks, n)
     width = max(1, (n - 1).bit_length())
-    index = keys.constant(slicing.slice_bits(np.arange(n, dtype=np.uint64), width))
-    ranked = Bits.stack([index, ~keys if descending else keys])
-    mixed, *carried = await engine.shuffle(session.narrow("shuffle"), [ranked, *columns])
-    if not isinstance(mixed, Bits):
-        raise InternalError("expected bit rows to stay bit rows in a shuffle")
+    index = keys[0].rows.constant(slicing.slice_bits(np.arange(n, dtype=np.uint64), width))
+    shuffled = await engine.shuffle(
+        session.narrow("shuffle"), [Bits.stack([index, stacked(keys)]), *columns]
+    )
+    first, *carried = shuffled.columns
+    mixed = _rows(first)
     if session.me not in engine.compute:
-        return Sorted(keys, tuple(columns))
-    order = await _Ranking(engine, mixed).order(session.narrow("rank"))
-    own = mixed.elements().bits(order).rows(slice(width, None))
-    return Sorted(~own if descending else own, tuple(_taken(c, order) for c in carried))
+        size = n if ranks is None else ranks.size
+        nowhere = np.zeros(size, dtype=np.intp)
+        return Sorted(
+            tuple(k.rows.taken(nowhere) for k in keys),
+            tuple(c.taken(nowhere) for c in columns),
+            Arrangement(((shuffled.order, None),)),
+        )
+    ranking = _Ranking(engine, mixed)
+    order = await ranking.order(session.narrow("rank"), wanted)
+    kept = order if ranks is None else order[ranks]
+    own = mixed.taken(kept).rows(slice(width, None))
+    return Sorted(
+        tuple(unstacked(own, keys)),
+        tuple(c.taken(kept) for c in carried),
+        Arrangement(((shuffled.order, order if ranks is None else None),)),
+    )
+
+
+def _rows(column: Column) -> Bits:
+    if not isinstance(column, Bits):
+        raise InternalError("expected bit rows to stay bit rows in a shuffle")
+    return column
+
+
+def _wanted(ranks: Positions | None, n: int) -> NDArray[np.intp] | None:
+    """How many ranks below each number are wanted, shape (n + 1,); None if all are."""
+    if ranks is None:
+        return None
+    if ranks.size and (ranks[0] < 0 or ranks[-1] >= n or np.any(ranks[1:] <= ranks[:-1])):
+        raise UsageError(f"expected ascending ranks from 0 to {n - 1}, got others")
+    flags = np.zeros(n + 1, dtype=np.intp)
+    flags[ranks + 1] = 1
+    return np.cumsum(flags)
+
+
+def stacked(keys: Sequence[Key]) -> Bits:
+    """All keys as one number, the least significant lowest; a descending key is complemented."""
+    return Bits.stack([~k.rows if k.descending else k.rows for k in reversed(keys)])
+
+
+def unstacked(rows: Bits, keys: Sequence[Key]) -> list[Bits]:
+    """The key columns, out of what `stacked` has made of them."""
+    found = []
+    end = rows.width
+    for key in keys:
+        own = rows.rows(slice(end - key.rows.width, end))
+        end -= key.rows.width
+        found.append(~own if key.descending else own)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Segments:
-    """Runs of rows in `order` that are not yet ranked among themselves: where they begin and how long they are."""
+    """Runs of rows in `order` that are not yet ranked among themselves: where they begin, how long they are."""
 
     start: Positions
     size: Positions
 
-    def of_more_than_one(self) -> _Segments:
-        """Without those that are ranked."""
+    def chosen(self, which: NDArray[np.bool_] | Positions) -> _Segments:
+        """Some of them."""
+        return _Segments(self.start[which], self.size[which])
+
+    def unranked(self, wanted: Positions | None) -> _Segments:
+        """Those of more than one row that hold a wanted rank."""
         more = self.size > 1
-        return _Segments(self.start[more], self.size[more])
+        if wanted is not None:
+            more &= wanted[self.start + self.size] > wanted[self.start]
+        return self.chosen(more)
 
-    def rows(self) -> Positions:
-        """For each row of all segments, which segment it is in."""
-        return np.repeat(np.arange(self.size.size), self.size)
 
-    def places(self) -> Positions:
-        """For each row of all segments, its place in the segment."""
-        ends = np.cumsum(self.size)
-        return np.arange(int(self.size.sum())) - np.repeat(ends - self.size, self.size)
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """All segments of a phase, those with the deepest trees first; a tree of 0 levels means all pairs."""
+
+    segments: _Segments
+    levels: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, segments: _Segments, n: int) -> _Phase:
+        """How many levels each segment gets."""
+        sizes = segments.size
+        levels = np.ones_like(sizes)
+        for least, depth in reversed(LEVELS):
+            levels[sizes >= least] = depth
+        last = int((sizes * (sizes - 1) // 2).sum()) <= LAST_PAIRS * n
+        levels[(sizes <= ALL_PAIRS) | last] = 0
+        deepest_first = np.argsort(-levels, kind="stable")
+        return cls(segments.chosen(deepest_first), levels[deepest_first])
+
+    @property
+    def pivots(self) -> Positions:
+        """How many of each segment's rows are ranked by all pairs."""
+        return np.where(self.levels > 0, (1 << self.levels) - 1, self.segments.size)
 
 
 class _Ranking:
@@ -92,49 +180,29 @@ class _Ranking:
         self._engine = engine
         self._keys = keys.elements()
         self._n = keys.length
-        self._level = 0
+        self._batch = 0
 
-    async def order(self, session: Session) -> Positions:
-        """The positions of the shuffled rows in ascending order."""
+    async def order(self, session: Session, wanted: Positions | None) -> Positions:
+        """The positions of the shuffled rows in ascending order; in order only where a wanted rank is."""
         order = np.arange(self._n)
-        segments = _Segments(np.array([0]), np.array([self._n])).of_more_than_one()
+        whole = _Segments(np.array([0]), np.array([self._n]))
+        segments = whole.unranked(wanted)
         while segments.size.size:
-            pivots = _pivots(segments.size, self._n)
-            at = segments.start[segments.rows()] + segments.places()  # places in `order`
-            found = await self._split(session, order[at], segments, pivots)
-            # Pivot i of s goes to 2 i + 1, rows between pivots to the even places around it.
-            gaps = 2 * pivots + 1
-            bucket = found + np.repeat(np.cumsum(gaps) - gaps, segments.size)
-            order[at] = order[at[_by_bucket(bucket)]]
-            segments = _between(segments, found, pivots)
+            phase = _Phase.of(segments, self._n)
+            first = phase.segments.start
+            pivots = phase.pivots
+            # The first rows of a segment are its pivots: any choice by place will do, as the rows are shuffled.
+            pivot_rows = order[_runs(first, pivots)]
+            ranks = await self._ranked(session, pivot_rows, pivots)
+            rest = phase.segments.size - pivots
+            other_rows = order[_runs(first + pivots, rest)]
+            gaps = await self._searched(session, pivot_rows, ranks, other_rows, phase)
+            segments = _placed(order, phase, (pivot_rows, ranks), (other_rows, gaps)).unranked(
+                wanted
+            )
         return order
 
-    async def _split(
-        self, session: Session, rows: Positions, segments: _Segments, pivots: Positions
-    ) -> Positions:
-        """For each row of the segments: 2 i + 1 for the i-th of its segment's pivots, else twice the pivots below it.
-
-        The first rows of a segment are its pivots: any choice by place will do, as the rows are shuffled.
-        """
-        segment, place = segments.rows(), segments.places()
-        first = np.cumsum(segments.size) - segments.size
-        is_pivot = place < pivots[segment]
-        ranks = await self._ranked(session, rows, first, pivots)
-        found = np.zeros(rows.size, dtype=np.intp)
-        found[is_pivot] = 2 * ranks + 1
-        # sorted_pivots[base[s] + i] is the i-th smallest pivot of segment s.
-        base = np.cumsum(pivots) - pivots
-        sorted_pivots = np.empty(ranks.size, dtype=np.intp)
-        sorted_pivots[base[segment[is_pivot]] + ranks] = rows[is_pivot]
-        rest = np.flatnonzero(~is_pivot)
-        found[rest] = 2 * await self._searched(
-            session, rows[rest], sorted_pivots, base[segment[rest]], pivots[segment[rest]]
-        )
-        return found
-
-    async def _ranked(
-        self, session: Session, rows: Positions, first: Positions, pivots: Positions
-    ) -> Positions:
+    async def _ranked(self, session: Session, rows: Positions, pivots: Positions) -> Positions:
         """The rank of each pivot among those of its segment, by all pairs, in the order of the segments."""
         base = np.cumsum(pivots) - pivots
         left, right = [], []  # numbers of pivots
@@ -143,14 +211,12 @@ class _Ranking:
             starts = base[pivots == count][:, None]
             left.append((starts + i).reshape(-1))
             right.append((starts + j).reshape(-1))
-        ranks = np.zeros(int(pivots.sum()), dtype=np.intp)
+        ranks = np.zeros(rows.size, dtype=np.intp)
         if not left:
             return ranks
         a, b = np.concatenate(left), np.concatenate(right)
-        place = np.arange(ranks.size) - np.repeat(base, pivots)
-        row = rows[np.repeat(first, pivots) + place]
-        keys = self._keys.take(row)
-        below = await self._less_than(session, keys.bits(a), keys.bits(b))
+        keys = self._keys.take(rows)
+        below = await self._below(session, keys.take(a), keys, b)
         ranks += np.bincount(b[below], minlength=ranks.size)
         ranks += np.bincount(a[~below], minlength=ranks.size)
         return ranks
@@ -158,38 +224,91 @@ class _Ranking:
     async def _searched(
         self,
         session: Session,
+        pivot_rows: Positions,
+        ranks: Positions,
         rows: Positions,
-        sorted_pivots: Positions,
-        base: Positions,
-        count: Positions,
+        phase: _Phase,
     ) -> Positions:
-        """For each row the number of its segment's pivots that are smaller."""
-        low, high = np.zeros(rows.size, dtype=np.intp), count.copy()
-        last: Positions | None = None
-        mine: Bits | None = None
-        # Pivots are few: taken once, they stay in the cache while every row looks for its own.
-        pivots = self._keys.take(sorted_pivots)
-        while (open_rows := np.flatnonzero(low < high)).size:
-            if mine is None or last is None or not np.array_equal(open_rows, last):
-                mine, last = self._keys.bits(rows[open_rows]), open_rows
-            middle = (low[open_rows] + high[open_rows]) // 2
-            pivot = pivots.bits(base[open_rows] + middle)
-            below = await self._less_than(session, mine, pivot)
-            high[open_rows] = np.where(below, middle, high[open_rows])
-            low[open_rows] = np.where(below, low[open_rows], middle + 1)
-        return low
+        """For each of the other rows the number of its segment's pivots that are smaller."""
+        searching = phase.levels > 0
+        levels, pivots = phase.levels[searching], phase.pivots[searching]
+        if not levels.size:
+            return np.zeros(0, dtype=np.intp)
+        rest = phase.segments.size[searching] - pivots
+        base = np.cumsum(pivots) - pivots
+        # heap[base[s] + h - 1] is pivot number h of segment s in a tree: node h has children 2 h and 2 h + 1.
+        heap = np.empty(int(pivots.sum()), dtype=np.intp)
+        node_of_rank = np.concatenate([_heap(int(depth)) for depth in range(levels[0] + 1)])
+        of_pivot = np.repeat((1 << levels) - levels - 1, pivots) + ranks[: heap.size]
+        heap[np.repeat(base - 1, pivots) + node_of_rank[of_pivot]] = pivot_rows[: heap.size]
+        keys = self._keys.take(heap)
+        mine = self._keys.take(rows)
+        first = np.repeat(base - 1, rest)
+        node = np.ones(rows.size, dtype=np.intp)
+        ends = np.cumsum(rest)
+        for level in range(int(levels[0])):
+            # Segments with deeper trees come first, so the rows that still search are the first ones.
+            active = slice(0, int(ends[np.count_nonzero(levels > level) - 1]))
+            own = mine if active.stop == mine.length else mine.first(active.stop)
+            below = await self._below(session, own, keys, first[active] + node[active])
+            node[active] *= 2
+            node[active] += ~below
+        return node - np.repeat(1 << levels, rest)
 
-    async def _less_than(self, session: Session, x: Bits, y: Bits) -> NDArray[np.bool_]:
-        """Open, to the compute parties, which elements of x are below those of y."""
-        level = session.narrow(f"level{self._level}")
-        self._level += 1
-        below = await self._engine.less_than(level.narrow("less"), x, y)
-        opened = await self._engine.reveal_bits(
-            level.narrow("open"), below, leak=LEAK, to=self._engine.compute
-        )
-        if opened is None:
+    async def _below(
+        self, session: Session, x: Elements, y: Elements, at: Positions
+    ) -> NDArray[np.bool_]:
+        """Open, to the compute parties, which elements of x are below those of y at `at`."""
+        step = session.narrow(f"batch{self._batch}")
+        self._batch += 1
+        below = await self._engine.open_order(step, x, y, at, leak=LEAK)
+        if below is None:
             raise InternalError("expected outcomes at a compute party, got none")
-        return slicing.unpack(opened[0], x.length).astype(np.bool_)
+        return below
+
+
+def _runs(start: Positions, size: Positions) -> Positions:
+    """start[0], ..., start[0] + size[0] - 1, start[1], ...: the places of all runs."""
+    ends = np.cumsum(size)
+    return np.arange(int(size.sum())) + np.repeat(start - ends + size, size)
+
+
+def _heap(levels: int) -> Positions:
+    """For each rank of 2^levels - 1 sorted pivots its number in the search tree, the root being 1."""
+    rank = np.arange(1, 1 << levels)
+    height = np.log2(rank & -rank).astype(np.intp)
+    nodes: Positions = (1 << (levels - 1 - height)) + (rank >> (height + 1))
+    return nodes
+
+
+def _placed(
+    order: Positions,
+    phase: _Phase,
+    pivots: tuple[Positions, Positions],
+    others: tuple[Positions, Positions],
+) -> _Segments:
+    """Write the rows of each segment back, pivots in their places; the runs of rows between pivots."""
+    counts = phase.pivots
+    rest = phase.segments.size - counts
+    searching = rest > 0
+    # Gap g of a segment holds the rows with g smaller pivots; without other rows all gaps are empty.
+    gaps = np.where(searching, counts + 1, 0)
+    base = np.cumsum(gaps) - gaps
+    bucket = np.repeat(base, rest) + others[1]
+    sizes = np.bincount(bucket, minlength=int(gaps.sum()))
+    before = np.cumsum(sizes) - sizes
+    segment = np.repeat(np.arange(gaps.size), gaps)
+    gap = np.arange(segment.size) - base[segment]
+    start = phase.segments.start[segment] + gap + before - before[base[segment]]
+    order[_runs(start, sizes)] = others[0][_by_bucket(bucket)]
+    # Before pivot r of a segment are r pivots and the rows of gaps 0 to r.
+    of_pivot = np.repeat(np.arange(counts.size), counts)
+    place = phase.segments.start[of_pivot] + pivots[1]
+    inside = searching[of_pivot]
+    upto = base[of_pivot[inside]] + pivots[1][inside]
+    place[inside] += before[upto] + sizes[upto] - before[base[of_pivot[inside]]]
+    order[place] = pivots[0]
+    return _Segments(start, sizes)
 
 
 def _by_bucket(bucket: Positions) -> Positions:
@@ -199,33 +318,3 @@ def _by_bucket(bucket: Positions) -> Positions:
         high = (bucket[order] >> 16).astype(np.uint16)
         order = order[np.argsort(high, kind="stable")]
     return order
-
-
-def _pivots(sizes: Positions, n: int) -> Positions:
-    """How many pivots each segment has; all its rows where it is ranked by all pairs."""
-    if int((sizes * (sizes - 1) // 2).sum()) <= LAST_PAIRS * n:
-        return sizes.copy()
-    pivots = np.ones_like(sizes)
-    for least, count in reversed(PIVOTS):
-        pivots[sizes >= least] = count
-    return np.where(sizes <= ALL_PAIRS, sizes, pivots)
-
-
-def _between(segments: _Segments, found: Positions, pivots: Positions) -> _Segments:
-    """The runs of rows between neighbouring pivots, in order."""
-    gaps = pivots + 1
-    base = np.cumsum(gaps) - gaps
-    rest = found % 2 == 0
-    sizes = np.bincount(base[segments.rows()[rest]] + found[rest] // 2, minlength=int(gaps.sum()))
-    segment = np.repeat(np.arange(gaps.size), gaps)
-    gap = np.arange(segment.size) - base[segment]
-    # Before gap g of a segment are g pivots and the rows of all its earlier gaps.
-    before = np.cumsum(sizes) - sizes
-    start = segments.start[segment] + gap + before - before[base[segment]]
-    return _Segments(start, sizes).of_more_than_one()
-
-
-def _taken(column: Arith | Bits, order: Positions) -> Arith | Bits:
-    if isinstance(column, Bits):
-        return column.elements().bits(order)
-    return column[order.astype(np.uint64)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
 
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session.messages import WORD_BYTES, Words
@@ -44,7 +45,7 @@ class Stream:
             part = target[start : start + len(_ZEROS)]
             self._encrypt.update_into(memoryview(_ZEROS)[: len(part)], part)
 
-    def permutation(self, n: int) -> Words:
+    def permutation(self, n: int) -> NDArray[np.intp]:
         """A uniform permutation of range(n): the ranks of n words, drawn again if two are equal."""
         while True:
             order = _ranking(self.words(n))
@@ -63,7 +64,7 @@ class Stream:
         return kept[:n]
 
 
-def _ranking(keys: Words) -> Words | None:
+def _ranking(keys: Words) -> NDArray[np.intp] | None:
     """The positions of the keys in ascending order; None if two keys are equal.
 
     numpy sorts words several times faster than it sorts positions. So each key's low bits give way to its position;
@@ -86,7 +87,7 @@ def _ranking(keys: Words) -> Words | None:
         if np.any(keys[rows[1:]] == keys[rows[:-1]]):
             return None
         order[places] = rows
-    return order
+    return order.view(np.intp)
 
 
 def private_stream() -> Stream:

@@ -91,8 +91,8 @@ async def body(setting: Setting, session: Session) -> Any:
 def cases() -> dict[str, Bad]:
     """Title -> fault."""
     base = "two_parts"
-    split, join = "run/blocks/0/numbers/split#0", "run/blocks/0/numbers/join#0"
-    products = "run/blocks/0/values/0#0"
+    split, join = "run/blocks/block0/numbers/split#0", "run/blocks/block0/numbers/join#0"
+    products = "run/blocks/block0/values/0#0"
     return {
         **lengths(base, "one_hot", "run/codes/high/both#0", "b", "a", told="a share of an and"),
         **lengths(base, "bit_split", split, "b", "a", told="half of a one-hot bit"),

@@ -91,7 +91,7 @@ async def body(setting: Setting, session: Session) -> Any:
 def cases() -> dict[str, Bad]:
     """Title -> fault."""
     base = "ages"
-    block = "run/blocks/0"
+    block = "run/blocks/block0"
     pairs, level, counts = f"{block}/less/pairs#0", f"{block}/less/level0#0", f"{block}/counts"
     edges = ["sizes", "edges"]
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpcstats.algebra import bits as slicing
-from mpcstats.engines.share import Arith, Bits, Positions
-from mpcstats.errors import InternalError
+from mpcstats.engines.share import Arith, Bits, Column, Positions, length_of
 from mpcstats.session import Words
 
 
@@ -48,16 +47,16 @@ class Layout:
 class Bundle:
     """Both parts of some columns as arrays of shape (layout.rows, n)."""
 
-    columns: tuple[Arith | Bits, ...]
+    columns: tuple[Column, ...]
     n: int
     layout: Layout
     own: Words
     following: Words
 
     @classmethod
-    def of(cls, columns: Sequence[Arith | Bits]) -> Bundle:
+    def of(cls, columns: Sequence[Column]) -> Bundle:
         """Raises InternalError unless all are vectors or bit rows of one number of elements."""
-        n = length(columns)
+        n = length_of(columns)
         numbers = [c for c in columns if isinstance(c, Arith)]
         bits = [c for c in columns if isinstance(c, Bits)]
         width = -(-sum(c.width for c in bits) // slicing.WORD)
@@ -65,13 +64,13 @@ class Bundle:
         own, following = (_rows(bits, numbers, part) for part in range(2))
         return cls(tuple(columns), n, layout, own, following)
 
-    def restored(self, own: Words, following: Words) -> list[Arith | Bits]:
+    def restored(self, own: Words, following: Words) -> list[Column]:
         """The columns of these parts, which may have another number of elements."""
         n = own.shape[1]
         widths = [c.width for c in self.columns if isinstance(c, Bits)]
         size = -(-sum(widths) // slicing.WORD)
         sliced = [slicing.slice_rows(part[:size], sum(widths)) for part in (own, following)]
-        found: list[Arith | Bits] = []
+        found: list[Column] = []
         bit, row = 0, size
         for column in self.columns:
             if isinstance(column, Bits):
@@ -84,15 +83,7 @@ class Bundle:
         return found
 
 
-def length(columns: Sequence[Arith | Bits]) -> int:
-    """The number of elements of every column. Raises InternalError unless there is one such number."""
-    lengths = {c.shape[0] if isinstance(c, Arith) else c.length for c in columns}
-    if len(lengths) != 1 or any(isinstance(c, Arith) and len(c.shape) != 1 for c in columns):
-        raise InternalError(f"expected columns of one length, got {lengths or 'none'}")
-    return lengths.pop()
-
-
-def without_parts(columns: Sequence[Arith | Bits], n: int) -> list[Arith | Bits]:
+def without_parts(columns: Sequence[Column], n: int) -> list[Column]:
     """The same kinds of columns with n elements, at a party that holds nothing of them."""
     return [
         Arith((n,), (), None) if isinstance(c, Arith) else Bits(n, c.width, (), None)

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
-from mpcstats.engines.rep3 import compare, convert, inputs, outer, permute, product, reveal, shuffle
+from mpcstats.engines.rep3 import (
+    compare,
+    convert,
+    inputs,
+    outer,
+    permute,
+    product,
+    ranking,
+    reveal,
+    shuffle,
+)
 from mpcstats.engines.rep3.seat import Seat, seat_of
-from mpcstats.engines.share import Arith, Bits, Partial, Parts, Positions
+from mpcstats.engines.share import (
+    Arith,
+    Bits,
+    Column,
+    Elements,
+    Partial,
+    Parts,
+    Positions,
+    Shuffled,
+    ShuffleOrder,
+    length_of,
+)
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session, Words, parallel
 
@@ -105,13 +129,30 @@ class Rep3:
             return None
         return await reveal.reveal_inside(session, seat, x.parts, to, recipient, bits=False)
 
-    async def shuffle(
-        self, session: Session, columns: Sequence[Arith | Bits]
-    ) -> list[Arith | Bits]:
+    async def shuffle(self, session: Session, columns: Sequence[Column]) -> Shuffled:
+        seat = seat_of(session.me, self.compute)
+        if seat is None:
+            return Shuffled(tuple(columns), ShuffleOrder(length_of(columns), ()))
+        return await shuffle.shuffle(session, seat, columns)
+
+    async def unshuffle(
+        self, session: Session, order: ShuffleOrder, columns: Sequence[Column]
+    ) -> list[Column]:
         seat = seat_of(session.me, self.compute)
         if seat is None:
             return list(columns)
-        return await shuffle.shuffle(session, seat, columns)
+        return await shuffle.unshuffle(session, seat, order, columns)
+
+    async def open_order(
+        self, session: Session, x: Elements, y: Elements, at: Positions | None, *, leak: str
+    ) -> NDArray[np.bool_] | None:
+        session.note_opening(leak, self.compute, (x.length,))
+        seat = seat_of(session.me, self.compute)
+        if x.width != y.width or (at is None and x.length != y.length):
+            raise InternalError(f"expected two secrets of one shape, got {x!r} and {y!r}")
+        if seat is None:
+            return None
+        return await ranking.open_order(session, seat, self.compute, x, y, at)
 
     async def reveal_bits(
         self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
@@ -136,12 +177,12 @@ class Rep3:
     async def permute(
         self,
         session: Session,
-        columns: Sequence[Arith | Bits],
+        columns: Sequence[Column],
         order: Positions | None,
         *,
         owner: str,
         keep: int | None = None,
-    ) -> list[Arith | Bits]:
+    ) -> list[Column]:
         return await permute.permute(
             session, columns, order, owner=owner, compute=self.compute, keep=keep
         )

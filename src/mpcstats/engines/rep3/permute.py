@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpcstats.engines.rep3.bundle import Bundle, Layout, length, moved, without_parts
+from mpcstats.engines.rep3.bundle import Bundle, Layout, moved, without_parts
 from mpcstats.engines.rep3.inputs import compare_copies
 from mpcstats.engines.rep3.seat import Seat, seat_of
-from mpcstats.engines.rep3.shuffle import PASSES, move
-from mpcstats.engines.share import Arith, Bits, Parts, Positions
+from mpcstats.engines.rep3.shuffle import PASSES
+from mpcstats.engines.share import Column, Parts, Positions, length_of
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 
@@ -26,15 +26,15 @@ MOST_ROWS = 1 << 32  # positions are 32 bits on the wire
 
 async def permute(
     session: Session,
-    columns: Sequence[Arith | Bits],
+    columns: Sequence[Column],
     order: Positions | None,
     *,
     owner: str,
     compute: tuple[str, ...],
     keep: int | None = None,
-) -> list[Arith | Bits]:
+) -> list[Column]:
     """See engines.api. Raises PeerFault naming the owner if what it sends is no choice of distinct rows."""
-    n = length(columns)
+    n = length_of(columns)
     kept = n if keep is None else keep
     if n > MOST_ROWS:
         raise UsageError(f"expected at most {MOST_ROWS} rows, got {n}")
@@ -78,7 +78,7 @@ def distinct(order: Positions, n: int) -> bool:
 async def _as_owner(session: Session, seat: Seat, bundle: Bundle, order: Positions) -> Parts:
     layout, shape = bundle.layout, (bundle.layout.rows, order.size)
     common = seat.next_stream(session)
-    rho = common.permutation(bundle.n).astype(np.intp)
+    rho = common.permutation(bundle.n)
     inverse = np.empty_like(rho)
     inverse[rho] = np.arange(rho.size)
     sigma = inverse[order]
@@ -97,7 +97,7 @@ async def _as_owner(session: Session, seat: Seat, bundle: Bundle, order: Positio
 
 async def _as_masker(session: Session, seat: Seat, bundle: Bundle, kept: int) -> Parts:
     common = seat.own_stream(session)
-    rho = common.permutation(bundle.n).astype(np.intp)
+    rho = common.permutation(bundle.n)
     c = moved(bundle.following, rho)
     bundle.layout.plus(c, common.words(*c.shape))
     await session.exchange(send={seat.right: c})
@@ -123,7 +123,7 @@ async def _as_receiver(
 
 async def _deal(session: Session, order: Positions, n: int, compute: tuple[str, ...]) -> None:
     """As an owner outside: pi_0 and pi_1 at random, pi_2 so that x[pi_0][pi_1][pi_2] = x[order]."""
-    first, second = (session.private().permutation(n).astype(np.intp) for _ in range(2))
+    first, second = (session.private().permutation(n) for _ in range(2))
     inverse = np.empty_like(first)
     inverse[first[second]] = np.arange(n)
     orders = [packed(pi) for pi in (first, second, inverse[order])]
@@ -148,10 +148,39 @@ async def _three_passes(
     own, following = bundle.own, bundle.following
     for j in range(PASSES):
         step = session.narrow(f"pass{j}")
-        own, following = await move(
-            step, seat, j, bundle.layout, own, following, orders.get(j), sizes[j]
+        shape = (bundle.layout.rows, sizes[j])
+        own, following = await _pass(
+            step, seat, j, bundle.layout, (own, following), orders.get(j), shape
         )
     return own, following
+
+
+async def _pass(
+    session: Session,
+    seat: Seat,
+    j: int,
+    layout: Layout,
+    parts: Parts,
+    order: Positions | None,
+    shape: tuple[int, int],
+) -> Parts:
+    """As a shuffle's pass j, with an order that its pair was given: y_j = x[order] - r - m, y_(j+2) = x[order] + m."""
+    role = (seat.index - j) % 3
+    if order is None:
+        replies = await session.exchange(receive={seat.left: shape, seat.right: shape})
+        return replies[seat.left], replies[seat.right]
+    stream = seat.next_stream(session) if role == 0 else seat.own_stream(session)
+    r, m = stream.words(*shape), stream.words(*shape)
+    last = moved(parts[1], order)
+    if role == 1:
+        layout.plus(last, m)
+        await session.exchange(send={seat.right: last})
+        return r, last
+    layout.plus(last, moved(parts[0], order))
+    layout.minus(last, r)
+    layout.minus(last, m)
+    await session.exchange(send={seat.left: last})
+    return last, r
 
 
 def packed_words(n: int) -> int:

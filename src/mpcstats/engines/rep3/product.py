@@ -17,7 +17,7 @@ import numpy as np
 
 from mpcstats.engines.rep3.seat import Seat
 from mpcstats.engines.share import Parts
-from mpcstats.session import Session, Stream, Words
+from mpcstats.session import Session, Words
 
 BLOCK_WORDS = 1 << 14  # seven arrays of this size stay in a 1 MiB cache
 
@@ -38,23 +38,41 @@ class Operand:
 
 
 Pair = tuple[Operand, Operand]
+Joint = tuple[Parts, Parts]  # both parts of both factors
+
+
+class _Zero:
+    """Shares of zero of a step: a_0 + a_1 + a_2 = 0, as each S_j is added by P_j and taken off by P_(j-1)."""
+
+    def __init__(self, session: Session, seat: Seat) -> None:
+        self._own, self._next = seat.own_stream(session), seat.next_stream(session)
+
+    def add(self, target: Words, *, bits: bool) -> None:
+        """Add the next words of a_i to `target`, in place."""
+        mask = self._own.words(*target.shape)
+        if bits:
+            mask ^= self._next.words(*target.shape)
+            target ^= mask
+        else:
+            mask -= self._next.words(*target.shape)
+            target += mask
 
 
 async def reshare(session: Session, seat: Seat, summand: Words, *, bits: bool) -> Parts:
     """The parts of z_0 + z_1 + z_2, where this seat knows `summand` z_i. One round, one word an element."""
     masked = summand.copy()
-    _add_zero(masked, seat.own_stream(session), seat.next_stream(session), bits=bits)
+    _Zero(session, seat).add(masked, bits=bits)
     return await _replicate(session, seat, masked)
 
 
 async def multiply(session: Session, seat: Seat, x: Parts, y: Parts) -> Parts:
     """The parts of x * y, element by element; both parts of both operands have one shape."""
     z = np.empty(x[0].shape, dtype=np.uint64)
-    own, other = seat.own_stream(session), seat.next_stream(session)
+    masks = _Zero(session, seat)
     for block in _blocks(z.shape):
         part = x[0][block] * (y[0][block] + y[1][block])
         part += x[1][block] * y[0][block]
-        _add_zero(part, own, other, bits=False)
+        masks.add(part, bits=False)
         z[block] = part
     return await _replicate(session, seat, z)
 
@@ -63,17 +81,12 @@ async def conj(session: Session, seat: Seat, pairs: Sequence[Pair]) -> list[Part
     """The parts of x and y for each pair of bit matrices; all go in one message."""
     sizes = [prod(x.shape) for x, _ in pairs]
     z = np.empty(sum(sizes), dtype=np.uint64)
-    own, other = seat.own_stream(session), seat.next_stream(session)
+    masks = _Zero(session, seat)
     ends = np.cumsum(sizes)
     for (x, y), end, size in zip(pairs, ends, sizes, strict=True):
         view = z[end - size : end].reshape(x.shape)
         for block in _blocks(view.shape):
-            part = view[block]
-            (x_own, x_next), (y_own, y_next) = x.at(block), y.at(block)
-            np.bitwise_xor(y_own, y_next, out=part)
-            part &= x_own
-            part ^= x_next & y_own
-            _add_zero(part, own, other, bits=True)
+            _summand(view[block], (x.at(block), y.at(block)), masks)
     own_part, next_part = await _replicate(session, seat, z)
     cuts = ends[:-1]
     return [
@@ -82,6 +95,17 @@ async def conj(session: Session, seat: Seat, pairs: Sequence[Pair]) -> list[Part
             pairs, np.split(own_part, cuts), np.split(next_part, cuts), strict=True
         )
     ]
+
+
+async def conj_joint(
+    session: Session, seat: Seat, shape: tuple[int, ...], at: Callable[[Block], Joint]
+) -> tuple[Words, Words]:
+    """The parts of x and y, bit matrices of `shape` that are computed together, piece by piece, in order."""
+    z = np.empty(shape, dtype=np.uint64)
+    masks = _Zero(session, seat)
+    for block in _blocks(shape):
+        _summand(z[block], at(block), masks)
+    return await _replicate(session, seat, z)
 
 
 async def dot(session: Session, seat: Seat, x: Parts, y: Parts) -> Parts:
@@ -97,20 +121,18 @@ async def dot(session: Session, seat: Seat, x: Parts, y: Parts) -> Parts:
     return await reshare(session, seat, z, bits=False)
 
 
-async def _replicate(session: Session, seat: Seat, z: Words) -> Parts:
+def _summand(target: Words, factors: Joint, masks: _Zero) -> None:
+    """z_i of a piece of an and."""
+    (x_own, x_next), (y_own, y_next) = factors
+    np.bitwise_xor(y_own, y_next, out=target)
+    target &= x_own
+    target ^= x_next & y_own
+    masks.add(target, bits=True)
+
+
+async def _replicate(session: Session, seat: Seat, z: Words) -> tuple[Words, Words]:
     reply = await session.exchange(send={seat.left: z}, receive={seat.right: z.shape})
     return z, reply[seat.right]
-
-
-def _add_zero(target: Words, own: Stream, other: Stream, *, bits: bool) -> None:
-    # a_0 + a_1 + a_2 = 0: each S_j is added by P_j and taken off by P_(j-1).
-    mask = own.words(*target.shape)
-    if bits:
-        mask ^= other.words(*target.shape)
-        target ^= mask
-    else:
-        mask -= other.words(*target.shape)
-        target += mask
 
 
 def _blocks(shape: tuple[int, ...]) -> list[tuple[slice, ...]]:

@@ -1,28 +1,24 @@
-"""Benchmarks of orders that an owner knows, and of counts and sums by group; see tasks."""
+"""Benchmarks of orders that an owner knows, and of counts and sums by group."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mpcstats.algebra import bits as slicing
-from mpcstats.engines.share import Arith, Bits
+from mpcstats.engines.share import Arith, Bits, Column
 from mpcstats.errors import InternalError
+from mpcstats.party.sandbox.tasks.task import Body, Task
 from mpcstats.protocols.expand import expand
 from mpcstats.protocols.group_by_owned import group_by_owned
 from mpcstats.protocols.group_by_public import Grouped, code_width, group_by_public
 from mpcstats.protocols.histogram import histogram
 from mpcstats.session import Session, Words, parallel
 
-if TYPE_CHECKING:
-    from mpcstats.party.sandbox.tasks import Task
-
 GROUPS = 100
 EDGES = tuple(range(0, 121, 10))  # years of age
 
 
-async def permuted(task: Task, session: Session) -> tuple[Arith, Words]:
+async def _permuted(task: Task, session: Session) -> tuple[Arith, Words]:
     """Two columns in an order that a knows; the sum of both is checked."""
     x, y = await parallel(task.shared("b", "x"), task.shared("c", "y"))
     order = np.argsort(task.column("order", 64))
@@ -33,7 +29,7 @@ async def permuted(task: Task, session: Session) -> tuple[Arith, Words]:
     return _number(first) + _number(second), (task.column("x") + task.column("y"))[order]
 
 
-async def expanded(task: Task, session: Session) -> tuple[Arith, Words]:
+async def _expanded(task: Task, session: Session) -> tuple[Arith, Words]:
     """Rows that a repeats or leaves out: every row of the result comes of any row of the input."""
     x = await task.shared("b", "x")
     sources = (task.column("sources", 40) % np.uint64(max(1, task.rows))).astype(np.intp)
@@ -44,7 +40,7 @@ async def expanded(task: Task, session: Session) -> tuple[Arith, Words]:
     return _number(found), task.column("x")[sources]
 
 
-async def grouped_public(task: Task, session: Session) -> tuple[Arith, Words]:
+async def _grouped_public(task: Task, session: Session) -> tuple[Arith, Words]:
     """Count and one sum of each of 100 groups, by secret codes."""
     codes = await _coded(task, session, "a", GROUPS)
     x = await task.shared("b", "x")
@@ -54,7 +50,7 @@ async def grouped_public(task: Task, session: Session) -> tuple[Arith, Words]:
     return _both(found), _expected(task)
 
 
-async def grouped_owned(task: Task, session: Session) -> tuple[Arith, Words]:
+async def _grouped_owned(task: Task, session: Session) -> tuple[Arith, Words]:
     """Count and one sum of each of 100 groups, by codes of a."""
     x = await task.shared("b", "x")
     codes = _codes(task, GROUPS)
@@ -72,7 +68,7 @@ async def grouped_owned(task: Task, session: Session) -> tuple[Arith, Words]:
     return _both(found), _expected(task)
 
 
-async def binned(task: Task, session: Session) -> tuple[Arith, Words]:
+async def _binned(task: Task, session: Session) -> tuple[Arith, Words]:
     """Ages of 7 bits in bins of ten years."""
     ages = await _coded(task, session, "a", 128)
     await task.begin()
@@ -109,7 +105,16 @@ def _expected(task: Task) -> Words:
     return np.concatenate([np.bincount(codes, minlength=GROUPS).astype(np.uint64), sums])
 
 
-def _number(column: Arith | Bits) -> Arith:
+def _number(column: Column) -> Arith:
     if not isinstance(column, Arith):
         raise InternalError("expected a column of numbers to stay one")
     return column
+
+
+TASKS: dict[str, Body] = {
+    "permute": _permuted,
+    "expand": _expanded,
+    "group_by_public": _grouped_public,
+    "group_by_owned": _grouped_owned,
+    "histogram": _binned,
+}
