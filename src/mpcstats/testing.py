@@ -184,6 +184,44 @@ async def _check_open_bits(session: Session, engine: Engine, owner: str, s: Samp
         _same("reveal_bits", slicing.slice_bits(~s.x, 3), rows)
 
 
+async def _check_permute(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    numbers = await _at(session, "numbers", engine, s.x, owner)
+    wide = await _bits_at(session, "wide", engine, s.y, 64, owner)
+    flags = await _bits_at(session, "flags", engine, s.flags, 1, session.parties[0])
+    order = Stream(bytes(16)).permutation(s.n).astype(np.intp)
+    for keep in {s.n, s.n // 3}:
+        step = session.narrow(f"keep{keep}")
+        x, y, z = await engine.permute(
+            step.narrow("permute"),
+            [flags, numbers, wide],
+            order[:keep] if session.me == owner else None,
+            owner=owner,
+            keep=keep,
+        )
+        kept = order[:keep]
+        for name, got, expected in [
+            ("flags", x, s.flags[kept][None, :]),
+            ("numbers", y, s.x[kept]),
+            ("wide", z, slicing.unpack(slicing.slice_bits(s.y[kept], 64), keep)),
+        ]:
+            _same(f"permute of {name}", expected, await opened(step.narrow(name), engine, got))
+
+
+async def _check_outer(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    x = (await _at(session, "x", engine, s.x, owner)).repeat(3)
+    y = await _at(session, "y", engine, s.y, session.parties[0])
+    z = await engine.outer(session.narrow("outer"), x, y.repeat(2))
+    expected = np.full((3, 2), (s.x * s.y).sum(dtype=np.uint64))
+    _same("outer", expected, await opened(session.narrow("z"), engine, z))
+    partial = engine.products(x, y.repeat(1)) + engine.products(x, y.repeat(1))
+    twice = await engine.completed(session.narrow("completed"), partial)
+    _same(
+        "completed",
+        np.uint64(2) * expected[:, :1],
+        await opened(session.narrow("t"), engine, twice),
+    )
+
+
 CHECKS: dict[str, Check] = {
     "linear": _check_linear,
     "products": _check_products,
@@ -193,6 +231,8 @@ CHECKS: dict[str, Check] = {
     "recipients": _check_recipients,
     "shuffle": _check_shuffle,
     "open bits": _check_open_bits,
+    "permute": _check_permute,
+    "outer": _check_outer,
 }
 
 

@@ -18,6 +18,7 @@ from mpcstats.engines.share import (
     Bits,
     Column,
     Elements,
+    Partial,
     Positions,
     Shuffled,
     ShuffleOrder,
@@ -99,3 +100,28 @@ class Engine(Protocol):
         self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
     ) -> Words | None:
         """x in the clear at each party of `to`, None elsewhere. `leak` is the id on the protocol's card."""
+
+    async def permute(
+        self,
+        session: Session,
+        columns: Sequence[Column],
+        order: Positions | None,
+        *,
+        owner: str,
+        keep: int | None = None,
+    ) -> list[Column]:
+        """The columns in an order that `owner` alone knows: element i is element order[i] of the column.
+
+        `order` is given at the owner (of the compute parties or outside), None elsewhere: a permutation of range(n),
+        or `keep` distinct positions. Columns are vectors and bit rows of n elements. Raises PeerFault naming the
+        owner for another order, InternalError at the owner.
+        """
+
+    def products(self, x: Arith, y: Arith) -> Partial:
+        """x y^T mod 2^64 for x of shape (a, n) and y of shape (b, n), not yet shared again: no message."""
+
+    async def completed(self, session: Session, partial: Partial) -> Arith:
+        """The secret that the summands of `partial` add up to."""
+
+    async def outer(self, session: Session, x: Arith, y: Arith) -> Arith:
+        """x y^T mod 2^64: element (i, j) is the dot product of row i of x and row j of y."""

@@ -141,6 +141,10 @@ class Arith(Secret):
         """All elements as one vector, row by row."""
         return self._each(lambda a: a.reshape(-1))
 
+    def column(self) -> Arith:
+        """The vector as a matrix of one column."""
+        return self._each(lambda a: a[:, None])
+
     def repeat(self, times: int) -> Arith:
         """The vector, `times` times as rows of a matrix, without copying."""
         shape = (times, *self.shape)
@@ -156,6 +160,24 @@ class Arith(Secret):
             (size,), [np.concatenate([c.reshape(-1) for c in column]) for column in columns]
         )
 
+    @staticmethod
+    def rows_of(secrets: Sequence[Arith]) -> Arith:
+        """One matrix of the rows of all of `secrets`; each must be a matrix, and all have rows of one length."""
+        return Arith._joined(secrets, 0)
+
+    @staticmethod
+    def columns_of(secrets: Sequence[Arith]) -> Arith:
+        """One matrix of the columns of all of `secrets`, matrices of equally many rows."""
+        return Arith._joined(secrets, 1)
+
+    @staticmethod
+    def _joined(secrets: Sequence[Arith], axis: int) -> Arith:
+        first = secrets[0]
+        size = sum(s.shape[axis] for s in secrets)
+        shape = (size, first.shape[1]) if axis == 0 else (first.shape[0], size)
+        columns = zip(*(s.parts for s in secrets), strict=True)
+        return first._with(shape, [np.concatenate(column, axis=axis) for column in columns])
+
     def _with(self, shape: tuple[int, ...], parts: Sequence[Words]) -> Arith:
         return Arith(shape, tuple(parts), self.constant_at)
 
@@ -170,6 +192,29 @@ class Arith(Secret):
                 f"expected two secrets of one shape, got {self.shape} and {other.shape}"
             )
         return zip(self.parts, other.parts, strict=True)
+
+
+class Partial(Secret):
+    """Products of public `shape` before they are shared again: the sum of one summand a compute party.
+
+    Linear in what it came from; nothing else can be done with it before the engine has completed it.
+    """
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...], parts: Parts) -> None:
+        super().__init__(parts, None)
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"<summands of an arithmetic secret of shape {self.shape}>"
+
+    def __add__(self, other: Partial) -> Partial:
+        if other.shape != self.shape:
+            raise InternalError(f"expected summands of shape {self.shape}, got {other.shape}")
+        return Partial(
+            self.shape, tuple(a + b for a, b in zip(self.parts, other.parts, strict=True))
+        )
 
 
 class Bits(Secret):
@@ -225,6 +270,15 @@ class Bits(Secret):
         size = slicing.words(n)
         parts = tuple(np.ascontiguousarray(a[:, :size]) for a in self.parts)
         return Bits(n, self.width, parts, self.constant_at)
+
+    def cut(self, start: int, stop: int) -> Bits:
+        """Elements `start` to `stop` of every row, without copying; `start` must be a multiple of 64."""
+        if start % slicing.WORD:
+            raise InternalError(f"expected a cut at a word, got one at element {start}")
+        words = slice(start // slicing.WORD, slicing.words(stop))
+        return Bits(
+            stop - start, self.width, tuple(a[:, words] for a in self.parts), self.constant_at
+        )
 
     def moved(self, by: int) -> Bits:
         """Element i of every row is element i - by, 0 where there is none."""

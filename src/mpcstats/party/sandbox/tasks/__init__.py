@@ -7,7 +7,7 @@ FAMILIES.
 from __future__ import annotations
 
 from mpcstats.errors import InternalError
-from mpcstats.party.sandbox.tasks import arithmetic, cohorts, comparison, ordering
+from mpcstats.party.sandbox.tasks import arithmetic, cohorts, comparison, grouping, ordering
 from mpcstats.party.sandbox.tasks.task import PARTIES, Body, Task
 
 __all__ = ["FAMILIES", "PARTIES", "TASKS", "Body", "Task", "merged"]
@@ -17,6 +17,7 @@ FAMILIES: tuple[dict[str, Body], ...] = (
     comparison.TASKS,
     cohorts.TASKS,
     ordering.TASKS,
+    grouping.TASKS,
 )
 
 
