@@ -12,12 +12,13 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
+from mpcstats.engines.clear_exact import ExactClear
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session, Words
 
 
-class Clear:
+class Clear(ExactClear):
     """The one party of `compute` sees everything that owners put in. See engines.api for every method."""
 
     name = "clear"

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
 from mpcstats.engines.rep3 import compare, convert, inputs, product, reveal, shuffle
+from mpcstats.engines.rep3.exact import ExactRep3
 from mpcstats.engines.rep3.seat import Seat, seat_of
 from mpcstats.engines.share import Arith, Bits, Parts
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session, Words, parallel
 
 
-class Rep3:
+class Rep3(ExactRep3):
     """Replicated secret sharing among the three parties of `compute`. See engines.api for every method."""
 
     name = "rep3"
