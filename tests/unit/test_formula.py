@@ -64,10 +64,7 @@ def test_values_are_not_cut_at_a_machine_word() -> None:
     assert Formula("a * a * a").evaluate({"a": 1 << 62}) == 1 << 186
 
 
-OTHER = (
-    "expected +, -, *, //, %, whole numbers, names, max, min, carry_ands, carry_rounds, ceil_div, "
-    "log2_ceil, words, got "
-)
+OTHER = f"expected +, -, *, //, %, whole numbers, names, {', '.join(FUNCTIONS)}, got "
 
 
 @pytest.mark.parametrize(
@@ -129,7 +126,8 @@ def test_a_division_by_zero_is_refused(text: str) -> None:
 
 def test_the_functions_are_the_listed_ones() -> None:
     assert set(FUNCTIONS) == {
-        *("max", "min", "ceil_div", "log2_ceil", "words", "carry_ands", "carry_rounds")
+        *("max", "min", "ceil_div", "log2_ceil", "words", "carry_ands", "carry_rounds"),
+        *("magnitude_ands", "division_words", "division_rounds", "number_words", "number_extra"),
     }
 
 

@@ -6,61 +6,30 @@ import ast
 import warnings
 from collections.abc import Callable, Mapping
 
+from mpcstats.cards import arithmetic
 from mpcstats.errors import UsageError
 
 MAX_LENGTH = 400
 MAX_DEPTH = 30
 
 
-def _words(n: int) -> int:
-    return -(-n // 64)
-
-
 def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
-
-
-def _log2_ceil(n: int) -> int:
-    return (n - 1).bit_length() if n > 1 else 0
-
-
-# Carries of bit-sliced sums (engines.rep3.adder.schedule): Sklansky's levels; beyond 4,096 elements over pairs of
-# leaves, with a level before that joins them and one after it for the leaves between.
-_FEW_ELEMENTS = 4096
-
-
-def _in_pairs(leaves: int, elements: int) -> bool:
-    return elements > _FEW_ELEMENTS and leaves >= 4
-
-
-def _carry_ands(leaves: int, elements: int) -> int:
-    if _in_pairs(leaves, elements):
-        half = leaves // 2
-        return 2 * half - 1 + _carry_ands(half, 0) + (leaves - 1) // 2
-    if leaves < 2:
-        return 0
-    # At level l every leaf with bit l set takes part: two ands, or one where its block then begins at leaf 0.
-    joined = sum(
-        ((leaves >> (bit + 1)) << bit) + max(0, leaves % (2 << bit) - (1 << bit))
-        for bit in range(leaves.bit_length())
-    )
-    return 2 * joined - (leaves - 1)
-
-
-def _carry_rounds(leaves: int, elements: int) -> int:
-    if _in_pairs(leaves, elements):
-        return 2 + _log2_ceil(leaves // 2)
-    return _log2_ceil(leaves)
 
 
 FUNCTIONS: dict[str, tuple[int | None, Callable[..., int]]] = {  # name -> (arguments, meaning)
     "max": (None, max),
     "min": (None, min),
-    "carry_ands": (2, _carry_ands),
-    "carry_rounds": (2, _carry_rounds),
     "ceil_div": (2, _ceil_div),
-    "log2_ceil": (1, _log2_ceil),
-    "words": (1, _words),
+    "log2_ceil": (1, arithmetic.log2_ceil),
+    "words": (1, arithmetic.words),
+    "carry_ands": (2, arithmetic.carry_ands),
+    "carry_rounds": (2, arithmetic.carry_rounds),
+    "magnitude_ands": (2, arithmetic.magnitude_ands),
+    "division_words": (4, arithmetic.division_words),
+    "division_rounds": (4, arithmetic.division_rounds),
+    "number_words": (3, arithmetic.number_words),
+    "number_extra": (4, arithmetic.number_extra),
 }
 
 _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
@@ -75,8 +44,8 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
 class Formula:
     """An integer formula: +, -, *, //, %, numbers, names, and the functions of FUNCTIONS.
 
-    Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1;
-    carry_ands(leaves, n) and carry_rounds(leaves, n) are what the carries of sums of bit rows take: divide/spec.md.
+    Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1; the last seven are
+    those of cards.arithmetic.
     """
 
     __slots__ = ("_tree", "text", "variables")
