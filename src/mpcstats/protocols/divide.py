@@ -65,12 +65,14 @@ async def divide(
     *,
     numerator_bits: int,
     denominator_bits: int,
+    digit: int | None = None,
 ) -> Divided:
     """numerator // denominator truncated toward zero, and the remainder with the numerator's sign, element by element.
 
     Vectors with |numerator| < 2^numerator_bits and |denominator| < 2^denominator_bits: public bounds of at most 63
-    bits for Arith and 127 for Wide. Where the denominator is 0: quotient and remainder 0, `undefined` 1.
-    Raises UsageError for other bounds.
+    bits for Arith and 127 for Wide. Where the denominator is 0: quotient and remainder 0, `undefined` 1. `digit`: how
+    many bits of the quotient are found at a time, 1 to 4; None: by the number of elements.
+    Raises UsageError for other bounds or digits.
     """
     _check(numerator, denominator, numerator_bits, denominator_bits)
     signed = await _split(session, engine, numerator, denominator, numerator_bits, denominator_bits)
@@ -78,7 +80,9 @@ async def divide(
     wide = [numerator_bits > NARROW, rest_bits > NARROW]
     found: list[Any] = await parallel(
         _factors(session.narrow("factors"), engine, signed, wide),
-        long_division(session.narrow("digits"), engine, signed.magnitudes, remainder=True),
+        long_division(
+            session.narrow("digits"), engine, signed.magnitudes, remainder=True, digit=digit
+        ),
     )
     factors: _Factors = found[0]
     digits: Digits = found[1]
@@ -105,6 +109,7 @@ async def ratio(
     numerator_bits: int,
     denominator_bits: int,
     rounded: bool = False,
+    digit: int | None = None,
 ) -> Ratio:
     """numerator * 10^decimals / denominator as an integer: truncated toward zero, or rounded half away from zero.
 
@@ -131,7 +136,7 @@ async def ratio(
         magnitudes = Magnitudes(doubled, magnitudes.divisor)
     found: list[Any] = await parallel(
         _factors(session.narrow("factors"), engine, signed, [bits > NARROW]),
-        long_division(session.narrow("digits"), engine, magnitudes, remainder=False),
+        long_division(session.narrow("digits"), engine, magnitudes, remainder=False, digit=digit),
     )
     factors: _Factors = found[0]
     quotient: Bits = found[1].quotient
@@ -152,6 +157,7 @@ async def average(
     total_bits: int,
     count_bits: int,
     rounded: bool = False,
+    digit: int | None = None,
 ) -> Ratio:
     """The ratio of sums and counts: as ratio. `undefined` where the count is 0."""
     return await ratio(
@@ -163,6 +169,7 @@ async def average(
         numerator_bits=total_bits,
         denominator_bits=count_bits,
         rounded=rounded,
+        digit=digit,
     )
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from mpcstats.engines import lanes
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Bits
-from mpcstats.errors import InternalError
+from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session
 
 # Bits of the quotient that are found at a time, by the number of elements: rounds are dear for few elements,
 # bytes for many (spec of divide, section "Digits").
 DIGITS = ((1024, 4), (8192, 2))
+LARGEST_DIGIT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,22 @@ def digit_bits(elements: int) -> int:
 
 
 async def long_division(
-    session: Session, engine: Engine, magnitudes: Magnitudes, *, remainder: bool
+    session: Session,
+    engine: Engine,
+    magnitudes: Magnitudes,
+    *,
+    remainder: bool,
+    digit: int | None = None,
 ) -> Digits:
     """As many rows of the quotient as the dividend has, and of the remainder as the divisor has.
 
-    Without `remainder` that of the result may be the remainder less the divisor.
+    Without `remainder` that of the result may be the remainder less the divisor. `digit` as in digit_bits, which
+    chooses it if None. Raises UsageError for digits of less than 1 or more than 4 bits.
     """
-    digit = digit_bits(magnitudes.dividend.length)
+    if digit is None:
+        digit = digit_bits(magnitudes.dividend.length)
+    if not 1 <= digit <= LARGEST_DIGIT:
+        raise UsageError(f"expected digits of 1 to {LARGEST_DIGIT} bits, got {digit}")
     if digit == 1:
         return await _bit_by_bit(session, engine, magnitudes, remainder=remainder)
     return await _digit_by_digit(session, engine, magnitudes, digit)
