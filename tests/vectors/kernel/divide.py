@@ -25,6 +25,7 @@ from mpcstats.protocols.divide import divide, ratio
 from mpcstats.session import Session
 
 PROTOCOL = "divide"
+SMALL = ((3, 2), (-3, 2), (1, -3), (-2, -3), (2, 0), (0, 1))
 PAIRS = ((7, 2), (-7, 2), (7, -3), (-6, -3), (5, 0), (0, 1))
 
 
@@ -73,19 +74,20 @@ def settings() -> dict[str, Setting]:
             t, "the same, two bits at a time", PAIRS, (3, 2), digit=2
         ),
         "digits_of_four": lambda t: divided(
-            t, "four bits at a time: all multiples at once", PAIRS[:3], (3, 2), digit=4
+            t, "a ratio, four bits at a time: all multiples at once", PAIRS[:3], (3, 2), digit=4,
+            decimals=0,
         ),
         "ratio_truncated": lambda t: divided(
-            t, "one decimal, truncated toward zero; a party outside", PAIRS, (3, 2),
+            t, "one decimal, truncated toward zero; a party outside", SMALL, (2, 2),
             decimals=1, outside="d",
         ),
         "ratio_rounded": lambda t: divided(
-            t, "no decimals, rounded half away from zero", PAIRS, (3, 2), decimals=0, rounded=True
+            t, "no decimals, rounded half away from zero", SMALL, (2, 2), decimals=0, rounded=True
         ),
         "wide_numerator": lambda t: divided(
             t, "a numerator of 128 bits", ((2**63 + 5, -1), (-(2**64) + 1, 1)), (64, 1)
         ),
-        "no_elements": lambda t: divided(t, "vectors without elements", (), (3, 2)),
+        "no_elements": lambda t: divided(t, "vectors without elements", (), (1, 1)),
     }  # fmt: skip
     return {title: make(title) for title, make in found.items()}
 
