@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -168,6 +169,47 @@ def test_the_widest_numbers(bits: int) -> None:
     assert found == [quotients, rests]
 
 
+@settings(max_examples=15)
+@given(
+    pairs=st.lists(st.tuples(st.integers(-31, 31), numbers(9), st.integers(0, 400)), max_size=5),
+    digit=st.sampled_from([1, 2, 3, 4]),
+)
+def test_a_bound_of_the_quotient_saves_steps(pairs: list[tuple[int, int, int]], digit: int) -> None:
+    """Also where the numerator has 128 bits: the result then has 64."""
+    triples = [(q * d + (r % max(1, abs(d))) * (-1 if q * d < 0 else 1), d) for q, d, r in pairs]
+
+    async def body(session: Session, engine: Engine) -> Any:
+        n = await shared(session.narrow("n"), engine, [p for p, _ in triples], broad=True)
+        d = await shared(session.narrow("d"), engine, [q for _, q in triples], broad=False)
+        whole = await divide(
+            session.narrow("divide"), engine, n, d,
+            numerator_bits=70, denominator_bits=9, quotient_bits=5,
+        )  # fmt: skip
+        near = await ratio(
+            session.narrow("ratio"), engine, n, d, rounded=True, decimals=0,
+            numerator_bits=70, denominator_bits=9, quotient_bits=6,
+        )  # fmt: skip
+        results = (whole.quotient, whole.remainder, near.value)
+        assert all(isinstance(r, Arith) for r in results)
+        return [await plain(session.narrow(f"open{i}"), engine, r) for i, r in enumerate(results)]
+
+    expected = [
+        [quotient(n, d) for n, d in triples],
+        [0 if d == 0 else n - d * quotient(n, d) for n, d in triples],
+        [half_away(n, d) for n, d in triples],
+    ]
+    check(body, expected, digit)
+
+
+def test_what_division_means_is_what_duckdb_says() -> None:
+    connection = duckdb.connect()
+    for n, d in [(7, 2), (-7, 2), (7, -2), (-7, -2), (6, 3), (0, -5), (2**62, -3), (-(2**70), 9)]:
+        query = f"SELECT ({n})::HUGEINT // ({d})::HUGEINT, ({n})::HUGEINT % ({d})::HUGEINT"
+        found = connection.execute(query).fetchall()
+        assert found == [(quotient(n, d), n - d * quotient(n, d))]
+    connection.close()
+
+
 def test_averages_of_money_by_cell() -> None:
     totals, counts = [1001, -1001, 5, -5, 0, 2**40], [2, 2, 2, 0, 3, 7]
 
@@ -185,8 +227,9 @@ def test_averages_of_money_by_cell() -> None:
                 total_bits=41,
                 count_bits=3,
                 rounded=rounded,
+                quotient_bits=bits,
             )
-            for name, decimals, rounded in (("two", 2, False), ("none", 0, True))
+            for name, decimals, rounded, bits in (("two", 2, False, 47), ("none", 0, True, None))
         ]
         return [
             await plain(session.narrow(f"open{i}"), engine, r.value) for i, r in enumerate(found)
@@ -200,14 +243,17 @@ def test_digits_follow_the_number_of_elements() -> None:
     assert [long_division.digit_bits(n) for n in (0, 1024, 1025, 8192, 8193)] == [4, 4, 2, 2, 1]
 
 
-def sizes(a: int, b: int, *, rows: int, rounded: bool, rest: bool, lifted: bool) -> dict[str, int]:
+def sizes(
+    a: int, b: int, q: int, *, rows: int, rounded: bool, rest: bool, lifted: bool
+) -> dict[str, int]:
     """The public sizes of a division, for the card."""
     return {
         "rows": rows,
         "dividend": a,
         "divisor": b,
-        "quotient": a + rounded,
-        "limbs": 1 + (a > 63),
+        "quotient": q,
+        "rounded": int(rounded),
+        "limbs": 1 + (q > 63),
         "rest": (1 + (min(a, b) > 63)) * rest,
         "lifted": int(lifted),
     }
@@ -225,11 +271,26 @@ async def at_once(session: Session, engine: Engine, values: list[int], *, broad:
     ("digit", "rows", "few"), [(1, 70, True), (2, 3, True), (4, 70, True), (4, 65, False)]
 )
 @pytest.mark.parametrize(
-    ("a", "b", "kind"),
-    [(9, 4, "divide"), (2, 1, "divide"), (64, 66, "divide"), (11, 5, "ratio"), (70, 5, "rounded")],
+    ("a", "b", "q", "kind"),
+    [
+        (9, 4, 9, "divide"),
+        (2, 1, 2, "divide"),
+        (64, 66, 64, "divide"),
+        (64, 66, 7, "divide"),
+        (11, 5, 11, "ratio"),
+        (70, 5, 64, "rounded"),
+        (70, 5, 3, "rounded"),
+    ],
 )
 def test_rounds_and_bytes_are_the_cards(
-    digit: int, rows: int, few: bool, a: int, b: int, kind: str, monkeypatch: pytest.MonkeyPatch
+    digit: int,
+    rows: int,
+    few: bool,
+    a: int,
+    b: int,
+    q: int,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With other thresholds than the real ones, so that few rows are enough."""
     monkeypatch.setattr(long_division, "DIGITS", DIGITS[digit])
@@ -250,7 +311,9 @@ def test_rounds_and_bytes_are_the_cards(
             d = await at_once(session.narrow("d"), engine, [u] * rows, broad=b > 63)
             step = session.narrow("step")
             if kind == "divide":
-                await divide(step, engine, n, d, numerator_bits=a, denominator_bits=b)
+                await divide(
+                    step, engine, n, d, numerator_bits=a, denominator_bits=b, quotient_bits=q
+                )
             else:
                 await ratio(
                     step,
@@ -261,12 +324,13 @@ def test_rounds_and_bytes_are_the_cards(
                     numerator_bits=a_before,
                     denominator_bits=b,
                     rounded=kind == "rounded",
+                    quotient_bits=q,
                 )
             return session.openings
 
         outcome = run_together(PARTIES, body)
         public = sizes(
-            a, b, rows=rows, rounded=kind == "rounded", rest=kind == "divide", lifted=lifted
+            a, b, q, rows=rows, rounded=kind == "rounded", rest=kind == "divide", lifted=lifted
         )
         found = [0, 0, 0]
         for (party, path), size in outcome.traffic.bytes_by_step.items():
@@ -306,6 +370,19 @@ NARROW, BROAD = Arith((3,), (), None), Wide((3,), (), None)
             ),
             InternalError,
             "two vectors of one shape",
+        ),
+        (
+            lambda s: divide(
+                s,
+                Rep3(TRIO),
+                NARROW,
+                NARROW,
+                numerator_bits=9,
+                denominator_bits=3,
+                quotient_bits=10,
+            ),
+            UsageError,
+            "a quotient of 1 to 9 bits, got 10",
         ),
         (
             lambda s: ratio(

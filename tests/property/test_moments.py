@@ -17,7 +17,16 @@ from mpcstats.engines.rep3 import Rep3
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.engines.wide import Wide
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.protocols.moments import Bounds, Moments, Number, deviation, moments, ring_bits
+from mpcstats.protocols.divide import ratio
+from mpcstats.protocols.moments import (
+    Bounds,
+    Moments,
+    Number,
+    deviation,
+    deviation_bits,
+    moments,
+    ring_bits,
+)
 from mpcstats.session import Session
 from mpcstats.testing import Outcome, opened, opened_wide, run_together
 
@@ -228,6 +237,35 @@ def test_rounds_and_bytes_are_the_cards(masked: bool, limits: tuple[int, int]) -
             every = card.bytes["compute"].evaluate(at)
             assert seats == [every + card.bytes["seat0"].evaluate(at), every, every]
             assert outcome.traffic.span(f"run/{step}") <= card.rounds.evaluate(at)
+
+
+def test_a_variance_to_the_third_decimal() -> None:
+    engine = Rep3(TRIO)
+    values = [2**40, -(2**40), 12345, 7, -1]
+    bounds = Bounds(5, 2**40, 2**40)
+
+    async def body(session: Session) -> Any:
+        x, _, valid = await inputs(session, engine, [(v, 0, int(v != 7)) for v in values])
+        found = await moments(session.narrow("m"), engine, x, bounds=bounds, valid=valid)
+        terms = await deviation(
+            session.narrow("v"), engine, found.count, found.x, found.x, found.xx, bounds=bounds
+        )
+        numerator_bits, denominator_bits = deviation_bits(bounds)
+        variance = await ratio(
+            session.narrow("ratio"),
+            engine,
+            terms.numerator,
+            terms.denominator,
+            decimals=3,
+            numerator_bits=numerator_bits,
+            denominator_bits=denominator_bits,
+        )
+        return await plain(session.narrow("open"), engine, variance.value)
+
+    kept = [v for v in values if v != 7]
+    n = len(kept)
+    expected = 1000 * (n * sum(v * v for v in kept) - sum(kept) ** 2) // (n * (n - 1))
+    assert run_together(PARTIES, body).results["d"] == [expected]
 
 
 def test_nothing_is_opened() -> None:

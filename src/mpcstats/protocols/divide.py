@@ -65,23 +65,31 @@ async def divide(
     *,
     numerator_bits: int,
     denominator_bits: int,
+    quotient_bits: int | None = None,
     digit: int | None = None,
 ) -> Divided:
     """numerator // denominator truncated toward zero, and the remainder with the numerator's sign, element by element.
 
     Vectors with |numerator| < 2^numerator_bits and |denominator| < 2^denominator_bits: public bounds of at most 63
-    bits for Arith and 127 for Wide. Where the denominator is 0: quotient and remainder 0, `undefined` 1. `digit`: how
-    many bits of the quotient are found at a time, 1 to 4; None: by the number of elements.
+    bits for Arith and 127 for Wide. Where the denominator is 0: quotient and remainder 0, `undefined` 1.
+    `quotient_bits`: a bound of the quotient if one is known that is lower than the numerator's: it saves steps.
+    `digit`: how many bits of the quotient are found at a time, 1 to 4; None: by the number of elements.
     Raises UsageError for other bounds or digits.
     """
     _check(numerator, denominator, numerator_bits, denominator_bits)
+    bits = _quotient_bits(quotient_bits, numerator_bits)
     signed = await _split(session, engine, numerator, denominator, numerator_bits, denominator_bits)
     rest_bits = min(numerator_bits, denominator_bits)
-    wide = [numerator_bits > NARROW, rest_bits > NARROW]
+    wide = [bits > NARROW, rest_bits > NARROW]
     found: list[Any] = await parallel(
         _factors(session.narrow("factors"), engine, signed, wide),
         long_division(
-            session.narrow("digits"), engine, signed.magnitudes, remainder=True, digit=digit
+            session.narrow("digits"),
+            engine,
+            signed.magnitudes,
+            quotient_bits=bits,
+            remainder=True,
+            digit=digit,
         ),
     )
     factors: _Factors = found[0]
@@ -109,11 +117,13 @@ async def ratio(
     numerator_bits: int,
     denominator_bits: int,
     rounded: bool = False,
+    quotient_bits: int | None = None,
     digit: int | None = None,
 ) -> Ratio:
     """numerator * 10^decimals / denominator as an integer: truncated toward zero, or rounded half away from zero.
 
-    As divide otherwise; the value is in Z_2^64 if numerator_bits and those of 10^decimals make 63 or fewer together.
+    As divide otherwise; `quotient_bits` bounds the value, rounded if it is. The value is in Z_2^64 if
+    quotient_bits (or else numerator_bits and those of 10^decimals together) are 63 or fewer.
     Raises UsageError if they make more than 127, or more than 63 for an Arith of 63 bits alone, and for decimals
     that are not in 0 to 38.
     """
@@ -125,6 +135,7 @@ async def ratio(
         raise UsageError(
             f"expected at most {BROAD} bits with the decimals, got {bits}: take fewer decimals"
         )
+    value_bits = _quotient_bits(quotient_bits, bits)
     scaled = await _scaled(
         session.narrow("scale"), engine, numerator, decimals, numerator_bits, bits
     )
@@ -135,8 +146,15 @@ async def ratio(
         doubled = Bits.stack([zeros(magnitudes.dividend, 1), magnitudes.dividend])
         magnitudes = Magnitudes(doubled, magnitudes.divisor)
     found: list[Any] = await parallel(
-        _factors(session.narrow("factors"), engine, signed, [bits > NARROW]),
-        long_division(session.narrow("digits"), engine, magnitudes, remainder=False, digit=digit),
+        _factors(session.narrow("factors"), engine, signed, [value_bits > NARROW]),
+        long_division(
+            session.narrow("digits"),
+            engine,
+            magnitudes,
+            quotient_bits=value_bits + rounded,
+            remainder=False,
+            digit=digit,
+        ),
     )
     factors: _Factors = found[0]
     quotient: Bits = found[1].quotient
@@ -157,6 +175,7 @@ async def average(
     total_bits: int,
     count_bits: int,
     rounded: bool = False,
+    quotient_bits: int | None = None,
     digit: int | None = None,
 ) -> Ratio:
     """The ratio of sums and counts: as ratio. `undefined` where the count is 0."""
@@ -169,8 +188,17 @@ async def average(
         numerator_bits=total_bits,
         denominator_bits=count_bits,
         rounded=rounded,
+        quotient_bits=quotient_bits,
         digit=digit,
     )
+
+
+def _quotient_bits(given: int | None, most: int) -> int:
+    if given is None:
+        return most
+    if not 1 <= given <= most:
+        raise UsageError(f"expected a quotient of 1 to {most} bits, got {given}")
+    return given
 
 
 def _check(numerator: Number, denominator: Number, *bits: int) -> None:

@@ -48,10 +48,11 @@ async def long_division(
     engine: Engine,
     magnitudes: Magnitudes,
     *,
+    quotient_bits: int,
     remainder: bool,
     digit: int | None = None,
 ) -> Digits:
-    """As many rows of the quotient as the dividend has, and of the remainder as the divisor has.
+    """`quotient_bits` rows of the quotient, which must lie below 2^quotient_bits, and the rows of the remainder.
 
     Without `remainder` that of the result may be the remainder less the divisor. `digit` as in digit_bits, which
     chooses it if None. Raises UsageError for digits of less than 1 or more than 4 bits.
@@ -61,8 +62,8 @@ async def long_division(
     if not 1 <= digit <= LARGEST_DIGIT:
         raise UsageError(f"expected digits of 1 to {LARGEST_DIGIT} bits, got {digit}")
     if digit == 1:
-        return await _bit_by_bit(session, engine, magnitudes, remainder=remainder)
-    return await _digit_by_digit(session, engine, magnitudes, digit)
+        return await _bit_by_bit(session, engine, magnitudes, quotient_bits, remainder=remainder)
+    return await _digit_by_digit(session, engine, magnitudes, quotient_bits, digit)
 
 
 def extended(rows: Bits, width: int) -> Bits:
@@ -77,8 +78,16 @@ def zeros(like: Bits, width: int) -> Bits:
     return like.constant(np.zeros((width, like.array_shape[1]), dtype=np.uint64))
 
 
+def _first_rest(dividend: Bits, bits: int, width: int) -> Bits:
+    """The dividend's rows above the lowest `bits`, on `width` rows: the rest before the first bit that may be 1.
+
+    It is below the divisor, as the quotient is below 2^bits, so rows beyond the divisor's are 0.
+    """
+    return extended(dividend.rows(slice(bits, bits + width)), width)
+
+
 async def _bit_by_bit(
-    session: Session, engine: Engine, magnitudes: Magnitudes, *, remainder: bool
+    session: Session, engine: Engine, magnitudes: Magnitudes, bits: int, *, remainder: bool
 ) -> Digits:
     """Without restoring: the divisor d is taken off while the rest is not negative, and added while it is.
 
@@ -89,10 +98,10 @@ async def _bit_by_bit(
     dividend, divisor = magnitudes.dividend, magnitudes.divisor
     width = divisor.width + 1
     d = extended(divisor, width)
-    rest = zeros(d, width)
+    rest = _first_rest(dividend, bits, width)
     bit = ~zeros(d, 1)
     quotient = []
-    for i in reversed(range(dividend.width)):
+    for i in reversed(range(bits)):
         shifted = Bits.stack([dividend.rows(i), rest.rows(slice(0, width - 1))])
         summand = d ^ bit.repeat(width)
         rest = await engine.add_bits(session.narrow(f"bit{i}"), shifted, summand, carry=bit)
@@ -106,7 +115,7 @@ async def _bit_by_bit(
 
 
 async def _digit_by_digit(
-    session: Session, engine: Engine, magnitudes: Magnitudes, digit: int
+    session: Session, engine: Engine, magnitudes: Magnitudes, bits: int, digit: int
 ) -> Digits:
     """Digits of `digit` bits: all multiples of the divisor are subtracted at once, and the last fitting one is kept.
 
@@ -118,9 +127,9 @@ async def _digit_by_digit(
     count = 1 << digit
     multiples = await _multiples(session.narrow("multiples"), engine, divisor, digit)
     inverted = ~lanes.beside([extended(m, width) for m in multiples])
-    digits = -(-dividend.width // digit)
-    padded = extended(dividend, digits * digit)
-    rest = zeros(divisor, b)
+    digits = -(-bits // digit)
+    padded = extended(dividend, max(dividend.width, digits * digit))
+    rest = _first_rest(padded, digits * digit, b)
     quotient = []
     for i in reversed(range(digits)):
         step = session.narrow(f"digit{i}")
@@ -135,7 +144,7 @@ async def _digit_by_digit(
             step.narrow("choose"), chosen, [o.rows(low) for o in (shifted, *options)]
         )
         quotient.append(_number_of(chosen, digit))
-    return Digits(Bits.stack(quotient[::-1]).rows(slice(0, dividend.width)), rest)
+    return Digits(Bits.stack(quotient[::-1]).rows(slice(0, bits)), rest)
 
 
 async def _multiples(session: Session, engine: Engine, divisor: Bits, digit: int) -> list[Bits]:

@@ -67,6 +67,12 @@ def ring_bits(rows: int, x: int, y: int = 1) -> int:
     return 64 if largest < 1 << LIFTED else 128
 
 
+def deviation_bits(bounds: Bounds) -> tuple[int, int]:
+    """Bits of the magnitudes of both terms of a deviation, as divide asks for them: at least 1 each."""
+    rows = bounds.rows * bounds.rows
+    return max(1, (rows * bounds.x * bounds.y).bit_length()), max(1, rows.bit_length())
+
+
 async def moments(
     session: Session,
     engine: Engine,
