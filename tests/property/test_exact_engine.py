@@ -20,7 +20,7 @@ from mpcstats.engines.share import Arith, Bits
 from mpcstats.engines.wide import Wide
 from mpcstats.errors import InternalError
 from mpcstats.session import Session
-from mpcstats.testing import Outcome, opened, opened_wide, run_together
+from mpcstats.testing import Outcome, check_engine, opened, opened_wide, run_together
 
 TRIO = ("a", "b", "c")
 PARTIES = (*TRIO, "d")
@@ -291,3 +291,38 @@ def test_what_has_no_meaning_is_refused(engine: Engine, parties: tuple[str, ...]
     for call in calls:
         with pytest.raises(InternalError, match="expected"):
             run_together(("d", *parties[:1]), call)
+
+
+class WrongCarry(Rep3):
+    async def add_bits(self, session: Session, x: Bits, y: Bits, *, carry: Bits | int = 0) -> Bits:
+        return await super().add_bits(session, x, y, carry=0)
+
+
+class WrongLift(Rep3):
+    async def lift(self, session: Session, x: Arith) -> Wide:
+        return (await super().lift(session, x)).plus(1 << 64)
+
+
+class WrongSign(Rep3):
+    async def from_bits(self, session: Session, bits: Bits, *, signed: bool = False) -> Arith:
+        return await super().from_bits(session, bits)
+
+
+class Talkative(Rep3):
+    async def reveal_wide(self, session: Session, x: Wide, *, leak: str, to: Any) -> Any:
+        return await super().reveal_wide(session, x, leak=leak, to=session.parties)
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        (WrongCarry(TRIO), "difference of 1 bits"),
+        (WrongLift(TRIO), "lift"),
+        (WrongSign(TRIO), "signed"),
+        (Talkative(TRIO), "reveal_wide: expected the value at its recipient"),
+    ],
+)
+def test_an_engine_that_errs_is_caught(engine: Rep3, words: str) -> None:
+    """Negative controls of check_engine."""
+    with pytest.raises(AssertionError, match=words):
+        check_engine(engine, sizes=(5,))
