@@ -8,12 +8,23 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mpcstats.algebra import bits as slicing
+from mpcstats.algebra import wide
 from mpcstats.engines.api import Engine, Masked
 from mpcstats.engines.share import Arith, Bits
+from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Stream, Words, parallel
 from mpcstats.transport.lockstep import Outcome, Tamper, flipped, lockstep
 
-__all__ = ["Outcome", "Tamper", "check_engine", "flipped", "lockstep", "opened", "run_together"]
+__all__ = [
+    "Outcome",
+    "Tamper",
+    "check_engine",
+    "flipped",
+    "lockstep",
+    "opened",
+    "opened_wide",
+    "run_together",
+]
 
 T = TypeVar("T")
 Check = Callable[[Session, Engine, str, "Sample"], Coroutine[Any, Any, None]]
@@ -42,6 +53,14 @@ async def opened(session: Session, engine: Engine, secret: Arith | Bits) -> Word
     if value is None:
         raise AssertionError("a recipient got nothing")
     return value
+
+
+async def opened_wide(session: Session, engine: Engine, secret: Wide) -> list[int]:
+    """The secret's values at every party of the session, in [-2^127, 2^127)."""
+    value = await engine.reveal_wide(session, secret, leak=LEAK, to=session.parties)
+    if value is None:
+        raise AssertionError("a recipient got nothing")
+    return wide.ints(value)
 
 
 class Sample:
@@ -222,6 +241,97 @@ async def _check_outer(session: Session, engine: Engine, owner: str, s: Sample) 
     )
 
 
+async def _check_bit_sums(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    for width in (1, 33):
+        step = session.narrow(f"width{width}")
+        low = np.uint64((1 << width) - 1)
+        x = await _bits_at(step, "x", engine, s.x & low, width, owner)
+        y = await _bits_at(step, "y", engine, s.y & low, width, session.parties[0])
+        flag = await _bits_at(step, "flag", engine, s.flags, 1, owner)
+        found = {
+            "sum": await engine.add_bits(step.narrow("sum"), x, y),
+            "difference": await engine.add_bits(step.narrow("difference"), x, ~y, carry=1),
+            "carry": await engine.add_bits(step.narrow("carry"), x, y, carry=flag),
+            "next": await engine.increment(step.narrow("next"), x, flag),
+            "choice": await engine.select(step.narrow("pick"), Bits.stack([flag, ~flag]), [x, y]),
+        }
+        expected = {
+            "sum": s.x + s.y,
+            "difference": s.x - s.y,
+            "carry": s.x + s.y + s.flags,
+            "next": s.x + s.flags,
+            "choice": np.where(s.flags == 1, s.x, s.y),
+        }
+        for name, secret in found.items():
+            got = await opened(step.narrow(f"open-{name}"), engine, secret)
+            _same(f"{name} of {width} bits", _plain_rows(expected[name], width), got)
+
+
+async def _check_numbers(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    x = await _at(session, "x", engine, s.x, owner)
+    for width in (2, 9, 64):
+        step = session.narrow(f"width{width}")
+        rows = await engine.to_bits(step.narrow("bits"), x, width=width)
+        got = await opened(step.narrow("rows"), engine, rows)
+        _same(f"to_bits of {width} bits", _plain_rows(s.x, width), got)
+        back = await engine.from_bits(step.narrow("number"), rows)
+        low = s.x & np.uint64((1 << width) - 1)
+        _same(f"from_bits of {width}", low, await opened(step.narrow("low"), engine, back))
+        back = await engine.from_bits(step.narrow("signed"), rows, signed=True)
+        top = np.uint64(1 << (width - 1))
+        _same("signed", (low ^ top) - top, await opened(step.narrow("sign"), engine, back))
+        wider = await engine.from_bits_wide(step.narrow("wide"), rows, signed=True)
+        _same_ints(
+            f"from_bits_wide of {width}",
+            [int(v) for v in ((low ^ top) - top).view(np.int64)],
+            await opened_wide(step.narrow("open"), engine, wider),
+        )
+
+
+async def _check_wide(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    small = [(v >> np.uint64(1)) - np.uint64(1 << 62) for v in (s.x, s.y)]  # in [-2^62, 2^62)
+    numbers = [[int(v) for v in words.view(np.int64)] for words in small]
+    x = await _at(session, "x", engine, small[0], owner)
+    y = await _at(session, "y", engine, small[1], session.parties[0])
+    a, b = await parallel(engine.lift(session.narrow("a"), x), engine.lift(session.narrow("b"), y))
+    ab = await engine.multiply_wide(session.narrow("multiply"), a, b)
+    bits = await engine.to_bits(session.narrow("bits"), ab)
+    pairs = list(zip(*numbers, strict=True))
+    for name, secret, expected in [
+        ("lift", a, numbers[0]),
+        ("linear", (a - b.scaled(3) + (-a)).plus(5), [5 - 3 * q for _, q in pairs]),
+        ("multiply_wide", ab, [p * q for p, q in pairs]),
+        ("total", ab.total(), [sum(p * q for p, q in pairs)]),
+        (
+            "dot_wide",
+            await engine.dot_wide(session.narrow("dot"), a, b),
+            [sum(p * q for p, q in pairs)],
+        ),
+        (
+            "from_bits_wide",
+            await engine.from_bits_wide(session.narrow("back"), bits, signed=True),
+            [p * q for p, q in pairs],
+        ),
+    ]:
+        _same_ints(name, expected, await opened_wide(session.narrow(name), engine, secret))
+    for to in session.parties:
+        value = await engine.reveal_wide(session.narrow(f"to-{to}"), a, leak=LEAK, to=(to,))
+        if (value is None) != (session.me != to):
+            raise AssertionError(
+                "reveal_wide: expected the value at its recipient and nowhere else"
+            )
+
+
+def _plain_rows(values: Words, width: int) -> Words:
+    return np.stack([(values >> np.uint64(b)) & np.uint64(1) for b in range(width)])
+
+
+def _same_ints(what: str, expected: list[int], got: list[int]) -> None:
+    half, whole = 1 << (wide.BITS - 1), 1 << wide.BITS
+    if [(v + half) % whole - half for v in expected] != got:
+        raise AssertionError(f"{what}: the engine's result differs from the plain one")
+
+
 CHECKS: dict[str, Check] = {
     "linear": _check_linear,
     "products": _check_products,
@@ -233,6 +343,9 @@ CHECKS: dict[str, Check] = {
     "open bits": _check_open_bits,
     "permute": _check_permute,
     "outer": _check_outer,
+    "bit sums": _check_bit_sums,
+    "numbers": _check_numbers,
+    "wide": _check_wide,
 }
 
 

@@ -23,6 +23,7 @@ from mpcstats.engines.share import (
     Shuffled,
     ShuffleOrder,
 )
+from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Words
 
 
@@ -125,3 +126,37 @@ class Engine(Protocol):
 
     async def outer(self, session: Session, x: Arith, y: Arith) -> Arith:
         """x y^T mod 2^64: element (i, j) is the dot product of row i of x and row j of y."""
+
+    # Exact arithmetic: numbers as bit rows, sums of bit rows, and numbers of 128 bits.
+
+    async def add_bits(self, session: Session, x: Bits, y: Bits, *, carry: Bits | int = 0) -> Bits:
+        """x + y + carry mod 2^width as bit rows; `carry` is 0, 1 or one row. x - y is x + not y + 1."""
+
+    async def increment(self, session: Session, x: Bits, carry: Bits) -> Bits:
+        """x + carry mod 2^width as bit rows; `carry` is one row."""
+
+    async def select(self, session: Session, flags: Bits, options: Sequence[Bits]) -> Bits:
+        """The exclusive or over j of (row j of `flags`) and (options[j]): the chosen option if one flag is 1."""
+
+    async def to_bits(self, session: Session, x: Arith | Wide, *, width: int | None = None) -> Bits:
+        """The low `width` bits of the vector x, row 0 the lowest; without `width` all 64 or 128."""
+
+    async def from_bits(self, session: Session, bits: Bits, *, signed: bool = False) -> Arith:
+        """The numbers whose bits are the rows, 1 to 64 of them; `signed`: in two's complement. Shape (length,)."""
+
+    async def from_bits_wide(self, session: Session, bits: Bits, *, signed: bool = False) -> Wide:
+        """The same in Z_2^128, from 1 to 128 rows."""
+
+    async def lift(self, session: Session, x: Arith) -> Wide:
+        """x in Z_2^128, read as signed. Right for x in [-2^62, 2^62)."""
+
+    async def multiply_wide(self, session: Session, x: Wide, y: Wide) -> Wide:
+        """Element by element, x * y mod 2^128."""
+
+    async def dot_wide(self, session: Session, x: Wide, y: Wide) -> Wide:
+        """The sum over the last axis of x * y mod 2^128; two vectors give shape (1,)."""
+
+    async def reveal_wide(
+        self, session: Session, x: Wide, *, leak: str, to: Sequence[str]
+    ) -> Words | None:
+        """x in the clear at each party of `to`, shape (2, *x.shape) as in algebra.wide; None elsewhere."""

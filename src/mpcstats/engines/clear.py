@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
+from mpcstats.engines.clear_exact import ExactClear
 from mpcstats.engines.share import (
     Arith,
     Bits,
@@ -28,7 +29,7 @@ from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 
 
-class Clear:
+class Clear(ExactClear):
     """The one party of `compute` sees everything that owners put in. See engines.api for every method."""
 
     name = "clear"

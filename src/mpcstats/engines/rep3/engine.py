@@ -20,6 +20,7 @@ from mpcstats.engines.rep3 import (
     reveal,
     shuffle,
 )
+from mpcstats.engines.rep3.exact import ExactRep3
 from mpcstats.engines.rep3.seat import Seat, seat_of
 from mpcstats.engines.share import (
     Arith,
@@ -37,7 +38,7 @@ from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session, Words, parallel
 
 
-class Rep3:
+class Rep3(ExactRep3):
     """Replicated secret sharing among the three parties of `compute`. See engines.api for every method."""
 
     name = "rep3"
