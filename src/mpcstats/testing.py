@@ -10,7 +10,7 @@ import numpy as np
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import wide
 from mpcstats.engines.api import Engine, Masked
-from mpcstats.engines.share import Arith, Bits
+from mpcstats.engines.share import Arith, Bits, Column, Elements
 from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Stream, Words, parallel
 from mpcstats.transport.lockstep import Outcome, Tamper, flipped, lockstep
@@ -42,8 +42,10 @@ def run_together(
     return lockstep(dict.fromkeys(parties, body), tamper=tamper)
 
 
-async def opened(session: Session, engine: Engine, secret: Arith | Bits) -> Words:
-    """The secret's value at every party of the session: numbers, or one 0/1 row for each row of bits."""
+async def opened(session: Session, engine: Engine, secret: Column) -> Words:
+    """The secret's value at every party of the session: numbers, or one 0/1 row for each bit."""
+    if isinstance(secret, Elements):
+        secret = secret.bits()
     numbers = (
         secret
         if isinstance(secret, Arith)

@@ -362,9 +362,6 @@ class Bits(Secret):
         return Bits(self.length, width, tuple(parts), self.constant_at)
 
 
-Column = Arith | Bits  # of a table: a vector of numbers, or bit rows
-
-
 class Elements(Secret):
     """`length` secret elements of `width` bits; part shape (ceil(width / 64), length), the low words first.
 
@@ -382,14 +379,41 @@ class Elements(Secret):
     def __repr__(self) -> str:
         return f"<{self.length} secret elements of {self.width} bits>"
 
-    def take(self, index: Positions) -> Elements:
+    def taken(self, index: Positions) -> Elements:
         """The elements at public positions, in their order."""
-        parts = tuple(np.take(a, index, axis=1) for a in self.parts)
-        return Elements(len(index), self.width, parts, self.constant_at)
+        return self._with(len(index), [np.take(a, index, axis=1) for a in self.parts])
 
-    def first(self, n: int) -> Elements:
-        """The first n elements, without copying."""
-        return Elements(n, self.width, tuple(a[:, :n] for a in self.parts), self.constant_at)
+    def moved(self, by: int) -> Elements:
+        """Element i is element i - by, 0 where there is none."""
+        parts = []
+        for a in self.parts:
+            out = np.zeros(a.shape, dtype=np.uint64)
+            if by >= 0:
+                out[:, min(by, self.length) :] = a[:, : max(self.length - by, 0)]
+            else:
+                out[:, : max(self.length + by, 0)] = a[:, min(-by, self.length) :]
+            parts.append(out)
+        return self._with(self.length, parts)
+
+    def accumulated(self) -> Elements:
+        """Element i is the exclusive or of elements 0 to i."""
+        parts = [np.bitwise_xor.accumulate(a, axis=1) for a in self.parts]
+        return self._with(self.length, parts)
+
+    def between(self, start: int, stop: int) -> Elements:
+        """Elements start to stop - 1, without copying."""
+        return self._with(stop - start, [a[:, start:stop] for a in self.parts])
+
+    def zeros(self, n: int) -> Elements:
+        """n elements of zeros, held as this secret is."""
+        return self._with(n, [np.zeros((a.shape[0], n), dtype=np.uint64) for a in self.parts])
+
+    def __xor__(self, other: Elements) -> Elements:
+        if (other.length, other.width) != (self.length, self.width):
+            raise InternalError(f"expected two secrets of one shape, got {self!r} and {other!r}")
+        return self._with(
+            self.length, [a ^ b for a, b in zip(self.parts, other.parts, strict=True)]
+        )
 
     def bits(self, index: Positions | None = None) -> Bits:
         """The elements, or those at public positions, as bit rows."""
@@ -406,6 +430,12 @@ class Elements(Secret):
                 taken = np.stack([row[block] for row in part])
                 out[:, words] = slicing.slice_rows(taken, self.width)
         return Bits(len(index), self.width, rows, self.constant_at)
+
+    def _with(self, length: int, parts: Sequence[Words]) -> Elements:
+        return Elements(length, self.width, tuple(parts), self.constant_at)
+
+
+Column = Arith | Bits | Elements  # of a table: a vector of numbers, bit rows, or elements of bits
 
 
 class ShuffleOrder(Secret):
@@ -442,7 +472,12 @@ def united(pieces: Sequence[Column]) -> Column:
     first = pieces[0]
     if isinstance(first, Arith):
         return Arith.concatenate([p for p in pieces if isinstance(p, Arith)])
-    return Bits.concatenate([p for p in pieces if isinstance(p, Bits)])
+    if isinstance(first, Bits):
+        return Bits.concatenate([p for p in pieces if isinstance(p, Bits)])
+    same = [p for p in pieces if isinstance(p, Elements)]
+    parts = zip(*(p.parts for p in same), strict=True)
+    joined = tuple(np.concatenate(part, axis=1) for part in parts)
+    return Elements(sum(p.length for p in same), first.width, joined, first.constant_at)
 
 
 def difference(x: Column, y: Column) -> Column:
@@ -450,6 +485,8 @@ def difference(x: Column, y: Column) -> Column:
     if isinstance(x, Arith) and isinstance(y, Arith):
         return x - y
     if isinstance(x, Bits) and isinstance(y, Bits):
+        return x ^ y
+    if isinstance(x, Elements) and isinstance(y, Elements):
         return x ^ y
     raise InternalError(f"expected two columns of one kind, got {x!r} and {y!r}")
 

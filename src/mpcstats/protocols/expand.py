@@ -71,7 +71,7 @@ async def expand(
         orders = _orders(checked, n, occurring)
     rows = list(columns)
     if compact:
-        rows = [_first(column, occurring) for column in rows]
+        rows = [column.between(0, occurring) for column in rows]
     else:
         pick = None if orders is None else orders.pick
         rows = await engine.permute(session.narrow("pick"), rows, pick, owner=owner, keep=occurring)
@@ -174,7 +174,3 @@ def _orders(sources: Positions, n: int, occurring: int) -> _Orders:
 
 def _differences(column: Column) -> Column:
     return difference(column, column.moved(1))
-
-
-def _first(column: Column, n: int) -> Column:
-    return column[:n] if isinstance(column, Arith) else column.first(n)

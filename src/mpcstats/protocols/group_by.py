@@ -15,7 +15,7 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Column
+from mpcstats.engines.share import Arith, Bits, Column, Elements
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols import runs
 from mpcstats.protocols.compact import compact
@@ -131,7 +131,7 @@ class _Table:
         added = [rows, *(c.accumulated() for c in (*_numbers(columns), *spread))]
         own_keys = by_group[-len(self.keys) :]
         compacted = await compact(
-            session.narrow("ends"), engine, ending, [Bits.stack(list(own_keys)), *added]
+            session.narrow("ends"), engine, ending, [Bits.stack(list(own_keys)).elements(), *added]
         )
         masked = await _masked(
             session.narrow("valid"), engine, compacted.columns, compacted.count, min(groups, n)
@@ -169,9 +169,10 @@ async def _masked(
     session: Session, engine: Engine, columns: Sequence[Column], count: Arith, groups: int
 ) -> _Masked:
     """The first rows: differences of prefix sums, and 0 from the number `count` of groups on."""
-    keys, *upto = (column.between(0, groups) for column in columns)
-    if not isinstance(keys, Bits):
-        raise InternalError("expected bit rows to stay bit rows")
+    elements, *upto = (column.between(0, groups) for column in columns)
+    if not isinstance(elements, Elements):
+        raise InternalError("expected elements to stay elements")
+    keys = elements.bits()
     everywhere = count.taken(np.zeros(groups, dtype=np.intp))
     beyond = (-everywhere).plus(np.arange(groups, dtype=np.uint64))  # negative within
     valid = await engine.negative(session.narrow("within"), beyond)

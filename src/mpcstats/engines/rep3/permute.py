@@ -16,8 +16,8 @@ import numpy as np
 from mpcstats.engines.rep3.bundle import Bundle, Layout, moved, without_parts
 from mpcstats.engines.rep3.inputs import compare_copies
 from mpcstats.engines.rep3.seat import Seat, seat_of
-from mpcstats.engines.rep3.shuffle import PASSES
-from mpcstats.engines.share import Column, Parts, Positions, length_of
+from mpcstats.engines.rep3.shuffle import PASSES, Both
+from mpcstats.engines.share import Column, Positions, length_of
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 
@@ -75,7 +75,7 @@ def distinct(order: Positions, n: int) -> bool:
     return int(np.count_nonzero(seen)) == order.size
 
 
-async def _as_owner(session: Session, seat: Seat, bundle: Bundle, order: Positions) -> Parts:
+async def _as_owner(session: Session, seat: Seat, bundle: Bundle, order: Positions) -> Both:
     layout, shape = bundle.layout, (bundle.layout.rows, order.size)
     common = seat.next_stream(session)
     rho = common.permutation(bundle.n)
@@ -95,7 +95,7 @@ async def _as_owner(session: Session, seat: Seat, bundle: Bundle, order: Positio
     return own, following
 
 
-async def _as_masker(session: Session, seat: Seat, bundle: Bundle, kept: int) -> Parts:
+async def _as_masker(session: Session, seat: Seat, bundle: Bundle, kept: int) -> Both:
     common = seat.own_stream(session)
     rho = common.permutation(bundle.n)
     c = moved(bundle.following, rho)
@@ -107,7 +107,7 @@ async def _as_masker(session: Session, seat: Seat, bundle: Bundle, kept: int) ->
 
 async def _as_receiver(
     session: Session, seat: Seat, layout: Layout, n: int, kept: int, owner: str
-) -> Parts:
+) -> Both:
     replies = await session.exchange(
         receive={seat.right: packed_words(kept), seat.left: (layout.rows, n)}
     )
@@ -135,7 +135,7 @@ async def _deal(session: Session, order: Positions, n: int, compute: tuple[str, 
 
 async def _three_passes(
     session: Session, seat: Seat, bundle: Bundle, owner: str, kept: int
-) -> Parts:
+) -> Both:
     sizes = [bundle.n, bundle.n, kept]  # rows after each pass
     mine, before = sizes[seat.index], sizes[seat.index - 1]
     cut = packed_words(before)
@@ -145,14 +145,12 @@ async def _three_passes(
         seat.index: _received(session, copy[cut:], bundle.n, mine, owner),
         (seat.index + 2) % 3: _received(session, copy[:cut], bundle.n, before, owner),
     }
-    own, following = bundle.own, bundle.following
+    parts: Both = (bundle.own, bundle.following)
     for j in range(PASSES):
         step = session.narrow(f"pass{j}")
         shape = (bundle.layout.rows, sizes[j])
-        own, following = await _pass(
-            step, seat, j, bundle.layout, (own, following), orders.get(j), shape
-        )
-    return own, following
+        parts = await _pass(step, seat, j, bundle.layout, parts, orders.get(j), shape)
+    return parts
 
 
 async def _pass(
@@ -160,10 +158,10 @@ async def _pass(
     seat: Seat,
     j: int,
     layout: Layout,
-    parts: Parts,
+    parts: Both,
     order: Positions | None,
     shape: tuple[int, int],
-) -> Parts:
+) -> Both:
     """As a shuffle's pass j, with an order that its pair was given: y_j = x[order] - r - m, y_(j+2) = x[order] + m."""
     role = (seat.index - j) % 3
     if order is None:
