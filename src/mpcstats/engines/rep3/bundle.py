@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -45,24 +46,33 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Both parts of some columns as arrays of shape (layout.rows, n)."""
+    """Some columns of n elements, seen as `layout.rows` rows of words."""
 
     columns: tuple[Column, ...]
     n: int
     layout: Layout
-    own: Words
-    following: Words
 
     @classmethod
     def of(cls, columns: Sequence[Column]) -> Bundle:
         """Raises InternalError unless all are vectors or bit rows of one number of elements."""
-        n = length_of(columns)
-        numbers = [c for c in columns if isinstance(c, Arith)]
-        bits = [c for c in columns if isinstance(c, Bits)]
-        width = -(-sum(c.width for c in bits) // slicing.WORD)
-        layout = Layout((False,) * width + (True,) * len(numbers))
-        own, following = (_rows(bits, numbers, part) for part in range(2))
-        return cls(tuple(columns), n, layout, own, following)
+        numbers = sum(isinstance(c, Arith) for c in columns)
+        width = -(-sum(c.width for c in columns if isinstance(c, Bits)) // slicing.WORD)
+        return cls(tuple(columns), length_of(columns), Layout((False,) * width + (True,) * numbers))
+
+    def rows(self, *which: int) -> list[Words]:
+        """The rows of one part, 0 (own) or 1 (next), or of what both add up to."""
+        rows = []
+        bits = [
+            reduce(np.bitwise_xor, [c.parts[part] for part in which])
+            for c in self.columns
+            if isinstance(c, Bits)
+        ]
+        if bits:
+            rows += list(slicing.join_rows(np.concatenate(bits), self.n))
+        for column in self.columns:
+            if isinstance(column, Arith):
+                rows.append(reduce(np.add, [column.parts[part] for part in which]))
+        return rows
 
     def restored(self, own: Words, following: Words) -> list[Column]:
         """The columns of these parts, which may have another number of elements."""
@@ -91,17 +101,9 @@ def without_parts(columns: Sequence[Column], n: int) -> list[Column]:
     ]
 
 
-def moved(rows: Words, order: Positions) -> Words:
+def moved(rows: Sequence[Words] | Words, order: Positions) -> Words:
     """Element i of every row is its element order[i]."""
-    out = np.empty((rows.shape[0], order.size), dtype=np.uint64)
+    out = np.empty((len(rows), order.size), dtype=np.uint64)
     for target, row in zip(out, rows, strict=True):
         np.take(row, order, out=target, mode="clip")  # unlike "raise", it needs no buffer
     return out
-
-
-def _rows(bits: Sequence[Bits], numbers: Sequence[Arith], part: int) -> Words:
-    rows = [c.parts[part][None, :] for c in numbers]
-    if bits:
-        stacked = np.concatenate([c.parts[part] for c in bits])
-        rows.insert(0, slicing.join_rows(stacked, bits[0].length))
-    return np.concatenate(rows)

@@ -21,6 +21,7 @@ from mpcstats.engines.share import Column, Parts, Positions, length_of
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 
+Rows = tuple[Sequence[Words] | Words, Sequence[Words] | Words]  # of both parts
 MOST_ROWS = 1 << 32  # positions are 32 bits on the wire
 
 
@@ -84,8 +85,7 @@ async def _as_owner(session: Session, seat: Seat, bundle: Bundle, order: Positio
     sigma = inverse[order]
     await session.exchange(send={seat.left: packed(sigma)})
     m = common.words(layout.rows, bundle.n)
-    u = moved(bundle.own, order)
-    layout.plus(u, moved(bundle.following, order))
+    u = moved(bundle.rows(0, 1), order)
     layout.minus(u, moved(m, sigma))
     following = common.words(*shape)  # y_(o+1), which P_(o+1) draws too
     layout.minus(u, following)
@@ -98,7 +98,7 @@ async def _as_owner(session: Session, seat: Seat, bundle: Bundle, order: Positio
 async def _as_masker(session: Session, seat: Seat, bundle: Bundle, kept: int) -> Parts:
     common = seat.own_stream(session)
     rho = common.permutation(bundle.n)
-    c = moved(bundle.following, rho)
+    c = moved(bundle.rows(1), rho)
     bundle.layout.plus(c, common.words(*c.shape))
     await session.exchange(send={seat.right: c})
     shape = (bundle.layout.rows, kept)
@@ -145,13 +145,13 @@ async def _three_passes(
         seat.index: _received(session, copy[cut:], bundle.n, mine, owner),
         (seat.index + 2) % 3: _received(session, copy[:cut], bundle.n, before, owner),
     }
-    own, following = bundle.own, bundle.following
+    parts: Rows = (bundle.rows(0), bundle.rows(1))
+    own, following = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint64)
     for j in range(PASSES):
         step = session.narrow(f"pass{j}")
         shape = (bundle.layout.rows, sizes[j])
-        own, following = await _pass(
-            step, seat, j, bundle.layout, (own, following), orders.get(j), shape
-        )
+        own, following = await _pass(step, seat, j, bundle.layout, parts, orders.get(j), shape)
+        parts = (own, following)
     return own, following
 
 
@@ -160,7 +160,7 @@ async def _pass(
     seat: Seat,
     j: int,
     layout: Layout,
-    parts: Parts,
+    parts: Rows,
     order: Positions | None,
     shape: tuple[int, int],
 ) -> Parts:
