@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpcstats.algebra import bits as slicing
+from mpcstats.cards.load import load_cards
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
@@ -17,7 +18,7 @@ from mpcstats.errors import PeerFault
 from mpcstats.protocols.order_by import order_by
 from mpcstats.protocols.radix_sort import radix_sort
 from mpcstats.protocols.sort import Key
-from mpcstats.session import Message, Session, Words
+from mpcstats.session import Message, Opening, Session, Words
 from mpcstats.testing import Outcome, Tamper, flipped, opened, run_together
 
 TRIO = ("a", "b", "c")
@@ -97,3 +98,46 @@ def test_wider_keys_are_sorted_by_comparisons(width: int, leak: str) -> None:
     for leaks, ordered in run_together(TRIO, body).results.values():
         assert leaks == {leak}
         assert ordered.tolist() == [63, 5, 3, 3, 0]
+
+
+@pytest.mark.parametrize(("n", "width"), [(0, 1), (1, 2), (130, 3), (130, 4), (64, 5), (130, 7)])
+def test_rounds_bytes_and_openings_are_those_of_the_card(n: int, width: int) -> None:
+    engine = Rep3(TRIO)
+
+    async def body(session: Session) -> list[Opening]:
+        mine = session.me == "a"
+        zeros = np.zeros((width, -(-n // 64)), dtype=np.uint64)
+        keys = await engine.share_bits(
+            session.narrow("keys"), zeros if mine else None, owner="a", length=n, width=width
+        )
+        column = await engine.share(
+            session.narrow("column"),
+            np.zeros(n, dtype=np.uint64) if mine else None,
+            owner="a",
+            shape=(n,),
+        )
+        # All begin at once: after the first exchange one may be a round ahead, after the second nobody is.
+        others = [p for p in TRIO if p != session.me]
+        word = np.zeros(1, dtype=np.uint64)
+        for i in range(2):
+            await session.narrow(f"all{i}").exchange(
+                send=dict.fromkeys(others, word), receive=dict.fromkeys(others, 1)
+            )
+        await radix_sort(session.narrow("sort"), engine, keys, [column])
+        return session.openings
+
+    outcome = run_together(TRIO, body)
+    card = load_cards()["radix_sort"]
+    sizes = {"rows": n, "width": width, "moved": 2}
+    # A digit's first message may go out while others still wait for the last one's: at most a round for each.
+    most = card.cost.rounds.evaluate(sizes)
+    assert most - (width - 1) // 3 <= outcome.traffic.span("run/sort/") <= most
+    expected = sum(formula.evaluate(sizes) for formula in card.cost.bytes.values())
+    for party in TRIO:
+        steps = outcome.traffic.bytes_by_step.items()
+        assert expected == sum(
+            b for (who, step), b in steps if who == party and step.startswith("run/sort/")
+        )
+    for openings in outcome.results.values():
+        assert {o.leak for o in openings} == {o.id for o in card.leakage.opened}
+        assert {o.to for o in openings} == {TRIO}

@@ -110,18 +110,20 @@ class Connection:
 
     def _fill(self, target: memoryview, timeout: float, end: float | None) -> None:
         got = 0
-        while got < len(target):
-            left = timeout if end is None else end - time.monotonic()
-            if left <= 0:
-                raise silent(self.peer, timeout)
-            try:
-                self._socket.settimeout(left)
+        try:
+            self._socket.settimeout(timeout)  # a system call: one for each 16 KiB would show
+            while got < len(target):
+                if end is not None:
+                    left = end - time.monotonic()
+                    if left <= 0:
+                        raise silent(self.peer, timeout)
+                    self._socket.settimeout(left)
                 n = self._socket.recv_into(target[got:])
-            except OSError as error:
-                raise lost(self.peer, error, timeout) from None
-            if n == 0:
-                raise gone(self.peer)
-            got += n
+                if n == 0:
+                    raise gone(self.peer)
+                got += n
+        except OSError as error:
+            raise lost(self.peer, error, timeout) from None
 
 
 def silent(peer: str, timeout: float) -> TransportFault:
