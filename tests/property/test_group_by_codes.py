@@ -108,7 +108,7 @@ def tables(draw: st.DrawFn) -> tuple[Words, list[Words], int, Words | None]:
     return column(code), columns, groups, valid
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(tables())
 def test_public_groups(table: tuple[Words, list[Words], int, Words | None]) -> None:
     for engine in (Clear(("a",)), Rep3(TRIO)):
@@ -116,7 +116,7 @@ def test_public_groups(table: tuple[Words, list[Words], int, Words | None]) -> N
             assert result == plain(*table)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(tables(), st.sampled_from(["a", "b", "c", "d"]))
 def test_owned_groups(table: tuple[Words, list[Words], int, Words | None], owner: str) -> None:
     for engine in (Clear(("a",)), Rep3(TRIO)):
