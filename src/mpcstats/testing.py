@@ -234,11 +234,11 @@ async def _check_outer(session: Session, engine: Engine, owner: str, s: Sample) 
     z = await engine.outer(session.narrow("outer"), x, y.repeat(2))
     expected = np.full((3, 2), (s.x * s.y).sum(dtype=np.uint64))
     _same("outer", expected, await opened(session.narrow("z"), engine, z))
-    partial = engine.products(x, y.repeat(1)) + engine.products(x, y.repeat(1))
+    partial = engine.products(x, [y.repeat(1), y.repeat(2)]) + engine.products(x, [y.repeat(3)])
     twice = await engine.completed(session.narrow("completed"), partial)
     _same(
         "completed",
-        np.uint64(2) * expected[:, :1],
+        np.uint64(2) * np.repeat(expected[:, :1], 3, axis=1),
         await opened(session.narrow("t"), engine, twice),
     )
 

@@ -65,7 +65,7 @@ def check(outcome: Outcome[tuple[Words, Words]], values: Words, sources: Positio
         assert np.array_equal(second, padded[sources] & np.uint64(31))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     values=st.lists(
         st.sampled_from([0, 2**64 - 1, 2**63]) | st.integers(0, 2**64 - 1), max_size=20
@@ -160,7 +160,7 @@ def key(number: int) -> tuple[int, int]:
     return (number * 2**40 + 7, number)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(
     left=st.lists(st.integers(0, 8), max_size=20),
     right=st.lists(st.integers(0, 8), unique=True, max_size=8),

@@ -59,7 +59,7 @@ def plain(
     return [sum(a <= v < b for v in kept) for a, b in pairwise(bounds)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=35)
 @given(data=st.data(), width=st.sampled_from([1, 2, 3, 7, 16, 63, 64]))
 def test_any_edges(data: st.DataObject, width: int) -> None:
     most = (1 << width) - 1

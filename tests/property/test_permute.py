@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mpcstats.cards.load import load_cards
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3, permute
+from mpcstats.engines.rep3.bundle import Layout
 from mpcstats.engines.share import Positions
 from mpcstats.errors import InternalError, PeerFault
 from mpcstats.session import Message, Session, Words
@@ -52,7 +54,7 @@ def run(
     return run_together(PARTIES, body, tamper=tamper)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     values=st.lists(EXTREMES | st.integers(0, 2**64 - 1), max_size=70),
     owner=st.sampled_from(OWNERS),
@@ -187,17 +189,19 @@ def test_a_flip_is_a_fault_or_a_wrong_result(owner: str) -> None:
     assert faults >= 1
 
 
-def seen_by(party: str, order: Positions) -> list[Words]:
-    """What `party` receives in a permutation of a."""
+def seen_by(party: str, order: Positions, sender: str = "") -> list[Words]:
+    """What `party` receives in a permutation of a, of anybody or of `sender`."""
     received: list[Words] = []
 
     def watch(message: Message) -> Message:
-        if message.step.startswith("run/permute") and message.receiver == party:
+        mine = message.receiver == party and sender in ("", message.sender)
+        if message.step.startswith("run/permute") and mine:
             received.append(message.payload.copy())
         return message
 
     numbers = np.arange(order.size, dtype=np.uint64)
-    run(Rep3(TRIO), numbers, numbers, order, "a", watch)
+    with suppress(PeerFault):  # what a negative control breaks shows only in the opening
+        run(Rep3(TRIO), numbers, numbers, order, "a", watch)
     return received
 
 
@@ -213,3 +217,50 @@ def test_the_receiver_sees_a_uniform_permutation() -> None:
 
 def test_the_third_party_receives_nothing() -> None:
     assert seen_by("b", np.array([2, 0, 1])) == []
+
+
+def component_2(n: int) -> set[int]:
+    """The words of the numbers' component that P_1 and P_2 know."""
+    found: list[Words] = []
+
+    async def body(session: Session) -> None:
+        column = dealt.numbers(session, TRIO, np.arange(n, dtype=np.uint64))
+        if session.me == "c":
+            found.append(column.parts[0])
+
+    run_together(TRIO, body)
+    return set(found[0].tolist())
+
+
+def test_what_the_receiver_gets_is_no_rearrangement_of_what_it_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a negative control: without the mask m it could read rho off, and so the order."""
+    order = np.random.default_rng(1).permutation(50)
+    (masked,) = seen_by("c", order, "b")
+    assert not set(masked.tolist()) & component_2(50)
+    monkeypatch.setattr(Layout, "plus", lambda *_: None)
+    (bare,) = seen_by("c", order, "b")
+    assert component_2(50) <= set(bare.tolist())
+
+
+def test_without_the_comparison_an_outside_owner_can_hand_out_two_orders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Negative control: the same swap as above is then a wrong result that nobody notices."""
+
+    async def uncompared(*_: Any) -> None:
+        return None
+
+    def swap(message: Message) -> Message:
+        if message.step != "run/permute#0" or message.receiver != "b":
+            return message
+        payload = message.payload.copy()
+        halves = payload.view(np.uint32)
+        halves[:2] = halves[1::-1].copy()
+        return Message(message.sender, message.receiver, message.step, payload)
+
+    monkeypatch.setattr(permute, "compare_copies", uncompared)
+    numbers = np.arange(4, dtype=np.uint64)
+    outcome = run(Rep3(TRIO), numbers, numbers, np.arange(4), "d", swap)
+    assert outcome.results["a"][0].tolist() != [0, 1, 2, 3]

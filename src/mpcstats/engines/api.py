@@ -118,8 +118,8 @@ class Engine(Protocol):
         owner for another order, InternalError at the owner.
         """
 
-    def products(self, x: Arith, y: Arith) -> Partial:
-        """x y^T mod 2^64 for x of shape (a, n) and y of shape (b, n), not yet shared again: no message."""
+    def products(self, x: Arith, ys: Sequence[Arith]) -> Partial:
+        """x y^T mod 2^64 for x of shape (a, n), y the rows of all `ys`, not yet shared again: no message."""
 
     async def completed(self, session: Session, partial: Partial) -> Arith:
         """The secret that the summands of `partial` add up to."""

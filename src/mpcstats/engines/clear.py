@@ -159,15 +159,16 @@ class Clear(ExactClear):
             for c in columns
         ]
 
-    def products(self, x: Arith, y: Arith) -> Partial:
-        parts = tuple(a @ b.T for a, b in zip(x.parts, y.parts, strict=True))
-        return Partial((x.shape[0], y.shape[0]), parts)
+    def products(self, x: Arith, ys: Sequence[Arith]) -> Partial:
+        stacked = Arith.rows_of(ys)
+        parts = tuple(a @ b.T for a, b in zip(x.parts, stacked.parts, strict=True))
+        return Partial((x.shape[0], stacked.shape[0]), parts)
 
     async def completed(self, session: Session, partial: Partial) -> Arith:
         return Arith(partial.shape, partial.parts, 0)
 
     async def outer(self, session: Session, x: Arith, y: Arith) -> Arith:
-        return await self.completed(session, self.products(x, y))
+        return await self.completed(session, self.products(x, [y]))
 
     async def _input(
         self, session: Session, values: Words | None, owner: str, shape: tuple[int, ...]

@@ -50,6 +50,28 @@ def split(groups: int, sums: int) -> Split:
     return min(splits, key=lambda s: (s.high + (s.low - 1) * (1 + sums), s.low_bits))
 
 
+def ands(groups: int, sums: int) -> int:
+    """Ands a row of both parts' one-hot rows: all but the last of each full block of them (see one_hot)."""
+    parts = split(groups, sums)
+    high_bits = code_width(groups) - parts.low_bits
+    return _ands(parts.low_bits, parts.low) + _ands(high_bits, parts.high)
+
+
+def levels(groups: int, sums: int) -> int:
+    """Rounds that the one-hot rows take."""
+    low_bits = split(groups, sums).low_bits
+    widest = max(low_bits, code_width(groups) - low_bits, 1)
+    return (widest - 1).bit_length()
+
+
+def _ands(width: int, count: int) -> int:
+    if width < 2:
+        return 0
+    size = 1 << width // 2
+    high = -(-count // size)
+    return count - count // size + _ands(width // 2, size) + _ands(width - width // 2, high)
+
+
 def code_width(groups: int) -> int:
     """Bits of a code below `groups`. Raises UsageError without a group."""
     if groups < 1:
@@ -169,7 +191,7 @@ class _Run:
                     for i, value in enumerate(values)
                 )
             )
-        right = Arith.rows_of([low, *products, *(v.repeat(1) for v in values)])
+        right = [low, *products, *(value.repeat(1) for value in values)]
         return _Block(high.total(), self.engine.products(high, right))
 
 

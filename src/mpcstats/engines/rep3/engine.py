@@ -188,8 +188,8 @@ class Rep3(ExactRep3):
             session, columns, order, owner=owner, compute=self.compute, keep=keep
         )
 
-    def products(self, x: Arith, y: Arith) -> Partial:
-        return outer.products(x, y)
+    def products(self, x: Arith, ys: Sequence[Arith]) -> Partial:
+        return outer.products(x, ys)
 
     async def completed(self, session: Session, partial: Partial) -> Arith:
         seat = seat_of(session.me, self.compute)
@@ -199,7 +199,7 @@ class Rep3(ExactRep3):
         return self._arith(seat, partial.shape, parts)
 
     async def outer(self, session: Session, x: Arith, y: Arith) -> Arith:
-        return await self.completed(session, self.products(x, y))
+        return await self.completed(session, self.products(x, [y]))
 
     async def _input(
         self,

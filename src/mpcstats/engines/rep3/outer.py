@@ -5,6 +5,8 @@ z_i = x_i (y_i + y_(i+1))^T + x_(i+1) y_i^T, whose sum over the three seats is x
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mpcstats.engines.share import Arith, Partial
@@ -16,26 +18,31 @@ BLOCK_WORDS = (
 )  # of both operands: they stay in the L2 cache while every row meets every other
 
 
-def products(x: Arith, y: Arith) -> Partial:
-    """The summand of x y^T that this party knows; none at a party without parts.
+def products(x: Arith, ys: Sequence[Arith]) -> Partial:
+    """The summand of x y^T that this party knows, y the rows of all `ys`; none at a party without parts.
 
     numpy multiplies integer matrices without BLAS; einsum's loop over two rows is the fastest of its ways here,
     and faster than floating-point products of limbs, which cost ten multiplications and their splitting.
     """
-    if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[1] != y.shape[1]:
-        raise InternalError(f"expected two matrices of equal rows, got {x.shape} and {y.shape}")
-    shape = (x.shape[0], y.shape[0])
+    if any(len(z.shape) != 2 or z.shape[1] != x.shape[-1] for z in (x, *ys)):
+        got = ", ".join(str(z.shape) for z in (x, *ys))
+        raise InternalError(f"expected matrices whose rows are equally long, got {got}")
+    ends = np.cumsum([y.shape[0] for y in ys])
+    shape = (x.shape[0], int(ends[-1]))
     if not x.parts:
         return Partial(shape, ())
-    (x_own, x_next), (y_own, y_next) = x.parts, y.parts
+    x_own, x_next = x.parts
     z = np.zeros(shape, dtype=np.uint64)
     n = x.shape[1]
     step = max(256, BLOCK_WORDS // max(1, sum(shape)))
     for start in range(0, n, step):
         block = (slice(None), slice(start, start + step))
-        right = y_own[block]
-        z += _product(x_own[block], right + y_next[block])
-        z += _product(x_next[block], right)
+        left, following = x_own[block], x_next[block]
+        for y, end in zip(ys, ends, strict=True):
+            y_own, y_next = (part[block] for part in y.parts)
+            target = z[:, end - y.shape[0] : end]
+            target += _product(left, y_own + y_next)
+            target += _product(following, y_own)
     return Partial(shape, (z,))
 
 
