@@ -34,6 +34,13 @@ SIZES = {"a": 7, "b": 3, "z": 0, "n": -5}
         ("log2_ceil(5)", 3),
         ("log2_ceil(8)", 3),
         ("max(min(a, 1), 2 * min(z, 1))", 1),
+        ("pieces(1)", 2),
+        ("pieces(21)", 22),
+        ("pieces(23)", 24),
+        ("pieces(63)", 64),
+        ("pieces(64) + pieces(z)", 64),
+        ("pieces(84) + pieces(85)", 84 + 86),
+        ("pieces(n + 4)", 0),
     ],
 )
 def test_a_formula_has_its_value(text: str, value: int) -> None:
@@ -51,7 +58,7 @@ def test_values_are_not_cut_at_a_machine_word() -> None:
     assert Formula("a * a * a").evaluate({"a": 1 << 62}) == 1 << 186
 
 
-OTHER = "expected +, -, *, //, %, whole numbers, names, max, min, ceil_div, log2_ceil, words, got "
+OTHER = "expected +, -, *, //, %, whole numbers, names, max, min, ceil_div, log2_ceil, pieces, words, got "
 
 
 @pytest.mark.parametrize(
@@ -112,7 +119,7 @@ def test_a_division_by_zero_is_refused(text: str) -> None:
 
 
 def test_the_functions_are_the_listed_ones() -> None:
-    assert set(FUNCTIONS) == {"max", "min", "ceil_div", "log2_ceil", "words"}
+    assert set(FUNCTIONS) == {"max", "min", "ceil_div", "log2_ceil", "pieces", "words"}
 
 
 @pytest.mark.parametrize("text", ["~" * 399 + "a", "a" + " @ a" * 99, "not " * 99 + "a"])

@@ -24,11 +24,19 @@ def _log2_ceil(n: int) -> int:
     return (n - 1).bit_length() if n > 1 else 0
 
 
+def _pieces(width: int) -> int:
+    whole, rest = divmod(width, 64)
+    while rest.bit_count() > 3 or rest % 2:
+        rest += rest & -rest
+    return 64 * whole + rest
+
+
 FUNCTIONS: dict[str, tuple[int | None, Callable[..., int]]] = {  # name -> (arguments, meaning)
     "max": (None, max),
     "min": (None, min),
     "ceil_div": (2, _ceil_div),
     "log2_ceil": (1, _log2_ceil),
+    "pieces": (1, _pieces),
     "words": (1, _words),
 }
 
@@ -44,7 +52,8 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
 class Formula:
     """An integer formula: +, -, *, //, %, numbers, names, and the functions of FUNCTIONS.
 
-    Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1.
+    Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1; pieces(n) is the least
+    even number from n on whose binary form, below 64s, has at most three ones.
     """
 
     __slots__ = ("_tree", "text", "variables")
