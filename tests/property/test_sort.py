@@ -15,6 +15,8 @@ from mpcstats.cards.load import load_cards
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
+from mpcstats.engines.share import Elements, Positions
+from mpcstats.errors import PeerFault
 from mpcstats.protocols.sort import Key, Sorted, sort
 from mpcstats.session import Opening, Session, Words
 from mpcstats.testing import Outcome, opened, run_together
@@ -113,6 +115,21 @@ def test_a_party_outside_the_three_takes_part_without_shares() -> None:
     keys = np.array([3, 1, 2, 1], dtype=np.uint64)
     outcome = run(Rep3(TRIO), keys, 4, parties=(*TRIO, "d"))
     check(outcome.results["d"], keys, stable(keys, 4, descending=False))
+
+
+class Circle(Clear):
+    """An engine that opens what no order has: each row below the next, and the last below the first."""
+
+    async def open_order(
+        self, session: Session, x: Elements, y: Elements, at: Positions | None, *, leak: str
+    ) -> NDArray[np.bool_] | None:
+        return np.array([True, False, True])
+
+
+def test_outcomes_of_no_order_are_a_fault() -> None:
+    """Places are written by rank: rows of equal rank would leave some of them as memory happens to be."""
+    with pytest.raises(PeerFault, match="expected outcomes of an order, got a circle of rows"):
+        run(Circle(("a",)), np.arange(3, dtype=np.uint64), 2, parties=("a",))
 
 
 @settings(max_examples=25)
