@@ -146,7 +146,7 @@ def test_rounds_and_bytes_stay_within_the_card(n: int, seed: int) -> None:
         steps = outcome.traffic.bytes_by_step.items()
         sent = sum(b for (who, s), b in steps if who == party and s.startswith("run/sort"))
         assert sent <= bound
-        assert n < 300 or 3 * sent > bound
+        assert n < 300 or 2 * sent > bound
 
 
 def test_what_it_opens_and_to_whom_is_on_the_card() -> None:
