@@ -23,7 +23,7 @@ from mpcstats.session import Session, Words
 from mpcstats.testing import Outcome, run_together
 
 TRIO = ("a", "b", "c")
-ROWS, WIDTH, SORTS = 24, 6, 160
+ROWS, WIDTH, SORTS = 24, 6, 120
 KINDS: dict[str, Words] = {
     "sorted": np.arange(ROWS, dtype=np.uint64),
     "reversed": np.arange(ROWS, dtype=np.uint64)[::-1].copy(),
@@ -37,7 +37,7 @@ JOINS: dict[str, Words] = {
 }
 Batches = tuple[int, ...]
 Play = Callable[[Session, Engine, Words], object]
-# Bins of about 20 sorts of each kind, in a table of at most 4 x 9: 24 degrees of freedom, by which 80 is reached with
+# Bins of about 15 sorts of each kind, in a table of at most 4 x 9: 24 degrees of freedom, by which 80 is reached with
 # probability 1e-7. A schedule that follows the keys gives many times as much.
 LIMIT = 80.0
 
@@ -115,7 +115,7 @@ def test_the_traffic_of_joins_has_one_distribution_whatever_the_keys() -> None:
 def test_traffic_that_follows_the_keys_is_caught(play: Play, kinds: dict[str, Words]) -> None:
     """Negative control: without a shuffle, rounds and bytes tell in which order keys came."""
     found = statistics(samples(play, Unmixed(("a",)), kinds))
-    assert max(found) > 3 * LIMIT, found
+    assert max(found) > 2 * LIMIT, found
 
 
 @pytest.mark.parametrize("name", list(KINDS))
