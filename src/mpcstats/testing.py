@@ -193,6 +193,32 @@ async def _check_shuffle(session: Session, engine: Engine, owner: str, s: Sample
         ),
         np.array(together, dtype=np.uint64),
     )
+    for again in range(2):  # the same order can be undone for one set of columns after another
+        (back,) = await engine.unshuffle(session.narrow(f"back{again}"), shuffled.order, [mixed])
+        _same("unshuffle", s.x, await opened(session.narrow(f"b{again}"), engine, back))
+
+
+async def _check_open_order(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    index = np.arange(s.n, dtype=np.uint64)  # below the numbers: no two elements are equal
+    for width in (1, 13, 64):
+        step = session.narrow(f"width{width}")
+        low = np.uint64((1 << width) - 1)
+        x, y = s.x & low, s.y & low
+        upper = await _bits_at(step, "x", engine, x, width, owner)
+        other = await _bits_at(step, "y", engine, y, width, session.parties[0])
+        of_x, of_y = (slicing.slice_bits(index * np.uint64(2) + i, 9) for i in (0, 1))
+        left = Bits.stack([upper.constant(of_x), upper]).elements()
+        right = Bits.stack([other.constant(of_y), other]).elements()
+        at = (index[::-1] // np.uint64(2)).astype(np.intp)
+        for name, places in (("in order", None), ("at places", at)):
+            below = await engine.open_order(step.narrow(name), left, right, places, leak=LEAK)
+            if (below is None) != (session.me not in engine.compute):
+                raise AssertionError("open_order: expected outcomes at the compute parties alone")
+            if below is not None:
+                chosen = np.arange(s.n) if places is None else places
+                tie = (x == y[chosen]) & (index <= index[chosen])
+                expected = ((x < y[chosen]) | tie).astype(np.uint64)
+                _same(f"open_order of {width} bits, {name}", expected, below.astype(np.uint64))
 
 
 async def _check_open_bits(session: Session, engine: Engine, owner: str, s: Sample) -> None:
@@ -348,6 +374,7 @@ CHECKS: dict[str, Check] = {
     "bit sums": _check_bit_sums,
     "numbers": _check_numbers,
     "wide": _check_wide,
+    "open order": _check_open_order,
 }
 
 

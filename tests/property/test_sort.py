@@ -15,6 +15,8 @@ from mpcstats.cards.load import load_cards
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
+from mpcstats.engines.share import Elements, Positions
+from mpcstats.errors import PeerFault
 from mpcstats.protocols.sort import Key, Sorted, sort
 from mpcstats.session import Opening, Session, Words
 from mpcstats.testing import Outcome, opened, run_together
@@ -115,6 +117,21 @@ def test_a_party_outside_the_three_takes_part_without_shares() -> None:
     check(outcome.results["d"], keys, stable(keys, 4, descending=False))
 
 
+class Circle(Clear):
+    """An engine that opens what no order has: each row below the next, and the last below the first."""
+
+    async def open_order(
+        self, session: Session, x: Elements, y: Elements, at: Positions | None, *, leak: str
+    ) -> NDArray[np.bool_] | None:
+        return np.array([True, False, True])
+
+
+def test_outcomes_of_no_order_are_a_fault() -> None:
+    """Places are written by rank: rows of equal rank would leave some of them as memory happens to be."""
+    with pytest.raises(PeerFault, match="expected outcomes of an order, got a circle of rows"):
+        run(Circle(("a",)), np.arange(3, dtype=np.uint64), 2, parties=("a",))
+
+
 @settings(max_examples=25)
 @given(n=st.integers(2, 700), seed=st.integers(0, 2**32))
 def test_rounds_and_bytes_stay_within_the_card(n: int, seed: int) -> None:
@@ -129,7 +146,7 @@ def test_rounds_and_bytes_stay_within_the_card(n: int, seed: int) -> None:
         steps = outcome.traffic.bytes_by_step.items()
         sent = sum(b for (who, s), b in steps if who == party and s.startswith("run/sort"))
         assert sent <= bound
-        assert n < 300 or 3 * sent > bound
+        assert n < 300 or 2 * sent > bound
 
 
 def test_what_it_opens_and_to_whom_is_on_the_card() -> None:

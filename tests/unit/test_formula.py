@@ -35,6 +35,13 @@ SIZES = {"a": 7, "b": 3, "z": 0, "n": -5}
         ("log2_ceil(5)", 3),
         ("log2_ceil(8)", 3),
         ("max(min(a, 1), 2 * min(z, 1))", 1),
+        ("pieces(1)", 2),
+        ("pieces(21)", 22),
+        ("pieces(23)", 24),
+        ("pieces(63)", 64),
+        ("pieces(64) + pieces(z)", 64),
+        ("pieces(84) + pieces(85)", 84 + 86),
+        ("pieces(n + 4)", 0),
     ],
 )
 def test_a_formula_has_its_value(text: str, value: int) -> None:
@@ -126,7 +133,7 @@ def test_a_division_by_zero_is_refused(text: str) -> None:
 
 def test_the_functions_are_the_listed_ones() -> None:
     assert set(FUNCTIONS) == {
-        *("max", "min", "ceil_div", "log2_ceil", "words", "carry_ands", "carry_rounds"),
+        *("max", "min", "ceil_div", "log2_ceil", "words", "pieces", "carry_ands", "carry_rounds"),
         *("magnitude_ands", "division_words", "division_rounds", "number_words", "number_extra"),
     }
 

@@ -311,6 +311,14 @@ def check_meaning(vector: Vector) -> None:
         ("cohort_count/product_of_columns", ("inputs", "columns", 1, 0, "values", 2), 9),
         ("gate/inside_recipient", ("sizes", "k"), 12),
         ("gate/inside_recipient", ("inputs", "plain", "values", 0, 3), 0),
+        ("shuffle/numbers_and_bits", ("inputs", "plain", "bits", 0, 1), 1),
+        ("shuffle/one_column", ("run_id",), "00" * 32),
+        ("sort/two_keys", ("inputs", "plain", "keys", 0, 1), 0),
+        ("sort/pivots", ("results", "b", "order", 0), 4),
+        ("compact/some_flagged", ("inputs", "plain", "flags", 0), 1),
+        ("compact/many_rows", ("results", "c", "order", 65), 0),
+        ("sort_join/inner_match", ("inputs", "plain", "right", 0, 0, 0), 2),
+        ("sort_join/two_matches", ("inputs", "plain", "right", 1, 0, 3), 60),
     ],
 )
 def test_a_wrong_meaning_is_seen(name: str, path: Sequence[Any], value: Any) -> None:

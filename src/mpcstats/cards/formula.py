@@ -17,11 +17,19 @@ def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def _pieces(width: int) -> int:
+    whole, rest = divmod(width, 64)
+    while rest.bit_count() > 3 or rest % 2:
+        rest += rest & -rest
+    return 64 * whole + rest
+
+
 FUNCTIONS: dict[str, tuple[int | None, Callable[..., int]]] = {  # name -> (arguments, meaning)
     "max": (None, max),
     "min": (None, min),
     "ceil_div": (2, _ceil_div),
     "log2_ceil": (1, arithmetic.log2_ceil),
+    "pieces": (1, _pieces),
     "words": (1, arithmetic.words),
     "carry_ands": (2, arithmetic.carry_ands),
     "carry_rounds": (2, arithmetic.carry_rounds),
@@ -44,8 +52,9 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
 class Formula:
     """An integer formula: +, -, *, //, %, numbers, names, and the functions of FUNCTIONS.
 
-    Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1; the last seven are
-    those of cards.arithmetic.
+    Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1; pieces(n) is the least
+    even number from n on whose binary form, below 64s, has at most three ones. The last seven functions
+    are those of cards.arithmetic.
     """
 
     __slots__ = ("_tree", "text", "variables")

@@ -23,7 +23,7 @@ from mpcstats.engines.share import (
     Positions,
     length_of,
 )
-from mpcstats.errors import InternalError, UsageError
+from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.protocols.arrangement import Arrangement
 from mpcstats.session import Session
 
@@ -64,7 +64,8 @@ async def sort(
     """Sort by `keys`, the most significant first, carrying `columns`: vectors and bit rows of as many elements.
 
     With `ranks` (ascending, public) only the rows of these ranks are found and given: much less work if they are few.
-    Raises UsageError without a key or for ranks that are not ascending numbers below the number of rows.
+    Raises UsageError without a key or for ranks that are not ascending numbers below the number of rows, PeerFault
+    if opened outcomes are those of no order.
     """
     if not keys:
         raise UsageError("expected at least one key to sort by, got none")
@@ -198,7 +199,10 @@ class _Ranking:
         return order
 
     async def _ranked(self, session: Session, rows: Positions, pivots: Positions) -> Positions:
-        """The rank of each pivot among those of its segment, by all pairs, in the order of the segments."""
+        """The rank of each pivot among those of its segment, by all pairs, in the order of the segments.
+
+        Raises PeerFault if the outcomes are those of no order.
+        """
         base = np.cumsum(pivots) - pivots
         left, right = [], []  # numbers of pivots
         for count in np.unique(pivots[pivots > 1]):
@@ -214,6 +218,13 @@ class _Ranking:
         below = await self._below(session, keys.taken(a), keys, b)
         ranks += np.bincount(b[below], minlength=ranks.size)
         ranks += np.bincount(a[~below], minlength=ranks.size)
+        # Wins of a segment's pivots are all different unless outcomes go in a circle.
+        if np.any(np.bincount(np.repeat(base, pivots) + ranks, minlength=ranks.size) != 1):
+            raise PeerFault(
+                "a compute party",
+                session.step,
+                "expected outcomes of an order, got a circle of rows",
+            )
         return ranks
 
     async def _searched(

@@ -214,7 +214,7 @@ async def _root(
     """(V, P) of all `pieces` together, both parts, shape (N / 32,)."""
     if len(pieces) == 1:
         return await _tree(session, seat, compared, pieces[0])
-    cut = len(pieces) - 1 if len(pieces) < 4 else len(pieces) // 2
+    cut = _cut([piece.bits for piece in pieces])
     high, low = await parallel(
         _root(session.narrow("high"), seat, compared, pieces[:cut]),
         _root(session.narrow("low"), seat, compared, pieces[cut:]),
@@ -226,6 +226,20 @@ async def _root(
     joined = await conj_joint(session.narrow("join"), seat, high[0].shape, at)
     own, following = (part ^ (rows & ODD) for part, rows in zip(joined, high, strict=True))
     return own, following
+
+
+def _cut(sizes: Sequence[int]) -> int:
+    """How many of the pieces go to the higher side, so that the whole takes log2 of all bits, rounded up, rounds.
+
+    The larger of these powers of two stand lower, so some of the lowest fill half of the next power of two of the
+    sum; the others fit into the other half.
+    """
+    half = 1 << ((sum(sizes) - 1).bit_length() - 1)
+    cut, lower = len(sizes), 0
+    while lower < half:
+        cut -= 1
+        lower += sizes[cut]
+    return cut
 
 
 async def _tree(session: Session, seat: Seat, compared: _Compared, piece: _Piece) -> Words2:
