@@ -34,6 +34,7 @@ LEAK = "shuffled-order"
 LEVELS = ((100_000, 9), (500, 5), (30, 3), (8, 2))
 ALL_PAIRS = 3  # a segment of so many rows or fewer is ranked by all pairs
 LAST_PAIRS = 2  # and all of them are, once that takes no more than so many comparisons a row
+LAST_OF_SOME = 0.25  # the same where only some ranks are wanted: there what is left is not worth many comparisons
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +148,17 @@ class _Phase:
     levels: NDArray[np.intp]
 
     @classmethod
-    def of(cls, segments: _Segments, n: int) -> _Phase:
+    def of(cls, segments: _Segments, n: int, wanted: Positions | None) -> _Phase:
         """How many levels each segment gets."""
         sizes = segments.size
         levels = np.ones_like(sizes)
         for least, depth in reversed(LEVELS):
             levels[sizes >= least] = depth
-        last = int((sizes * (sizes - 1) // 2).sum()) <= LAST_PAIRS * n
+        last_pairs = LAST_PAIRS * n
+        if wanted is not None:
+            levels = _fewer(levels, segments, wanted)
+            last_pairs = int(LAST_OF_SOME * n)
+        last = int((sizes * (sizes - 1) // 2).sum()) <= last_pairs
         levels[(sizes <= ALL_PAIRS) | last] = 0
         deepest_first = np.argsort(-levels, kind="stable")
         return cls(segments.chosen(deepest_first), levels[deepest_first])
@@ -179,7 +184,7 @@ class _Ranking:
         whole = _Segments(np.array([0]), np.array([self._n]))
         segments = whole.unranked(wanted)
         while segments.size.size:
-            phase = _Phase.of(segments, self._n)
+            phase = _Phase.of(segments, self._n, wanted)
             first = phase.segments.start
             pivots = phase.pivots
             # The first rows of a segment are its pivots: any choice by place will do, as the rows are shuffled.
@@ -256,6 +261,29 @@ class _Ranking:
         if below is None:
             raise InternalError("expected outcomes at a compute party, got none")
         return below
+
+
+def _fewer(
+    levels: NDArray[np.intp], segments: _Segments, wanted: Positions
+) -> NDArray[np.intp]:
+    """At most `levels`: fewer where few parts of a segment hold a wanted rank, so that the others are left soon.
+
+    If d of the 2^p equal parts of a segment hold one, about (d + 1) / 2^p of its rows are left after p levels. Were
+    that so in each phase, there would be p / (1 - (d + 1) / 2^p) comparisons a row. No such p if half or more is left.
+    """
+    fewest = levels.copy()
+    least = np.full(levels.shape, np.inf)
+    for depth in range(1, int(levels.max()) + 1):
+        (deep,) = np.nonzero(levels >= depth)
+        cuts = np.arange((1 << depth) + 1)
+        ends = segments.start[deep, None] + (segments.size[deep, None] * cuts >> depth)
+        parts = np.count_nonzero(np.diff(wanted[ends], axis=1), axis=1)
+        left = (parts + 1) / (1 << depth)
+        cost = np.where(left <= 1 / 2, depth / np.maximum(1 - left, 1 / 2), np.inf)
+        better = (cost < np.inf) & (cost <= least[deep])  # of equal ones the deeper: fewer batches
+        fewest[deep[better]] = depth
+        least[deep[better]] = cost[better]
+    return fewest
 
 
 def _runs(start: Positions, size: Positions) -> Positions:
