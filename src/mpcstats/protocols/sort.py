@@ -263,9 +263,7 @@ class _Ranking:
         return below
 
 
-def _fewer(
-    levels: NDArray[np.intp], segments: _Segments, wanted: Positions
-) -> NDArray[np.intp]:
+def _fewer(levels: NDArray[np.intp], segments: _Segments, wanted: Positions) -> NDArray[np.intp]:
     """At most `levels`: fewer where few parts of a segment hold a wanted rank, so that the others are left soon.
 
     If d of the 2^p equal parts of a segment hold one, about (d + 1) / 2^p of its rows are left after p levels. Were
