@@ -57,7 +57,7 @@ async def both(
 KEYS = st.tuples(st.sampled_from(EXTREMES) | st.integers(0, 3), st.integers(0, 3))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data(), keys=st.lists(KEYS, max_size=12), bound=st.none() | st.integers(0, 14))
 def test_any_keys(data: st.DataObject, keys: list[tuple[int, int]], bound: int | None) -> None:
     flags = st.lists(st.integers(0, 1), min_size=len(keys), max_size=len(keys))
@@ -121,7 +121,7 @@ def test_cost_stays_within_the_card(n: int, *, absence: bool) -> None:
     sizes = {"rows": n, "key": 30, "absence": int(absence), "width": width}
     for step, kept in (("it", 1), ("alone", 0)):
         looseness = check_cost(outcome, step, "distinct", {**sizes, "kept": kept})
-        assert n < 1000 or looseness < 1.6
+        assert n < 1000 or looseness < 1.75
     if n > 1:
         check_openings(outcome.results["b"][1], "distinct")
 

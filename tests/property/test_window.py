@@ -104,7 +104,7 @@ async def see(
     return Seen(*(where(got[i], got[i + 1]) for i in (0, 2, 4)), where(got[6], flags))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(data=st.data(), by=st.integers(1, 3))
 def test_any_rows(data: st.DataObject, by: int) -> None:
     row = st.tuples(st.integers(0, 7), st.integers(0, 255), st.integers(0, 2**64 - 1))
