@@ -24,6 +24,7 @@ from tests.property.tables import (
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import UsageError
 from mpcstats.protocols.distinct import count_distinct, distinct
 from mpcstats.session import Session
@@ -45,9 +46,9 @@ async def both(
     found = await distinct(session.narrow("it"), engine, columns, present=there, rows=rows)
     alone = await count_distinct(session.narrow("alone"), engine, columns, present=there)
     opened = session.narrow("opened")
+    secrets: list[Arith | Bits] = [*found.keys, found.valid, found.count, alone]
     first, second, valid, count, counted = [
-        await values(opened.narrow(str(i)), engine, secret)
-        for i, secret in enumerate([*found.keys, found.valid, found.count, alone])
+        await values(opened.narrow(str(i)), engine, secret) for i, secret in enumerate(secrets)
     ]
     kept = [(a, b) for a, b, v in zip(first, second, valid, strict=True) if v]
     assert sorted(valid, reverse=True) == valid

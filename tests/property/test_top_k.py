@@ -125,15 +125,13 @@ def test_cost_stays_within_the_card(n: int, part: float) -> None:
 
 def test_what_is_sent_depends_on_sizes_only() -> None:
     """With two rows there is one comparison."""
-    traffic = []
-    for rows, flags in (
-        [((1, 1), (1, 1)), (1, 1)],
-        [((3, 0), (2, 1)), (0, 0)],
-        [((0, 3), (5, 0)), (1, 0)],
-    ):
-        outcome = play(lambda sh, s, e: top(sh, s, e, rows, 1, flags), Rep3(TRIO), TRIO)  # noqa: B023
-        traffic.append(outcome.traffic.bytes_by_step)
-    assert traffic[0] == traffic[1] == traffic[2]
+
+    def traffic(rows: Sequence[Row], flags: Flags) -> dict[tuple[str, str], int]:
+        outcome = play(lambda sh, s, e: top(sh, s, e, rows, 1, flags), Rep3(TRIO), TRIO)
+        return dict(outcome.traffic.bytes_by_step)
+
+    equal = traffic([(1, 1), (1, 1)], [1, 1])
+    assert equal == traffic([(3, 0), (2, 1)], [0, 0]) == traffic([(0, 3), (5, 0)], [1, 0])
 
 
 def test_few_first_rows_take_a_few_comparisons_a_row() -> None:

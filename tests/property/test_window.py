@@ -101,7 +101,8 @@ async def see(
     def where(column: list[int], bits: list[int]) -> list[int | None]:
         return [c if b else None for c, b in zip(column, bits, strict=True)]
 
-    return Seen(*(where(got[i], got[i + 1]) for i in (0, 2, 4)), where(got[6], flags))
+    lag, lead, difference = (where(got[i], got[i + 1]) for i in (0, 2, 4))
+    return Seen(lag, lead, difference, where(got[6], flags))
 
 
 @settings(max_examples=12)
