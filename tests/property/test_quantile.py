@@ -94,7 +94,7 @@ def test_every_number_of_present_rows(count: int, at: At) -> None:
     assert got[0] == plain(numbers, at, present)
 
 
-@pytest.mark.parametrize("at", [[(1, 2), (1, 4)], [*DECILES[:4], (1, 2)]])
+@pytest.mark.parametrize("at", [[(1, 2), (1, 4)], [*DECILES[:5], (1, 4)]])
 @pytest.mark.parametrize("width", [7, 64])
 def test_signed_values(width: int, at: At) -> None:
     low = -(1 << (width - 1))
@@ -177,16 +177,17 @@ def sizes(n: int, width: int, at: At, *, absence: bool) -> dict[str, int]:
         "at": len(at),
         "absence": int(absence),
         "sorts": len(set(at)) if absence and not several else 1,
-        "parts": 1 if absence else len(ranks),
-        "first": max(ranks) + 1 if several else 1,
+        "parts": 0 if several else 1 if absence else len(ranks),
+        "first": max(ranks) + 1 if several else 0,
         "width": width + index + (0 if not absence else 1 if several else 2),
+        "front": 1 if several else 1 + width // 64,
         "several": len(set(at)) if several else 0,
     }
 
 
 @pytest.mark.parametrize("at", [[(1, 2)], [(1, 4), (1, 2), (3, 4)], DECILES])
 @pytest.mark.parametrize("absence", [True, False])
-@pytest.mark.parametrize("n", [1, 2, 9, 70, 300, 1200])
+@pytest.mark.parametrize("n", [1, 2, 9, 70, 300, 5000])
 def test_cost_stays_within_the_card(n: int, at: At, *, absence: bool) -> None:
     numbers = [int(x) for x in np.random.default_rng(n).integers(0, 2**40, n)]
     present = [i % 3 & 1 for i in range(n)] if absence else None
@@ -196,7 +197,7 @@ def test_cost_stays_within_the_card(n: int, at: At, *, absence: bool) -> None:
 
     outcome = play(body, Rep3(TRIO), TRIO)
     looseness = check_cost(outcome, "it", "quantile", sizes(n, 40, at, absence=absence))
-    assert n < 1000 or looseness < 2
+    assert n < 1000 or looseness < 1.75
     if n > 1 and absence:
         check_openings(outcome.results["b"][1], "quantile")
 
@@ -231,5 +232,5 @@ def test_a_median_takes_a_few_comparisons_a_row() -> None:
         )
         for i in range(2)
     ]
-    assert compared[0] < 7.5 * 2000
+    assert compared[0] < 5 * 2000
     assert compared[1] > 10 * 2000

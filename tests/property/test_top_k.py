@@ -105,7 +105,7 @@ def test_more_rows_than_there_are_are_refused() -> None:
 
 
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 1.0])
-@pytest.mark.parametrize("n", [1, 2, 9, 70, 300, 1500])
+@pytest.mark.parametrize("n", [1, 2, 9, 70, 300, 6000])
 def test_cost_stays_within_the_card(n: int, part: float) -> None:
     keys = [int(k) for k in np.random.default_rng(n).integers(0, 2**30, n)]
     k = max(1, int(part * n))
@@ -118,7 +118,7 @@ def test_cost_stays_within_the_card(n: int, part: float) -> None:
     outcome = play(body, Rep3(TRIO), TRIO)
     sizes = {"rows": n, "first": k, "width": 31 + max(1, (n - 1).bit_length()), "moved": 2}
     looseness = check_cost(outcome, "it", "top_k", sizes)
-    assert n < 1000 or looseness < 2
+    assert n < 1000 or looseness < 1.75
     if n > 1:
         check_openings(outcome.results["b"][1], "top_k")
 
@@ -148,5 +148,5 @@ def test_few_first_rows_take_a_few_comparisons_a_row() -> None:
         sum(o.shape[0] for o in openings if o.step.startswith(f"run/first{k}/")) / 3000
         for k in (10, 3000)
     ]
-    assert compared[0] < 7
+    assert compared[0] < 4
     assert compared[1] > 10

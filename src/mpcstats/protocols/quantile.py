@@ -23,7 +23,7 @@ from mpcstats.protocols.compact import compact
 from mpcstats.protocols.sort import Key, sort
 from mpcstats.session import Session, parallel
 
-SELECTIONS = 3  # quantiles at once for which a selection each takes less than one sort for all
+SELECTIONS = 5  # quantiles at once for which a selection each takes less than one sort for all
 LARGEST_DENOMINATOR = 1 << 32  # times 2^30 rows stays below 2^63
 
 

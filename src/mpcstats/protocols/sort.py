@@ -8,7 +8,7 @@ Specification and argument: protocols/sort/spec.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from mpcstats.engines.share import (
     length_of,
 )
 from mpcstats.errors import InternalError, UsageError
+from mpcstats.protocols import selection
 from mpcstats.protocols.arrangement import Arrangement
 from mpcstats.session import Session
 
@@ -142,10 +143,16 @@ class _Segments:
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """All segments of a phase, those with the deepest trees first; a tree of 0 levels means all pairs."""
+    """All segments of a phase, those with the deepest trees first; a tree of 0 levels means all pairs.
+
+    So many rows of each as `sample` says are ranked by all pairs. All of them are pivots, but where `picks` has a
+    segment's number: there those of these ranks are.
+    """
 
     segments: _Segments
     levels: NDArray[np.intp]
+    sample: Positions
+    picks: Mapping[int, Positions]
 
     @classmethod
     def of(cls, segments: _Segments, n: int, wanted: Positions | None) -> _Phase:
@@ -154,19 +161,51 @@ class _Phase:
         levels = np.ones_like(sizes)
         for least, depth in reversed(LEVELS):
             levels[sizes >= least] = depth
-        last_pairs = LAST_PAIRS * n
-        if wanted is not None:
-            levels = _fewer(levels, segments, wanted)
-            last_pairs = int(LAST_OF_SOME * n)
+        last_pairs = LAST_PAIRS * n if wanted is None else int(LAST_OF_SOME * n)
         last = int((sizes * (sizes - 1) // 2).sum()) <= last_pairs
         levels[(sizes <= ALL_PAIRS) | last] = 0
+        samples: dict[int, selection.Sample] = {}
+        if wanted is not None and not last:
+            samples = selection.samples(segments.start, sizes, wanted)
+            levels = selection.fewer(levels, segments.start, sizes, wanted)
+        for number, sample in samples.items():
+            levels[number] = sample.levels
+        sample_sizes = np.where(levels > 0, (1 << levels) - 1, sizes)
+        for number, sample in samples.items():
+            sample_sizes[number] = sample.size
         deepest_first = np.argsort(-levels, kind="stable")
-        return cls(segments.chosen(deepest_first), levels[deepest_first])
+        picks = {i: samples[k].picks for i, k in enumerate(deepest_first) if k in samples}
+        return cls(
+            segments.chosen(deepest_first),
+            levels[deepest_first],
+            sample_sizes[deepest_first],
+            picks,
+        )
 
     @property
     def pivots(self) -> Positions:
-        """How many of each segment's rows are ranked by all pairs."""
+        """How many pivots each segment has."""
         return np.where(self.levels > 0, (1 << self.levels) - 1, self.segments.size)
+
+    def picked(
+        self, order: Positions, rows: Positions, ranks: Positions
+    ) -> tuple[Positions, Positions]:
+        """The pivots and their ranks among themselves; the others of a sample come behind them in `order`."""
+        if not self.picks:
+            return rows, ranks
+        found = ranks.copy()
+        ends = np.cumsum(self.sample)
+        for number, picks in self.picks.items():
+            own = slice(int(ends[number] - self.sample[number]), int(ends[number]))
+            place = np.minimum(np.searchsorted(picks, ranks[own]), picks.size - 1)
+            is_pivot = picks[place] == ranks[own]
+            found[own] = np.where(is_pivot, place, -1)
+            start = self.segments.start[number]
+            order[start : start + self.sample[number]] = rows[own][
+                np.argsort(~is_pivot, kind="stable")
+            ]
+        pivots = found >= 0
+        return rows[pivots], found[pivots]
 
 
 class _Ranking:
@@ -188,8 +227,9 @@ class _Ranking:
             first = phase.segments.start
             pivots = phase.pivots
             # The first rows of a segment are its pivots: any choice by place will do, as the rows are shuffled.
-            pivot_rows = order[_runs(first, pivots)]
-            ranks = await self._ranked(session, pivot_rows, pivots)
+            sample_rows = order[_runs(first, phase.sample)]
+            sample_ranks = await self._ranked(session, sample_rows, phase.sample)
+            pivot_rows, ranks = phase.picked(order, sample_rows, sample_ranks)
             rest = phase.segments.size - pivots
             other_rows = order[_runs(first + pivots, rest)]
             gaps = await self._searched(session, pivot_rows, ranks, other_rows, phase)
@@ -261,27 +301,6 @@ class _Ranking:
         if below is None:
             raise InternalError("expected outcomes at a compute party, got none")
         return below
-
-
-def _fewer(levels: NDArray[np.intp], segments: _Segments, wanted: Positions) -> NDArray[np.intp]:
-    """At most `levels`: fewer where few parts of a segment hold a wanted rank, so that the others are left soon.
-
-    If d of the 2^p equal parts of a segment hold one, about (d + 1) / 2^p of its rows are left after p levels. Were
-    that so in each phase, there would be p / (1 - (d + 1) / 2^p) comparisons a row. No such p if half or more is left.
-    """
-    fewest = levels.copy()
-    least = np.full(levels.shape, np.inf)
-    for depth in range(1, int(levels.max()) + 1):
-        (deep,) = np.nonzero(levels >= depth)
-        cuts = np.arange((1 << depth) + 1)
-        ends = segments.start[deep, None] + (segments.size[deep, None] * cuts >> depth)
-        parts = np.count_nonzero(np.diff(wanted[ends], axis=1), axis=1)
-        left = (parts + 1) / (1 << depth)
-        cost = np.where(left <= 1 / 2, depth / np.maximum(1 - left, 1 / 2), np.inf)
-        better = (cost < np.inf) & (cost <= least[deep])  # of equal ones the deeper: fewer batches
-        fewest[deep[better]] = depth
-        least[deep[better]] = cost[better]
-    return fewest
 
 
 def _runs(start: Positions, size: Positions) -> Positions:

@@ -24,7 +24,7 @@ from mpcstats.session import Session
 
 PROTOCOL = "quantile"
 MEDIAN = [(1, 2)]
-FOUR = [(1, 4), (1, 2), (3, 4), (1, 1)]  # more than there are selections for
+SIX = [(i, 6) for i in range(1, 7)]  # more than there are selections for
 
 
 def settings() -> dict[str, Setting]:
@@ -54,8 +54,8 @@ def settings() -> dict[str, Setting]:
             "median_of_present", "three of five: the second smallest of them", (6, 3, 7, 1, 2), 3, MEDIAN,
             (1, 0, 1, 0, 1),
         ),
-        "four_quantiles": setting(
-            "four_quantiles", "more than there are selections for: one sort", (9, 3, 15, 1, 2), 4, FOUR,
+        "six_quantiles": setting(
+            "six_quantiles", "more than there are selections for: one sort", (9, 3, 15, 1, 2), 4, SIX,
             (1, 0, 1, 1, 1),
         ),
         "signed_extremes": setting(
@@ -65,8 +65,8 @@ def settings() -> dict[str, Setting]:
         "nothing_present": setting(
             "nothing_present", "no value: 0, and the bit says so", (7, 5), 3, MEDIAN, (0, 0)
         ),
-        "nothing_of_four_present": setting(
-            "nothing_of_four_present", "the same by one sort", (7, 5), 3, FOUR, (0, 0)
+        "nothing_of_six_present": setting(
+            "nothing_of_six_present", "the same by one sort", (7, 5), 3, SIX, (0, 0)
         ),
         "no_row": setting("no_row", "a table without rows", (), 2, MEDIAN),
     }  # fmt: skip
@@ -90,7 +90,7 @@ async def body(setting: Setting, session: Session) -> Any:
 
 def cases() -> dict[str, Bad]:
     """Title -> fault."""
-    base, some, four = "median", "median_of_present", "four_quantiles"
+    base, some, six = "median", "median_of_present", "six_quantiles"
     at = ["sizes", "at"]
 
     def refused(about: str, value: Sequence[Sequence[int]]) -> Bad:
@@ -99,9 +99,9 @@ def cases() -> dict[str, Bad]:
     return {
         **sort_faults(base, "run/select"),
         **compact_faults(some, "run/balance/front"),
-        **lengths(four, "choice", "run/choose/choice#0", "b", "a", told="a share of a choice among ranks"),
+        **lengths(six, "choice", "run/choose/choice#0", "b", "a", told="a share of a choice among ranks"),
         "choice_changed": changed(
-            four, "a share of a choice among ranks", "run/choose/choice#0", "b", "a", flip(0, 1), "undetected"
+            six, "a share of a choice among ranks", "run/choose/choice#0", "b", "a", flip(0, 1), "undetected"
         ),
         "existence_changed": changed(
             "nothing_present", "an and with existence: a value appears", "run/exists#0", "c", "b", flip(),
@@ -120,7 +120,7 @@ def cases() -> dict[str, Bad]:
             setting=[(["b"], at, [[1, 100]])],
         ),
         "unequal_ways": Bad(
-            "a party thinks of one quantile more and sorts once for all", four, "silence",
+            "a party thinks of one quantile more and sorts once for all", six, "silence",
             setting=[(["b"], at, [[1, 2]])],
         ),
         "presence_missing_at_one_party": Bad(
