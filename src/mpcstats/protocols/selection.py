@@ -19,7 +19,7 @@ MOST_SEGMENTS = 100  # if there are more, ranks are wanted all over
 SAMPLE_PAIRS = 1 / 2  # comparisons that rank a sample, for each row of the segment
 DEVIATIONS = 2.0  # standard deviations of a rank in the sample between it and a pivot beside it
 DEEPEST = 5
-MOST_LEFT, MOST_LEFT_OF_RUNS = 1 / 2, 7 / 8
+MOST_LEFT, MOST_LEFT_OF_RUNS = 1 / 2, 3 / 4
 
 
 @dataclass(frozen=True, slots=True)
