@@ -24,8 +24,8 @@ from mpcstats.engines.share import (
     length_of,
 )
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.protocols import selection
 from mpcstats.protocols.arrangement import Arrangement
+from mpcstats.protocols.selection import Sample, fewer, samples
 from mpcstats.session import Session
 
 LEAK = "shuffled-order"
@@ -164,17 +164,17 @@ class _Phase:
         last_pairs = LAST_PAIRS * n if wanted is None else int(LAST_OF_SOME * n)
         last = int((sizes * (sizes - 1) // 2).sum()) <= last_pairs
         levels[(sizes <= ALL_PAIRS) | last] = 0
-        samples: dict[int, selection.Sample] = {}
+        sampled: dict[int, Sample] = {}
         if wanted is not None and not last:
-            samples = selection.samples(segments.start, sizes, wanted)
-            levels = selection.fewer(levels, segments.start, sizes, wanted)
-        for number, sample in samples.items():
+            sampled = samples(segments.start, sizes, wanted)
+            levels = fewer(levels, segments.start, sizes, wanted)
+        for number, sample in sampled.items():
             levels[number] = sample.levels
         sample_sizes = np.where(levels > 0, (1 << levels) - 1, sizes)
-        for number, sample in samples.items():
+        for number, sample in sampled.items():
             sample_sizes[number] = sample.size
         deepest_first = np.argsort(-levels, kind="stable")
-        picks = {i: samples[k].picks for i, k in enumerate(deepest_first) if k in samples}
+        picks = {i: sampled[k].picks for i, k in enumerate(deepest_first) if k in sampled}
         return cls(
             segments.chosen(deepest_first),
             levels[deepest_first],
