@@ -137,7 +137,7 @@ def cases() -> dict[str, Bad]:
             setting=[(["c"], ["inputs", "present"], None)],
         ),
         "unequal_pair_seeds": Bad(
-            "two compute parties have two seeds: masks do not come off", base, "undetected",
+            "two compute parties have two seeds: masks do not come off", "one_partition", "undetected",
             setting=[(["a"], ["pair_seeds", "a-b"], OTHER_SEED)],
         ),
     }  # fmt: skip
