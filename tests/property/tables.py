@@ -12,7 +12,7 @@ from mpcstats.cards.load import load_cards
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.engines.share import Arith, Bits, united
+from mpcstats.engines.share import Arith, Bits, Column, united
 from mpcstats.session import Opening, Session, Words
 from mpcstats.testing import Outcome, opened, run_together
 
@@ -79,7 +79,7 @@ class Sharing:
         return [(self.owners[0], whole[:half]), (self.owners[-1], whole[half:])]
 
 
-async def values(session: Session, engine: Engine, secret: Arith | Bits) -> list[int]:
+async def values(session: Session, engine: Engine, secret: Column) -> list[int]:
     """The numbers of a secret vector or of bit rows, opened to everybody."""
     found = await opened(session, engine, secret)
     if isinstance(secret, Bits):
