@@ -4,8 +4,11 @@
 VENV   ?= .venv
 PYTHON ?= python3.11 python3 python3.12 python3.13 python3.14
 ARGS   ?=
+ROWS   ?= 1e6
 
 BIN     := $(VENV)/bin
+# The installed wheel does not know where it is from.
+COMMIT  = $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo $(VERSION))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 WHEEL   := dist/mpcstats-$(VERSION)-py3-none-any.whl
 # Directories are listed too: removing a file changes nothing else.
@@ -27,7 +30,7 @@ help:
 	@echo 'make test       all tests but the long ones, on the built wheel'
 	@echo 'make test-long  the long ones'
 	@echo 'make check      format, lint, types, layers, style'
-	@echo 'make bench      benchmarks; figures go to build/bench.json'
+	@echo 'make bench      all benchmarks (ROWS=1e6); figures go to build/bench.json, a table to build/bench.md'
 	@echo 'make format     format the code and sort its imports'
 	@echo 'make size       what a fresh core install takes on disk'
 	@echo 'make clean      remove what was built, but not $(VENV)'
@@ -41,9 +44,9 @@ test: core dev
 test-long: core dev
 	$(BIN)/pytest -m long $(ARGS)
 
-bench: core dev
-	@mkdir -p build
-	$(BIN)/pytest bench -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(ARGS)
+bench: core
+	$(BIN)/mpcstats bench all --rows $(ROWS) --network loopback --network lan --network wan \
+	  --commit "$(COMMIT)" --out build $(ARGS)
 
 check: dev
 	scripts/check $(BIN)

@@ -1,5 +1,6 @@
-"""Protocols and building blocks: three processes over TLS on loopback. Seconds are recorded, never held to a bound.
+"""Every task of `mpcstats bench` under pytest-benchmark, on loopback. Seconds are recorded, never held to a bound.
 
+pytest bench -m '' --benchmark-enable --benchmark-only; `make bench` writes the report that people read.
 Wall seconds of the benchmark itself include starting the processes; what counts is in extra_info: rounds, and for
 each party wall_s, cpu_s, bytes_sent and peak_rss_bytes (`mpcstats bench`).
 """
@@ -18,9 +19,9 @@ ROWS = int(float(os.environ.get("MPCSTATS_BENCH_ROWS", "1e6")))
 REPEATS = int(os.environ.get("MPCSTATS_BENCH_REPEATS", "3"))
 
 
-@pytest.mark.parametrize("protocol", list(TASKS))
-def test_protocol(benchmark: BenchmarkFixture, protocol: str) -> None:
-    found = benchmark.pedantic(bench, args=(protocol, ROWS), rounds=REPEATS)
+@pytest.mark.parametrize("task", list(TASKS))
+def test_task(benchmark: BenchmarkFixture, task: str) -> None:
+    found = benchmark.pedantic(bench, args=(task, ROWS), rounds=REPEATS)
     benchmark.extra_info.update(found)
     parties = found["parties"].values()
     cpu = sum(p["cpu_s"] for p in parties)
@@ -28,6 +29,6 @@ def test_protocol(benchmark: BenchmarkFixture, protocol: str) -> None:
     wall = max(p["wall_s"] for p in parties)
     peak = max(p["peak_rss_bytes"] for p in parties)
     print(
-        f"\n{protocol}: {ROWS:,} rows, {found['rounds']} rounds, {sent / ROWS:.2f} bytes a row over all parties, "
+        f"\n{task}: {ROWS:,} rows, {found['rounds']} rounds, {sent / ROWS:.2f} bytes a row over all parties, "
         f"{wall:.3f} s, {cpu:.3f} CPU s over all parties, peak {peak / 1e6:.0f} MB"
     )

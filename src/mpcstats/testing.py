@@ -8,12 +8,23 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mpcstats.algebra import bits as slicing
+from mpcstats.algebra import wide
 from mpcstats.engines.api import Engine, Masked
-from mpcstats.engines.share import Arith, Bits
+from mpcstats.engines.share import Arith, Bits, Column, Elements
+from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Stream, Words, parallel
 from mpcstats.transport.lockstep import Outcome, Tamper, flipped, lockstep
 
-__all__ = ["Outcome", "Tamper", "check_engine", "flipped", "lockstep", "opened", "run_together"]
+__all__ = [
+    "Outcome",
+    "Tamper",
+    "check_engine",
+    "flipped",
+    "lockstep",
+    "opened",
+    "opened_wide",
+    "run_together",
+]
 
 T = TypeVar("T")
 Check = Callable[[Session, Engine, str, "Sample"], Coroutine[Any, Any, None]]
@@ -31,8 +42,10 @@ def run_together(
     return lockstep(dict.fromkeys(parties, body), tamper=tamper)
 
 
-async def opened(session: Session, engine: Engine, secret: Arith | Bits) -> Words:
-    """The secret's value at every party of the session: numbers, or one 0/1 row for each row of bits."""
+async def opened(session: Session, engine: Engine, secret: Column) -> Words:
+    """The secret's value at every party of the session: numbers, or one 0/1 row for each bit."""
+    if isinstance(secret, Elements):
+        secret = secret.bits()
     numbers = (
         secret
         if isinstance(secret, Arith)
@@ -42,6 +55,14 @@ async def opened(session: Session, engine: Engine, secret: Arith | Bits) -> Word
     if value is None:
         raise AssertionError("a recipient got nothing")
     return value
+
+
+async def opened_wide(session: Session, engine: Engine, secret: Wide) -> list[int]:
+    """The secret's values at every party of the session, in [-2^127, 2^127)."""
+    value = await engine.reveal_wide(session, secret, leak=LEAK, to=session.parties)
+    if value is None:
+        raise AssertionError("a recipient got nothing")
+    return wide.ints(value)
 
 
 class Sample:
@@ -210,6 +231,135 @@ async def _check_open_bits(session: Session, engine: Engine, owner: str, s: Samp
         _same("reveal_bits", slicing.slice_bits(~s.x, 3), rows)
 
 
+async def _check_permute(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    numbers = await _at(session, "numbers", engine, s.x, owner)
+    wide = await _bits_at(session, "wide", engine, s.y, 64, owner)
+    flags = await _bits_at(session, "flags", engine, s.flags, 1, session.parties[0])
+    order = Stream(bytes(16)).permutation(s.n).astype(np.intp)
+    for keep in {s.n, s.n // 3}:
+        step = session.narrow(f"keep{keep}")
+        x, y, z = await engine.permute(
+            step.narrow("permute"),
+            [flags, numbers, wide],
+            order[:keep] if session.me == owner else None,
+            owner=owner,
+            keep=keep,
+        )
+        kept = order[:keep]
+        for name, got, expected in [
+            ("flags", x, s.flags[kept][None, :]),
+            ("numbers", y, s.x[kept]),
+            ("wide", z, slicing.unpack(slicing.slice_bits(s.y[kept], 64), keep)),
+        ]:
+            _same(f"permute of {name}", expected, await opened(step.narrow(name), engine, got))
+
+
+async def _check_outer(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    x = (await _at(session, "x", engine, s.x, owner)).repeat(3)
+    y = await _at(session, "y", engine, s.y, session.parties[0])
+    z = await engine.outer(session.narrow("outer"), x, y.repeat(2))
+    expected = np.full((3, 2), (s.x * s.y).sum(dtype=np.uint64))
+    _same("outer", expected, await opened(session.narrow("z"), engine, z))
+    partial = engine.products(x, [y.repeat(1), y.repeat(2)]) + engine.products(x, [y.repeat(3)])
+    twice = await engine.completed(session.narrow("completed"), partial)
+    _same(
+        "completed",
+        np.uint64(2) * np.repeat(expected[:, :1], 3, axis=1),
+        await opened(session.narrow("t"), engine, twice),
+    )
+
+
+async def _check_bit_sums(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    for width in (1, 33):
+        step = session.narrow(f"width{width}")
+        low = np.uint64((1 << width) - 1)
+        x = await _bits_at(step, "x", engine, s.x & low, width, owner)
+        y = await _bits_at(step, "y", engine, s.y & low, width, session.parties[0])
+        flag = await _bits_at(step, "flag", engine, s.flags, 1, owner)
+        found = {
+            "sum": await engine.add_bits(step.narrow("sum"), x, y),
+            "difference": await engine.add_bits(step.narrow("difference"), x, ~y, carry=1),
+            "carry": await engine.add_bits(step.narrow("carry"), x, y, carry=flag),
+            "next": await engine.increment(step.narrow("next"), x, flag),
+            "choice": await engine.select(step.narrow("pick"), Bits.stack([flag, ~flag]), [x, y]),
+        }
+        expected = {
+            "sum": s.x + s.y,
+            "difference": s.x - s.y,
+            "carry": s.x + s.y + s.flags,
+            "next": s.x + s.flags,
+            "choice": np.where(s.flags == 1, s.x, s.y),
+        }
+        for name, secret in found.items():
+            got = await opened(step.narrow(f"open-{name}"), engine, secret)
+            _same(f"{name} of {width} bits", _plain_rows(expected[name], width), got)
+
+
+async def _check_numbers(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    x = await _at(session, "x", engine, s.x, owner)
+    for width in (2, 9, 64):
+        step = session.narrow(f"width{width}")
+        rows = await engine.to_bits(step.narrow("bits"), x, width=width)
+        got = await opened(step.narrow("rows"), engine, rows)
+        _same(f"to_bits of {width} bits", _plain_rows(s.x, width), got)
+        back = await engine.from_bits(step.narrow("number"), rows)
+        low = s.x & np.uint64((1 << width) - 1)
+        _same(f"from_bits of {width}", low, await opened(step.narrow("low"), engine, back))
+        back = await engine.from_bits(step.narrow("signed"), rows, signed=True)
+        top = np.uint64(1 << (width - 1))
+        _same("signed", (low ^ top) - top, await opened(step.narrow("sign"), engine, back))
+        wider = await engine.from_bits_wide(step.narrow("wide"), rows, signed=True)
+        _same_ints(
+            f"from_bits_wide of {width}",
+            [int(v) for v in ((low ^ top) - top).view(np.int64)],
+            await opened_wide(step.narrow("open"), engine, wider),
+        )
+
+
+async def _check_wide(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    small = [(v >> np.uint64(1)) - np.uint64(1 << 62) for v in (s.x, s.y)]  # in [-2^62, 2^62)
+    numbers = [[int(v) for v in words.view(np.int64)] for words in small]
+    x = await _at(session, "x", engine, small[0], owner)
+    y = await _at(session, "y", engine, small[1], session.parties[0])
+    a, b = await parallel(engine.lift(session.narrow("a"), x), engine.lift(session.narrow("b"), y))
+    ab = await engine.multiply_wide(session.narrow("multiply"), a, b)
+    bits = await engine.to_bits(session.narrow("bits"), ab)
+    pairs = list(zip(*numbers, strict=True))
+    for name, secret, expected in [
+        ("lift", a, numbers[0]),
+        ("linear", (a - b.scaled(3) + (-a)).plus(5), [5 - 3 * q for _, q in pairs]),
+        ("multiply_wide", ab, [p * q for p, q in pairs]),
+        ("total", ab.total(), [sum(p * q for p, q in pairs)]),
+        (
+            "dot_wide",
+            await engine.dot_wide(session.narrow("dot"), a, b),
+            [sum(p * q for p, q in pairs)],
+        ),
+        (
+            "from_bits_wide",
+            await engine.from_bits_wide(session.narrow("back"), bits, signed=True),
+            [p * q for p, q in pairs],
+        ),
+    ]:
+        _same_ints(name, expected, await opened_wide(session.narrow(name), engine, secret))
+    for to in session.parties:
+        value = await engine.reveal_wide(session.narrow(f"to-{to}"), a, leak=LEAK, to=(to,))
+        if (value is None) != (session.me != to):
+            raise AssertionError(
+                "reveal_wide: expected the value at its recipient and nowhere else"
+            )
+
+
+def _plain_rows(values: Words, width: int) -> Words:
+    return np.stack([(values >> np.uint64(b)) & np.uint64(1) for b in range(width)])
+
+
+def _same_ints(what: str, expected: list[int], got: list[int]) -> None:
+    half, whole = 1 << (wide.BITS - 1), 1 << wide.BITS
+    if [(v + half) % whole - half for v in expected] != got:
+        raise AssertionError(f"{what}: the engine's result differs from the plain one")
+
+
 CHECKS: dict[str, Check] = {
     "linear": _check_linear,
     "products": _check_products,
@@ -220,6 +370,11 @@ CHECKS: dict[str, Check] = {
     "shuffle": _check_shuffle,
     "open bits": _check_open_bits,
     "open order": _check_open_order,
+    "permute": _check_permute,
+    "outer": _check_outer,
+    "bit sums": _check_bit_sums,
+    "numbers": _check_numbers,
+    "wide": _check_wide,
 }
 
 

@@ -26,7 +26,7 @@ from mpcstats.engines.share import (
     ShuffleOrder,
     length_of,
 )
-from mpcstats.protocols import compact as compaction
+from mpcstats.protocols import placing
 from mpcstats.protocols.compact import compact
 from mpcstats.protocols.sort_join import Side, sort_join
 from mpcstats.session import Session, Words
@@ -66,7 +66,7 @@ class Recording(Rep3):
         self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
     ) -> Words | None:
         opened = await super().reveal(session, x, leak=leak, to=to)
-        if opened is not None and leak == compaction.LEAK and session.me == "a":
+        if opened is not None and leak == placing.LEAK and session.me == "a":
             self.destinations.append(tuple(opened.tolist()))
         return opened
 

@@ -54,9 +54,11 @@ class Recording(Rep3):
         if self.fixed:  # the fault: every sort begins with the rows in the same order
             return Shuffled(tuple(columns), ShuffleOrder(length_of(columns), ()))
         if self.unindexed:  # the fault: the lowest two bits, which are the index, are taken away
+            rows = [c.bits() for c in columns if isinstance(c, Elements)]
             zeros = np.zeros((2, 1), dtype=np.uint64)
-            rows = [c for c in columns if isinstance(c, Bits)]
-            columns = [Bits.stack([r.constant(zeros), r.rows(slice(2, None))]) for r in rows]
+            columns = [
+                Bits.stack([r.constant(zeros), r.rows(slice(2, None))]).elements() for r in rows
+            ]
         return await super().shuffle(session, columns)
 
 

@@ -13,7 +13,7 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.engines.share import Arith, Bits
+from mpcstats.engines.share import Arith, Bits, Column
 from mpcstats.errors import InternalError, PeerFault
 from mpcstats.protocols import runs
 from mpcstats.protocols.compact import compact
@@ -40,8 +40,9 @@ async def put_in(
     return await engine.share_bits(session, rows, owner=owner, length=values.size, width=width)
 
 
-async def show(session: Session, engine: Engine, secret: Arith | Bits) -> list[int]:
+async def show(session: Session, engine: Engine, secret: Column) -> list[int]:
     """Its elements at every party."""
+    assert isinstance(secret, Arith | Bits)
     value = await opened(session, engine, secret)
     if isinstance(secret, Arith):
         return [int(v) for v in value]

@@ -84,8 +84,9 @@ def test_the_exit_codes_are_those_of_the_docs() -> None:
         (("serve", "--consortium", "nowhere.toml", "--party", "a"), "error: nowhere.toml"),
         (("keys", "Bureau", "--address", "127.0.0.1:7000"), "error: expected a party's name"),
         (("keys", "bureau", "--address", "0.0.0.0:7000"), "expected the address of one interface"),
-        (("bench", "nothing", "--rows", "10"), "error: expected a protocol of sum, "),
+        (("bench", "nothing", "--rows", "10"), "error: expected a task of sum, "),
         (("bench", "sum", "--rows", "0"), "error: expected 1 to 268435456 rows, got 0"),
+        (("bench", "sum", "--network", "moon"), "expected a network of loopback, lan, wan, got"),
         (("bench", "sum", "--rows", "1.5"), "expected a whole number of rows"),
         (("frobnicate",), "No such command"),
     ],
@@ -383,12 +384,17 @@ def test_the_demo_of_a_small_town_suppresses_its_small_groups(
 # Benchmarks.
 
 
-def benched(mpcstats: Cli, protocol: str, rows: str) -> dict[str, Any]:
-    done = mpcstats("bench", protocol, "--rows", rows, "--json")
+def benched(mpcstats: Cli, task: str, rows: str, *options: str) -> dict[str, Any]:
+    done = mpcstats("bench", task, "--rows", rows, "--json", *options)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert set(found) == {"protocol", "rows", "rounds", "parties"}
-    assert found["protocol"] == protocol
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert set(report) == {"commit", "machine", "calibration", "results"}
+    assert set(report["machine"]) == {"cpu", "cores", "platform", "python", "numpy"}
+    assert all(seconds > 0 for seconds in report["calibration"].values())
+    (found,) = report["results"]
+    figures = {"task", "rows", "network", "rounds", "parties", "walls_s", "median_wall_s"}
+    assert set(found) == figures
+    assert found["task"] == task
     assert found["rows"] == float(rows)
     assert tuple(found["parties"]) == BENCH_PARTIES == ("a", "b", "c")
     for spent in found["parties"].values():
@@ -396,7 +402,7 @@ def benched(mpcstats: Cli, protocol: str, rows: str) -> dict[str, Any]:
         assert spent["wall_s"] > 0
         assert spent["cpu_s"] >= 0
         assert 10e6 < spent["peak_rss_bytes"] < 4e9
-    return found
+    return dict(found)
 
 
 def bytes_sent(found: dict[str, Any]) -> dict[str, int]:
@@ -450,15 +456,19 @@ def test_a_benchmark_of_lookup_join_sends_what_the_cards_say(mpcstats: Cli) -> N
     assert rounds / 2 <= found["rounds"] <= rounds
 
 
-def test_a_benchmark_of_a_building_block_runs(mpcstats: Cli) -> None:
-    found = benched(mpcstats, "less_than", "1000")
-    assert found["rounds"] > 1
+def test_a_benchmark_over_a_wide_network_takes_its_round_trips(mpcstats: Cli) -> None:
+    found = benched(mpcstats, "less_than", "1000", "--network", "wan", "--repeats", "2")
+    assert found["network"] == "wan"
+    assert len(found["walls_s"]) == 2
+    # A round is one way: half of 40 ms.
+    assert min(found["walls_s"]) >= 0.99 * 0.02 * found["rounds"]
 
 
 def test_a_party_of_a_benchmark_that_fails_is_a_defect_with_its_last_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("mpcstats.party.sandbox.bench.TASKS", {"absent": None})
+    monkeypatch.setattr("mpcstats.party.sandbox.report.calibration", dict)
     done = CliRunner().invoke(app, ["bench", "absent", "--rows", "10"])
     assert isinstance(done.exception, InternalError)
     assert "a has failed: " in str(done.exception)

@@ -40,6 +40,7 @@ from mpcstats.transport.identity import (
 from mpcstats.transport.inbox import LIMITS, Limits
 from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
+from mpcstats.transport.shaping import LOOPBACK, WAN, Profile
 from mpcstats.transport.traffic import Traffic
 
 T = TypeVar("T")
@@ -105,7 +106,11 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def at_all(
-    world: World, act: Callable[[Mesh], T], names: tuple[str, ...] = NAMES
+    world: World,
+    act: Callable[[Mesh], T],
+    names: tuple[str, ...] = NAMES,
+    *,
+    profile: Profile = LOOPBACK,
 ) -> dict[str, Any]:
     """What `act` returned or raised at each party of a mesh of `names`, each in a thread of its own."""
     label = secrets.token_hex(16)
@@ -114,7 +119,9 @@ def at_all(
         try:
             with world.listen(name) as listener:
                 others = list(world.others(name).values())
-                with Mesh.connect(world.me[name], listener, label, others, silence=SILENCE) as mesh:
+                with Mesh.connect(
+                    world.me[name], listener, label, others, silence=SILENCE, profile=profile
+                ) as mesh:
                     return act(mesh)
         except MpcstatsError as error:
             return error
@@ -168,6 +175,65 @@ async def large(session: Session) -> bool:
     return all(bool(np.all(got[p] == number(p))) for p in others) and all(
         np.array_equal(mine[p], theirs[p]) for p in others
     )
+
+
+def test_over_a_shaped_network_no_round_trip_is_shorter_than_the_profile_says(world: World) -> None:
+    profile = Profile("slow", rate=40e6, round_trip=0.05)
+    n = 1 << 15  # 256 KiB: 52 ms of transmission, each way
+
+    async def there_and_back(session: Session) -> float:
+        """Seconds at bureau from sending to its answer; fund sends back what it got."""
+        if session.me == "hospital":
+            return 0.0
+        peer = "fund" if session.me == "bureau" else "bureau"
+        begun = time.monotonic()
+        held = np.arange(n, dtype=np.uint64)
+        if session.me == "fund":
+            held = (await session.exchange(receive={peer: n}))[peer]
+            await session.exchange(send={peer: held})
+            return 0.0
+        await session.exchange(send={peer: held})
+        back = (await session.exchange(receive={peer: n}))[peer]
+        assert np.array_equal(back, held)
+        return time.monotonic() - begun
+
+    outcome = at_all(world, lambda mesh: seeded(mesh, there_and_back), profile=profile)
+    took, traffic = outcome["bureau"]
+    assert traffic.total_bytes == 8 * n
+    assert took >= 0.99 * (profile.round_trip + 2 * 8 * (8 * n) / profile.rate)
+
+
+def test_a_failure_is_told_over_a_shaped_network_too(world: World) -> None:
+    def act(mesh: Mesh) -> object:
+        if mesh.me == "bureau":
+            raise PeerFault("fund", "run/x", "expected 3 words, got 4")
+        return seeded(mesh, around)
+
+    outcome = at_all(world, act, profile=WAN)
+    assert outcome["hospital"].party == "fund"
+    assert isinstance(outcome["hospital"], PeerFault)
+
+
+def test_what_one_branch_sends_arrives_while_the_next_computes(world: World) -> None:
+    arrived = threading.Event()
+
+    async def says(session: Session) -> bool:
+        if session.me == "bureau":
+            await session.exchange(send={"fund": np.ones(3, dtype=np.uint64)})
+        elif session.me == "fund":
+            await session.exchange(receive={"bureau": 3})
+            arrived.set()
+        return True
+
+    async def computes(session: Session) -> bool:
+        return session.me != "bureau" or arrived.wait(10)
+
+    async def both(session: Session) -> list[bool]:
+        return await parallel(says(session.narrow("says")), computes(session.narrow("computes")))
+
+    outcome = at_all(world, lambda mesh: seeded(mesh, both))
+    assert [result for result, _ in outcome.values()] == [[True, True]] * 3
+    assert [traffic.rounds for _, traffic in outcome.values()] == [1, 0, 0]
 
 
 def test_a_mesh_does_what_lockstep_does(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpcstats.cards.formula import FUNCTIONS, MAX_LENGTH, Formula
+from mpcstats.engines.rep3 import adder
 from mpcstats.errors import UsageError
 
 SIZES = {"a": 7, "b": 3, "z": 0, "n": -5}
@@ -47,6 +48,18 @@ def test_a_formula_has_its_value(text: str, value: int) -> None:
     assert Formula(text).evaluate(SIZES) == value
 
 
+def test_the_ands_of_carries_are_those_of_the_engine() -> None:
+    for leaves in range(140):
+        for elements in (0, 1, 4096, 4097, 10**6):
+            levels = adder.schedule(leaves, elements)
+            sizes = {"k": leaves, "n": elements}
+            ands = sum(len(level.final) + 2 * len(level.inner) for level in levels)
+            assert Formula("carry_ands(k, n)").evaluate(sizes) == ands
+            assert Formula("carry_rounds(k, n)").evaluate(sizes) == len(levels)
+    assert Formula("carry_ands(n, n)").evaluate({"n": 1 << 200}) > 1 << 200  # no loop over leaves
+    assert Formula("carry_ands(n, 0) + carry_rounds(n, 0)").evaluate({"n": -5}) == 0
+
+
 def test_a_formula_knows_its_variables() -> None:
     formula = Formula("words(rows) + max(rows, cells) * 0")
     assert formula.variables == {"rows", "cells"}
@@ -58,7 +71,7 @@ def test_values_are_not_cut_at_a_machine_word() -> None:
     assert Formula("a * a * a").evaluate({"a": 1 << 62}) == 1 << 186
 
 
-OTHER = "expected +, -, *, //, %, whole numbers, names, max, min, ceil_div, log2_ceil, pieces, words, got "
+OTHER = f"expected +, -, *, //, %, whole numbers, names, {', '.join(FUNCTIONS)}, got "
 
 
 @pytest.mark.parametrize(
@@ -119,7 +132,10 @@ def test_a_division_by_zero_is_refused(text: str) -> None:
 
 
 def test_the_functions_are_the_listed_ones() -> None:
-    assert set(FUNCTIONS) == {"max", "min", "ceil_div", "log2_ceil", "pieces", "words"}
+    assert set(FUNCTIONS) == {
+        *("max", "min", "ceil_div", "log2_ceil", "pieces", "words", "carry_ands", "carry_rounds"),
+        *("magnitude_ands", "division_words", "division_rounds", "number_words", "number_extra"),
+    }
 
 
 @pytest.mark.parametrize("text", ["~" * 399 + "a", "a" + " @ a" * 99, "not " * 99 + "a"])

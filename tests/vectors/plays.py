@@ -11,7 +11,7 @@ from tests.vectors.world import Body, Setting, from_hex, to_hex
 
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.engines.rep3.seat import seat_of
-from mpcstats.engines.share import Arith, Bits, Parts
+from mpcstats.engines.share import Arith, Bits, Column, Parts
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion
 from mpcstats.protocols.gate import Cells, Opened, gate
@@ -68,7 +68,7 @@ def bits_of(
     return Bits(n, width, parts, _constant_at(setting, session))
 
 
-def shares(secret: Arith | Bits) -> list[str]:
+def shares(secret: Column) -> list[str]:
     """Own and next component; nothing at a party that does not compute."""
     return [to_hex(part.reshape(-1)) for part in secret.parts]
 

@@ -21,7 +21,8 @@ from mpcstats.errors import InternalError, UsageError
 
 Seeds = NDArray[np.uint32]
 Indices = NDArray[np.intp]
-Round = tuple[Indices, Indices]  # keys, and for each the slot that no key left has
+Numbers = NDArray[np.int32]  # kept long: half the memory of indices
+Round = tuple[Numbers, Numbers]  # keys, and for each the slot that no key left has
 
 SEGMENTS = 3
 DENSE = 48
@@ -110,7 +111,8 @@ def build(seeds: Seeds, values: RingVec, shape: Shape) -> RingVec:
         dense, free, settled = _solve_core(seeds, slots, values, shape, peeled)
         store[shape.sparse :] = dense
         # The sparse rows, zero until here, have to give what the dense rows leave.
-        values = values - decode(store, seeds, shape)
+        given = decode(store, seeds, shape)
+        values = np.subtract(values, given, out=given)
         store[free] = settled
     _fill(store, slots, values, peeled.rounds)
     return store
@@ -206,14 +208,9 @@ def _peel(slots: Indices, shape: Shape) -> _Peeling:
 
     Raises StoreFailure if more keys are left than bad luck explains.
     """
-    own = np.arange(slots.shape[1], dtype=np.uint64) << _HALF | _ONE
-    # Number of a slot's keys in the low half, above it the sum of their indices mod 2^32: the index of a key
-    # that is alone.
-    held = np.zeros(shape.sparse, dtype=np.uint64)
-    for slot in slots:
-        np.add.at(held, slot, own)
-    left = np.ones(own.size, dtype=np.bool_)
-    writer = np.empty(own.size, dtype=np.intp)
+    held = _held(slots, shape)
+    left = np.ones(slots.shape[1], dtype=np.bool_)
+    writer = np.empty(left.size, dtype=np.int32)
     rounds: list[Round] = []
     put_off: list[Indices] = []
     start, core = 0, np.empty(0, dtype=np.intp)
@@ -221,29 +218,48 @@ def _peel(slots: Indices, shape: Shape) -> _Peeling:
     while single.size or left.any():
         if single.size:
             keys, pivots = _distinct((np.take(held, single) >> _HALF).view(np.intp), single, writer)
-            rounds.append((keys, pivots))
+            rounds.append((keys.astype(np.int32), pivots.astype(np.int32)))
         else:
             rest = np.flatnonzero(left)
             if not put_off:
                 start, core = len(rounds), rest
-                _expect_luck(core, own.size)
+                _expect_luck(core, left.size)
             # Where two keys share a slot, putting one off leaves the other alone.
             fewest = (held[slots[:, rest]] & _LOW_HALF).min(axis=0)
             keys = rest[np.argsort(fewest, kind="stable")[: 1 + rest.size // _PUT_OFF]]
             put_off.append(keys)
         left[keys] = False
         touched = np.take(slots, keys, axis=1)
+        own = _marks(keys)
         for slot in touched:
-            np.subtract.at(held, slot, np.take(own, keys))
+            np.subtract.at(held, slot, own)
         touched = touched.reshape(-1)
         single = touched[np.take(held, touched) & _LOW_HALF == _ONE]
     return _Peeling(rounds, start, core, np.concatenate([core[:0], *put_off]))
 
 
-def _distinct(keys: Indices, pivots: Indices, writer: Indices) -> Round:
+def _held(slots: Indices, shape: Shape) -> RingVec:
+    """For each slot the sum of its keys' marks: their number in the low half, and that of one alone above it."""
+    held = np.zeros(shape.sparse, dtype=np.uint64)
+    for part in _blocks(slots.shape[1]):
+        own = _marks(np.arange(part.start, part.stop))
+        for slot in slots[:, part]:
+            np.add.at(held, slot, own)
+    return held
+
+
+def _marks(keys: Indices) -> RingVec:
+    # Above the 1 that counts, the key's number; sums of numbers are mod 2^32.
+    marks = keys.astype(np.uint64)
+    marks <<= _HALF
+    marks |= _ONE
+    return marks
+
+
+def _distinct(keys: Indices, pivots: Indices, writer: Numbers) -> tuple[Indices, Indices]:
     """Each key once: it may be alone in two slots, and a slot may be named twice. `writer` is scratch."""
     # Of all that write to one place, the one that is read back stays: cheaper than sorting.
-    order = np.arange(keys.size)
+    order = np.arange(keys.size, dtype=np.int32)
     writer[keys] = order
     kept = np.take(writer, keys) == order
     return keys[kept], pivots[kept]
@@ -281,7 +297,10 @@ def _solve_core(
     names, local = np.unique(slots[:, core], return_inverse=True)
     local = local.reshape(SEGMENTS, -1)
     rounds = [
-        (np.searchsorted(core, keys), np.searchsorted(names, pivots))
+        (
+            np.searchsorted(core, keys).astype(np.int32),
+            np.searchsorted(names, pivots).astype(np.int32),
+        )
         for keys, pivots in peeled.rounds[peeled.start :]
     ]
     free = np.setdiff1d(np.arange(names.size), np.concatenate([core[:0], *(r[1] for r in rounds)]))

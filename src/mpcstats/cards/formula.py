@@ -6,22 +6,15 @@ import ast
 import warnings
 from collections.abc import Callable, Mapping
 
+from mpcstats.cards import arithmetic
 from mpcstats.errors import UsageError
 
 MAX_LENGTH = 400
 MAX_DEPTH = 30
 
 
-def _words(n: int) -> int:
-    return -(-n // 64)
-
-
 def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
-
-
-def _log2_ceil(n: int) -> int:
-    return (n - 1).bit_length() if n > 1 else 0
 
 
 def _pieces(width: int) -> int:
@@ -35,9 +28,16 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., int]]] = {  # name -> (argu
     "max": (None, max),
     "min": (None, min),
     "ceil_div": (2, _ceil_div),
-    "log2_ceil": (1, _log2_ceil),
+    "log2_ceil": (1, arithmetic.log2_ceil),
     "pieces": (1, _pieces),
-    "words": (1, _words),
+    "words": (1, arithmetic.words),
+    "carry_ands": (2, arithmetic.carry_ands),
+    "carry_rounds": (2, arithmetic.carry_rounds),
+    "magnitude_ands": (2, arithmetic.magnitude_ands),
+    "division_words": (4, arithmetic.division_words),
+    "division_rounds": (4, arithmetic.division_rounds),
+    "number_words": (3, arithmetic.number_words),
+    "number_extra": (4, arithmetic.number_extra),
 }
 
 _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
@@ -53,7 +53,8 @@ class Formula:
     """An integer formula: +, -, *, //, %, numbers, names, and the functions of FUNCTIONS.
 
     Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1; pieces(n) is the least
-    even number from n on whose binary form, below 64s, has at most three ones.
+    even number from n on whose binary form, below 64s, has at most three ones; the last seven are those of
+    cards.arithmetic.
     """
 
     __slots__ = ("_tree", "text", "variables")

@@ -1,40 +1,82 @@
-"""`mpcstats bench`: rounds, bytes, seconds and memory of one protocol, three processes over TLS."""
+"""`mpcstats bench`: rounds, bytes, seconds and memory of one task or of all, three processes over TLS."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from mpcstats.cli.progress import RunProgress
+from mpcstats.errors import UsageError
 from mpcstats.party.sandbox import bench as benchmarks
+from mpcstats.party.sandbox.report import Report
+from mpcstats.party.sandbox.tasks import TASKS
+
+ALL = "all"
+LOOPBACK = "loopback"
 
 
 def bench(
-    protocol: Annotated[str, typer.Argument(help=", ".join(benchmarks.TASKS))],
+    task: Annotated[str, typer.Argument(help=f"{ALL}, or one of {', '.join(TASKS)}.")],
     rows: Annotated[str, typer.Option(help="Number of rows; 1e6 may be written so.")] = "1000000",
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="loopback, lan (1 Gbit/s, 0.5 ms) or wan (100 Mbit/s, 40 ms); repeatable."
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each; the median one is kept.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Write bench.json and bench.md into this folder.")
+    ] = None,
+    commit: Annotated[
+        str | None, typer.Option(help="What to record as the commit; else what the code is from.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Run PROTOCOL on random data in three local processes over TLS, and say what it took.
+    """Run TASK on random data in three local processes over TLS, and say what it took.
 
-    Seconds of a shared machine are rough; rounds and bytes are exact.
+    Milliseconds of a network are round trips; its rate is that of each party's uplink. Seconds of a shared
+    machine are rough; rounds and bytes are exact.
     """
-    found = benchmarks.bench(protocol, _whole(rows))
+    tasks = list(TASKS) if task == ALL else [task]
+    networks = network or [LOOPBACK]
+    for name in tasks:
+        for each in networks:
+            benchmarks.check(name, _whole(rows), each)
+    if out is not None and out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: expected a folder, got a file")
+    with RunProgress(shown=not as_json) as progress:
+        progress.begin(len(tasks) * len(networks), "measuring the machine")
+        report = Report.begin(commit)
+        report.run(
+            tasks, _whole(rows), networks, repeats=repeats, on_task=progress.step, folder=out
+        )
     if as_json:
-        print(json.dumps(found))
-        return
-    print(f"{found['protocol']}, {found['rows']:,} rows: {found['rounds']} rounds")
-    for party, spent in found["parties"].items():
+        print(json.dumps(report.to_json()))
+    else:
+        for result in report.results:
+            _print(result)
+    if out is not None and not as_json:
+        print(f"written: {', '.join(str(path) for path in report.write(out))}")
+
+
+def bench_party(folder: Path, party: str, task: str, rows: int, network: str) -> None:
+    """One party of a benchmark; started by `bench`."""
+    print(json.dumps(benchmarks.play(folder, party, task, rows, network)))
+
+
+def _print(result: dict[str, Any]) -> None:
+    print(
+        f"{result['task']}, {result['rows']:,} rows, {result['network']}: {result['rounds']} rounds"
+    )
+    for party, spent in result["parties"].items():
         print(
             f"  {party}: {spent['wall_s']:.3f} s, {spent['cpu_s']:.3f} CPU s, "
             f"{spent['bytes_sent']:,} bytes sent, peak {spent['peak_rss_bytes'] / 1e6:.0f} MB"
         )
-
-
-def bench_party(folder: Path, party: str, protocol: str, rows: int) -> None:
-    """One party of a benchmark; started by `bench`."""
-    print(json.dumps(benchmarks.play(folder, party, protocol, rows)))
 
 
 def _whole(text: str) -> int:

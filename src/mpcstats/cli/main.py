@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mpcstats.cli import bench, demo, explain, keys, ledger, run, serve
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
+from mpcstats.party.memory import keep_freed_memory
 from mpcstats.party.version import version as installed
 
 EXIT_USAGE = 2
@@ -61,6 +62,7 @@ def main() -> None:
     """Run the command of sys.argv. Ends the process: 0, 1 a defect, 2 usage, 3 refused, 4 another party's fault."""
     # An exit like any other: what was started is ended, and what was temporary is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    keep_freed_memory()  # the process is ours, and no thread has started
     try:
         app()
     except MpcstatsError as error:

@@ -37,9 +37,9 @@ class RunProgress:
     ) -> None:
         self._progress.stop()
 
-    def begin(self, steps: int) -> None:
-        """The run has this many steps."""
-        self._progress.update(self._task, total=steps, description="reading")
+    def begin(self, steps: int, doing: str = "reading") -> None:
+        """The run has this many steps; until the first is done it is `doing` something else."""
+        self._progress.update(self._task, total=steps, description=doing)
 
     def step(self, name: str) -> None:
         """One step is done."""

@@ -18,10 +18,12 @@ from mpcstats.engines.share import (
     Bits,
     Column,
     Elements,
+    Partial,
     Positions,
     Shuffled,
     ShuffleOrder,
 )
+from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Words
 
 
@@ -99,3 +101,62 @@ class Engine(Protocol):
         self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
     ) -> Words | None:
         """x in the clear at each party of `to`, None elsewhere. `leak` is the id on the protocol's card."""
+
+    async def permute(
+        self,
+        session: Session,
+        columns: Sequence[Column],
+        order: Positions | None,
+        *,
+        owner: str,
+        keep: int | None = None,
+    ) -> list[Column]:
+        """The columns in an order that `owner` alone knows: element i is element order[i] of the column.
+
+        `order` is given at the owner (of the compute parties or outside), None elsewhere: a permutation of range(n),
+        or `keep` distinct positions. Columns are vectors and bit rows of n elements. Raises PeerFault naming the
+        owner for another order, InternalError at the owner.
+        """
+
+    def products(self, x: Arith, ys: Sequence[Arith]) -> Partial:
+        """x y^T mod 2^64 for x of shape (a, n), y the rows of all `ys`, not yet shared again: no message."""
+
+    async def completed(self, session: Session, partial: Partial) -> Arith:
+        """The secret that the summands of `partial` add up to."""
+
+    async def outer(self, session: Session, x: Arith, y: Arith) -> Arith:
+        """x y^T mod 2^64: element (i, j) is the dot product of row i of x and row j of y."""
+
+    # Exact arithmetic: numbers as bit rows, sums of bit rows, and numbers of 128 bits.
+
+    async def add_bits(self, session: Session, x: Bits, y: Bits, *, carry: Bits | int = 0) -> Bits:
+        """x + y + carry mod 2^width as bit rows; `carry` is 0, 1 or one row. x - y is x + not y + 1."""
+
+    async def increment(self, session: Session, x: Bits, carry: Bits) -> Bits:
+        """x + carry mod 2^width as bit rows; `carry` is one row."""
+
+    async def select(self, session: Session, flags: Bits, options: Sequence[Bits]) -> Bits:
+        """The exclusive or over j of (row j of `flags`) and (options[j]): the chosen option if one flag is 1."""
+
+    async def to_bits(self, session: Session, x: Arith | Wide, *, width: int | None = None) -> Bits:
+        """The low `width` bits of the vector x, row 0 the lowest; without `width` all 64 or 128."""
+
+    async def from_bits(self, session: Session, bits: Bits, *, signed: bool = False) -> Arith:
+        """The numbers whose bits are the rows, 1 to 64 of them; `signed`: in two's complement. Shape (length,)."""
+
+    async def from_bits_wide(self, session: Session, bits: Bits, *, signed: bool = False) -> Wide:
+        """The same in Z_2^128, from 1 to 128 rows."""
+
+    async def lift(self, session: Session, x: Arith) -> Wide:
+        """x in Z_2^128, read as signed. Right for x in [-2^62, 2^62)."""
+
+    async def multiply_wide(self, session: Session, x: Wide, y: Wide) -> Wide:
+        """Element by element, x * y mod 2^128."""
+
+    async def dot_wide(self, session: Session, x: Wide, y: Wide) -> Wide:
+        """The sum over the last axis of x * y mod 2^128; two vectors give shape (1,)."""
+
+    async def reveal_wide(
+        self, session: Session, x: Wide, *, leak: str, to: Sequence[str]
+    ) -> Words | None:
+        """x in the clear at each party of `to`, shape (2, *x.shape) as in algebra.wide; None elsewhere."""

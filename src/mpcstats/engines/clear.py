@@ -13,21 +13,23 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
+from mpcstats.engines.clear_exact import ExactClear
 from mpcstats.engines.share import (
     Arith,
     Bits,
     Column,
     Elements,
+    Partial,
     Positions,
     Shuffled,
     ShuffleOrder,
     length_of,
 )
-from mpcstats.errors import InternalError, UsageError
+from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 
 
-class Clear:
+class Clear(ExactClear):
     """The one party of `compute` sees everything that owners put in. See engines.api for every method."""
 
     name = "clear"
@@ -130,6 +132,43 @@ class Clear:
         if session.me not in to:
             return None
         return (await session.exchange(receive={computer: x.shape}))[computer]
+
+    async def permute(
+        self,
+        session: Session,
+        columns: Sequence[Column],
+        order: Positions | None,
+        *,
+        owner: str,
+        keep: int | None = None,
+    ) -> list[Column]:
+        n = length_of(columns)
+        kept = n if keep is None else keep
+        sent = None if order is None else order.astype(np.uint64)
+        given = await self._input(session, sent, owner, (kept,))
+        for positions in given:
+            if np.unique(positions[positions < np.uint64(n)]).size != kept:
+                raise PeerFault(
+                    owner, session.step, f"expected {kept} distinct positions below {n}"
+                )
+        places = [positions.astype(np.intp) for positions in given]
+        return [
+            Arith((kept,), tuple(a[p] for a, p in zip(c.parts, places, strict=True)), 0)
+            if isinstance(c, Arith)
+            else (c.taken(places[0]) if places else Bits(kept, c.width, (), 0))
+            for c in columns
+        ]
+
+    def products(self, x: Arith, ys: Sequence[Arith]) -> Partial:
+        stacked = Arith.rows_of(ys)
+        parts = tuple(a @ b.T for a, b in zip(x.parts, stacked.parts, strict=True))
+        return Partial((x.shape[0], stacked.shape[0]), parts)
+
+    async def completed(self, session: Session, partial: Partial) -> Arith:
+        return Arith(partial.shape, partial.parts, 0)
+
+    async def outer(self, session: Session, x: Arith, y: Arith) -> Arith:
+        return await self.completed(session, self.products(x, [y]))
 
     async def _input(
         self, session: Session, values: Words | None, owner: str, shape: tuple[int, ...]

@@ -114,6 +114,21 @@ class Arith(Secret):
         """The elements of the vector at public positions, in their order."""
         return self._each(lambda a: np.take(a, index, axis=-1))
 
+    def column_total(self) -> Arith:
+        """The sum over the first axis of a matrix."""
+        return self._each(lambda a: np.sum(a, axis=0, dtype=np.uint64))
+
+    def turned(self) -> Arith:
+        """The matrix with its axes exchanged, without copying."""
+        return self._each(lambda a: a.T)
+
+    @staticmethod
+    def stack(secrets: Sequence[Arith]) -> Arith:
+        """A matrix whose rows are the vectors `secrets`."""
+        first = secrets[0]
+        columns = zip(*(s.parts for s in secrets), strict=True)
+        return first._with((len(secrets), *first.shape), [np.stack(c) for c in columns])
+
     def zeros(self, n: int) -> Arith:
         """A vector of n zeros, held as this secret is."""
         return self._with((n,), [np.zeros(n, dtype=np.uint64) for _ in self.parts])
@@ -125,6 +140,10 @@ class Arith(Secret):
     def flat(self) -> Arith:
         """All elements as one vector, row by row."""
         return self._each(lambda a: a.reshape(-1))
+
+    def column(self) -> Arith:
+        """The vector as a matrix of one column."""
+        return self._each(lambda a: a[:, None])
 
     def repeat(self, times: int) -> Arith:
         """The vector, `times` times as rows of a matrix, without copying."""
@@ -141,6 +160,24 @@ class Arith(Secret):
             (size,), [np.concatenate([c.reshape(-1) for c in column]) for column in columns]
         )
 
+    @staticmethod
+    def rows_of(secrets: Sequence[Arith]) -> Arith:
+        """One matrix of the rows of all of `secrets`; each must be a matrix, and all have rows of one length."""
+        return Arith._joined(secrets, 0)
+
+    @staticmethod
+    def columns_of(secrets: Sequence[Arith]) -> Arith:
+        """One matrix of the columns of all of `secrets`, matrices of equally many rows."""
+        return Arith._joined(secrets, 1)
+
+    @staticmethod
+    def _joined(secrets: Sequence[Arith], axis: int) -> Arith:
+        first = secrets[0]
+        size = sum(s.shape[axis] for s in secrets)
+        shape = (size, first.shape[1]) if axis == 0 else (first.shape[0], size)
+        columns = zip(*(s.parts for s in secrets), strict=True)
+        return first._with(shape, [np.concatenate(column, axis=axis) for column in columns])
+
     def _with(self, shape: tuple[int, ...], parts: Sequence[Words]) -> Arith:
         return Arith(shape, tuple(parts), self.constant_at)
 
@@ -155,6 +192,29 @@ class Arith(Secret):
                 f"expected two secrets of one shape, got {self.shape} and {other.shape}"
             )
         return zip(self.parts, other.parts, strict=True)
+
+
+class Partial(Secret):
+    """Products of public `shape` before they are shared again: the sum of one summand a compute party.
+
+    Linear in what it came from; nothing else can be done with it before the engine has completed it.
+    """
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...], parts: Parts) -> None:
+        super().__init__(parts, None)
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"<summands of an arithmetic secret of shape {self.shape}>"
+
+    def __add__(self, other: Partial) -> Partial:
+        if other.shape != self.shape:
+            raise InternalError(f"expected summands of shape {self.shape}, got {other.shape}")
+        return Partial(
+            self.shape, tuple(a + b for a, b in zip(self.parts, other.parts, strict=True))
+        )
 
 
 class Bits(Secret):
@@ -211,6 +271,15 @@ class Bits(Secret):
         parts = tuple(np.ascontiguousarray(a[:, :size]) for a in self.parts)
         return Bits(n, self.width, parts, self.constant_at)
 
+    def cut(self, start: int, stop: int) -> Bits:
+        """Elements `start` to `stop` of every row, without copying; `start` must be a multiple of 64."""
+        if start % slicing.WORD:
+            raise InternalError(f"expected a cut at a word, got one at element {start}")
+        words = slice(start // slicing.WORD, slicing.words(stop))
+        return Bits(
+            stop - start, self.width, tuple(a[:, words] for a in self.parts), self.constant_at
+        )
+
     def moved(self, by: int) -> Bits:
         """Element i of every row is element i - by, 0 where there is none."""
         parts = [
@@ -263,6 +332,14 @@ class Bits(Secret):
         )
         return Bits(n, rows.shape[0], parts, self.constant_at)
 
+    def numbers(self, values: Words) -> Arith:
+        """Public numbers as a secret vector, held as this one is."""
+        parts = tuple(
+            values if i == self.constant_at else np.zeros_like(values)
+            for i in range(len(self.parts))
+        )
+        return Arith(values.shape, parts, self.constant_at)
+
     def constant(self, rows: Words) -> Bits:
         """The public `rows`, shape (width, words(length)), as a secret of this one's length."""
         return self.public(rows, self.length)
@@ -285,30 +362,58 @@ class Bits(Secret):
         return Bits(self.length, width, tuple(parts), self.constant_at)
 
 
-Column = Arith | Bits  # of a table: a vector of numbers, or bit rows
-
-
 class Elements(Secret):
-    """`length` secret elements of `width` bits; part shape (ceil(width / 64), length), the low words first."""
+    """`length` secret elements of `width` bits; part shape (ceil(width / 64), length), the low words first.
 
-    __slots__ = ("length", "width")
+    `kept` is for an engine to keep another layout of the same shares in, so that it is made once.
+    """
+
+    __slots__ = ("kept", "length", "width")
 
     def __init__(self, length: int, width: int, parts: Parts, constant_at: int | None) -> None:
         super().__init__(parts, constant_at)
         self.length = length
         self.width = width
+        self.kept: dict[object, Parts] = {}
 
     def __repr__(self) -> str:
         return f"<{self.length} secret elements of {self.width} bits>"
 
-    def take(self, index: Positions) -> Elements:
+    def taken(self, index: Positions) -> Elements:
         """The elements at public positions, in their order."""
-        parts = tuple(np.take(a, index, axis=1) for a in self.parts)
-        return Elements(len(index), self.width, parts, self.constant_at)
+        return self._with(len(index), [np.take(a, index, axis=1) for a in self.parts])
 
-    def first(self, n: int) -> Elements:
-        """The first n elements, without copying."""
-        return Elements(n, self.width, tuple(a[:, :n] for a in self.parts), self.constant_at)
+    def moved(self, by: int) -> Elements:
+        """Element i is element i - by, 0 where there is none."""
+        parts = []
+        for a in self.parts:
+            out = np.zeros(a.shape, dtype=np.uint64)
+            if by >= 0:
+                out[:, min(by, self.length) :] = a[:, : max(self.length - by, 0)]
+            else:
+                out[:, : max(self.length + by, 0)] = a[:, min(-by, self.length) :]
+            parts.append(out)
+        return self._with(self.length, parts)
+
+    def accumulated(self) -> Elements:
+        """Element i is the exclusive or of elements 0 to i."""
+        parts = [np.bitwise_xor.accumulate(a, axis=1) for a in self.parts]
+        return self._with(self.length, parts)
+
+    def between(self, start: int, stop: int) -> Elements:
+        """Elements start to stop - 1, without copying."""
+        return self._with(stop - start, [a[:, start:stop] for a in self.parts])
+
+    def zeros(self, n: int) -> Elements:
+        """n elements of zeros, held as this secret is."""
+        return self._with(n, [np.zeros((a.shape[0], n), dtype=np.uint64) for a in self.parts])
+
+    def __xor__(self, other: Elements) -> Elements:
+        if (other.length, other.width) != (self.length, self.width):
+            raise InternalError(f"expected two secrets of one shape, got {self!r} and {other!r}")
+        return self._with(
+            self.length, [a ^ b for a, b in zip(self.parts, other.parts, strict=True)]
+        )
 
     def bits(self, index: Positions | None = None) -> Bits:
         """The elements, or those at public positions, as bit rows."""
@@ -325,6 +430,12 @@ class Elements(Secret):
                 taken = np.stack([row[block] for row in part])
                 out[:, words] = slicing.slice_rows(taken, self.width)
         return Bits(len(index), self.width, rows, self.constant_at)
+
+    def _with(self, length: int, parts: Sequence[Words]) -> Elements:
+        return Elements(length, self.width, tuple(parts), self.constant_at)
+
+
+Column = Arith | Bits | Elements  # of a table: a vector of numbers, bit rows, or elements of bits
 
 
 class ShuffleOrder(Secret):
@@ -361,7 +472,12 @@ def united(pieces: Sequence[Column]) -> Column:
     first = pieces[0]
     if isinstance(first, Arith):
         return Arith.concatenate([p for p in pieces if isinstance(p, Arith)])
-    return Bits.concatenate([p for p in pieces if isinstance(p, Bits)])
+    if isinstance(first, Bits):
+        return Bits.concatenate([p for p in pieces if isinstance(p, Bits)])
+    same = [p for p in pieces if isinstance(p, Elements)]
+    parts = zip(*(p.parts for p in same), strict=True)
+    joined = tuple(np.concatenate(part, axis=1) for part in parts)
+    return Elements(sum(p.length for p in same), first.width, joined, first.constant_at)
 
 
 def difference(x: Column, y: Column) -> Column:
@@ -369,6 +485,8 @@ def difference(x: Column, y: Column) -> Column:
     if isinstance(x, Arith) and isinstance(y, Arith):
         return x - y
     if isinstance(x, Bits) and isinstance(y, Bits):
+        return x ^ y
+    if isinstance(x, Elements) and isinstance(y, Elements):
         return x ^ y
     raise InternalError(f"expected two columns of one kind, got {x!r} and {y!r}")
 

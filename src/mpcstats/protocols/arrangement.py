@@ -1,4 +1,4 @@
-"""An arrangement: the secret order of a shuffle, then a public one. It can be undone without opening anything."""
+"""An arrangement: secret orders of shuffles, each followed by a public one. It can be undone; nothing is opened."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ from mpcstats.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Arranged row i is row order[i] of the shuffled rows; `order` is None at a party without shares.
+    """For each shuffle, in the order in which they were made, the public order that followed it.
 
-    It is also None if only some of the rows were arranged: then it cannot be undone.
+    Arranged row i is row order[i] of the shuffled rows. An order is None at a party without shares, and where only
+    some of the rows were arranged: then it cannot be undone.
     """
 
-    shuffle: ShuffleOrder
-    order: Positions | None = field(repr=False)
+    passes: tuple[tuple[ShuffleOrder, Positions | None], ...] = field(repr=False)
 
     async def restore(
         self, session: Session, engine: Engine, columns: Sequence[Column]
     ) -> list[Column]:
         """Columns of arranged rows, in the order from before. Raises InternalError for another number of rows."""
-        n = self.shuffle.length
-        if length_of(columns) != n:
-            raise InternalError(f"expected columns of {n} rows, got {length_of(columns)}")
-        if session.me not in engine.compute:
-            return list(columns)
-        if self.order is None:
-            raise InternalError("expected all rows to be arranged, got some of them")
-        back = np.empty(n, dtype=np.intp)
-        back[self.order] = np.arange(n)
-        shuffled = [column.taken(back) for column in columns]
-        return await engine.unshuffle(session, self.shuffle, shuffled)
+        found = list(columns)
+        for i, (shuffle, order) in enumerate(reversed(self.passes)):
+            if length_of(found) != shuffle.length:
+                raise InternalError(
+                    f"expected columns of {shuffle.length} rows, got {length_of(found)}"
+                )
+            if session.me not in engine.compute:
+                continue
+            if order is None:
+                raise InternalError("expected all rows to be arranged, got some of them")
+            back = np.empty(shuffle.length, dtype=np.intp)
+            back[order] = np.arange(shuffle.length)
+            shuffled = [column.taken(back) for column in found]
+            found = await engine.unshuffle(session.narrow(f"pass{i}"), shuffle, shuffled)
+        return found

@@ -1,7 +1,6 @@
 """Compact: the flagged rows first, then the others, each kind in its old order; in a constant number of rounds.
 
-Every row's destination is computed on shares; rows and destinations are shuffled, and the destinations are opened:
-a uniform permutation. Specification and argument: protocols/compact/spec.md.
+Specification and argument: protocols/compact/spec.md.
 """
 
 from __future__ import annotations
@@ -12,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Column, Positions
-from mpcstats.errors import InternalError, PeerFault
+from mpcstats.engines.share import Arith, Bits, Column
+from mpcstats.errors import InternalError
 from mpcstats.protocols.arrangement import Arrangement
-from mpcstats.session import Session, Words
-
-LEAK = "shuffled-destination"
+from mpcstats.protocols.placing import place
+from mpcstats.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +34,12 @@ async def compact(
 
     Raises PeerFault if what is opened is no permutation.
     """
-    n = flags.length
     if flags.width != 1:
         raise InternalError(f"expected one row of flags, got {flags.width}")
     numbers = (await engine.to_arith(session.narrow("flags"), flags))[0]
     destinations, count = await _destinations(session.narrow("destinations"), engine, numbers)
-    shuffled = await engine.shuffle(session.narrow("shuffle"), [destinations, *columns])
-    mixed, *carried = shuffled.columns
-    if not isinstance(mixed, Arith):
-        raise InternalError("expected numbers to stay numbers in a shuffle")
-    opened = await engine.reveal(session.narrow("open"), mixed, leak=LEAK, to=engine.compute)
-    if opened is None:
-        return Compacted(tuple(carried), count, Arrangement(shuffled.order, None))
-    order = _order(session, opened, n)
-    return Compacted(
-        tuple(column.taken(order) for column in carried),
-        count,
-        Arrangement(shuffled.order, order),
-    )
+    placed = await place(session, engine, destinations, columns)
+    return Compacted(placed.columns, count, placed.arrangement)
 
 
 async def _destinations(session: Session, engine: Engine, flags: Arith) -> tuple[Arith, Arith]:
@@ -70,15 +56,3 @@ async def _destinations(session: Session, engine: Engine, flags: Arith) -> tuple
     behind = behind.plus(np.arange(n, dtype=np.uint64))
     moved = await engine.multiply(session, flags, upto.plus(-1) - behind)
     return behind + moved, count
-
-
-def _order(session: Session, destinations: Words, n: int) -> Positions:
-    """Which shuffled row each place gets. Raises PeerFault unless every place gets one."""
-    order = np.full(n, -1, dtype=np.intp)
-    if np.all(destinations < np.uint64(n)):
-        order[destinations.astype(np.intp)] = np.arange(n)
-    if np.any(order < 0):
-        raise PeerFault(
-            "a compute party", session.step, f"expected every place of {n} rows once, got another"
-        )
-    return order

@@ -26,6 +26,7 @@ from mpcstats.session import Session, Stream, Words, parallel
 TAG_BITS = 64
 SEED_PARTS = 3  # 32-bit parts of a position seed
 KEY_WORDS = 4  # two AES-128 keys
+MASK_WORDS = 1 << 15  # drawn at once: they stay in the L2 cache
 Seeds = NDArray[np.uint32]
 T = TypeVar("T")
 
@@ -82,29 +83,55 @@ async def lookup_join(
     Raises PeerFault (at H) if L repeats a position seed, UsageError (at L, R) for more keys than the bound,
     InternalError (at R) if no store exists: chance below 2^-51, see spec.md.
     """
-    n, v = lookup.left_rows, lookup.values
     transfer = session.narrow("transfer")
     shape = keyvalue.shape(lookup.right_rows)
-    tag_side: Words | None = None
-    decoded: Words | None = None
+    decoded = _Decoded()
     if session.me == lookup.right:
         await _send_store(transfer, lookup, shape, _given(right))
     elif session.me == lookup.left:
-        seeds, tags = _pseudonyms(transfer, lookup, _given(left))
-        received = await transfer.exchange(
-            send={lookup.helper: _packed(seeds)}, receive={lookup.right: (shape.rows, 1 + v)}
-        )
-        decoded = keyvalue.decode(received[lookup.right], seeds, shape)
-        tag_side = decoded[:, 0] - tags
+        decoded = await _decode_at_left(transfer, lookup, shape, _given(left))
     elif session.me == lookup.helper:
-        words = (await transfer.exchange(receive={lookup.left: _packed_words(n)}))[lookup.left]
-        seeds = _unpacked(words, n)
-        _refuse_repeated(transfer, lookup.left, seeds)
-        mask = transfer.stream(lookup.right).words(shape.rows, 1 + v)
-        decoded = keyvalue.decode(mask, seeds, shape)
-        tag_side = np.ascontiguousarray(decoded[:, 0])
-    hit = await _compare_tags(session, engine, lookup, tag_side)
-    return Found(hit, tuple(_column(session, lookup, decoded, 1 + j) for j in range(v)))
+        decoded = await _decode_at_helper(transfer, lookup, shape)
+    hit = await _compare_tags(session, engine, lookup, decoded.tags)
+    return Found(hit, tuple(_column(lookup, decoded, j) for j in range(lookup.values)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """What L or H has of each left row: its side of the tag, and of each column its summand; nothing elsewhere."""
+
+    at: str = ""
+    tags: Words | None = field(default=None, repr=False)
+    columns: tuple[Words, ...] = field(default=(), repr=False)
+
+
+async def _decode_at_left(
+    session: Session, lookup: Lookup, shape: keyvalue.Shape, table: LeftTable
+) -> _Decoded:
+    seeds, tags = _pseudonyms(session, lookup, table)
+    received = await session.exchange(
+        send={lookup.helper: _packed(seeds)},
+        receive={lookup.right: (shape.rows, 1 + lookup.values)},
+    )
+    sums = keyvalue.decode(received.pop(lookup.right), seeds, shape)
+    np.subtract(sums[:, 0], tags, out=tags)
+    return _Decoded(lookup.left, tags, _columns(sums))
+
+
+async def _decode_at_helper(session: Session, lookup: Lookup, shape: keyvalue.Shape) -> _Decoded:
+    n = lookup.left_rows
+    words = (await session.exchange(receive={lookup.left: _packed_words(n)}))[lookup.left]
+    seeds = _unpacked(words, n)
+    _refuse_repeated(session, lookup.left, seeds)
+    mask = session.stream(lookup.right).words(shape.rows, 1 + lookup.values)
+    sums = keyvalue.decode(mask, seeds, shape)
+    tags = sums[:, 0].copy()
+    # value = L's sum - H's sum
+    return _Decoded(lookup.helper, tags, _columns(np.negative(sums, out=sums)))
+
+
+def _columns(sums: Words) -> tuple[Words, ...]:
+    return tuple(np.ascontiguousarray(column) for column in sums.T[1:])
 
 
 async def _send_store(
@@ -115,15 +142,25 @@ async def _send_store(
         raise InternalError(
             f"expected values of shape {(len(seeds), lookup.values)}, got {table.values.shape}"
         )
-    words = np.concatenate([tags[:, None], table.values], axis=1)
     # A store of as many keys as the bound says takes the same time whatever the number of real ones.
-    padding = _padding(len(seeds), lookup.right_rows)
+    keys, padding = len(tags), _padding(len(tags), lookup.right_rows)
     fill = session.private()
     seeds = np.concatenate([seeds, _random_seeds(fill, padding)])
-    words = np.concatenate([words, fill.words(padding, words.shape[1])])
+    words = np.empty((keys + padding, 1 + lookup.values), dtype=np.uint64)
+    words[:keys, 0] = tags
+    words[:keys, 1:] = table.values
+    words[keys:] = fill.words(padding, 1 + lookup.values)
     store = keyvalue.build(seeds, words, shape)
-    store += session.stream(lookup.helper).words(*store.shape)
+    del tags, words  # as large as the store, and the answer is long in coming
+    _add_stream(store, session.stream(lookup.helper))
     await session.exchange(send={lookup.left: store})
+
+
+def _add_stream(store: Words, stream: Stream) -> None:
+    flat = store.reshape(-1)
+    for start in range(0, flat.size, MASK_WORDS):
+        part = flat[start : start + MASK_WORDS]
+        part += stream.words(part.size)
 
 
 def _pseudonyms(session: Session, lookup: Lookup, table: LeftTable) -> tuple[Seeds, Words]:
@@ -187,13 +224,13 @@ async def _compare_tags(
     return await engine.equal(session.narrow("hit"), shared[0], shared[1])
 
 
-def _column(session: Session, lookup: Lookup, decoded: Words | None, position: int) -> Held:
-    # value = L's sum - H's sum
-    mine = None if decoded is None else np.ascontiguousarray(decoded[:, position])
-    at_left = mine if session.me == lookup.left else None
-    at_helper = np.uint64(0) - mine if mine is not None and session.me == lookup.helper else None
+def _column(lookup: Lookup, decoded: _Decoded, j: int) -> Held:
     return Held(
-        lookup.left_rows, (Summand(lookup.left, at_left), Summand(lookup.helper, at_helper))
+        lookup.left_rows,
+        tuple(
+            Summand(owner, decoded.columns[j] if decoded.at == owner else None)
+            for owner in (lookup.left, lookup.helper)
+        ),
     )
 
 
@@ -213,7 +250,10 @@ def _unpacked(words: Words, n: int) -> Seeds:
 
 def _refuse_repeated(session: Session, left: str, seeds: Seeds) -> None:
     # A repeated seed would show this helper that two rows of L have one key.
-    first = np.sort(seeds[:, 0].astype(np.uint64) << np.uint64(32) | seeds[:, 1])
+    first = seeds[:, 0].astype(np.uint64)
+    first <<= np.uint64(32)
+    first |= seeds[:, 1]
+    first.sort()
     if np.any(first[1:] == first[:-1]) and len(np.unique(seeds, axis=0)) != len(seeds):
         raise PeerFault(left, session.step, "expected distinct position seeds, got a repeated one")
 

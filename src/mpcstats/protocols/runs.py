@@ -8,7 +8,7 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Bits, Column, difference, united
+from mpcstats.engines.share import Bits, Column, Elements, difference, united
 from mpcstats.protocols.compact import compact
 from mpcstats.session import Session, Words
 
@@ -54,11 +54,17 @@ async def from_starts(
     if n == 0:
         return list(columns)
     front = Bits.concatenate([~starting, starting.public(_one(1, 0), 1)])
-    longer = [united([column, column.zeros(1)]) for column in columns]
+    # Elements in words, not bit rows: they move four times.
+    rows = [column.elements() if isinstance(column, Bits) else column for column in columns]
+    longer = [united([column, column.zeros(1)]) for column in rows]
     arranged = await compact(session.narrow("apart"), engine, front, longer)
     steps = [difference(column, column.moved(1)) for column in arranged.columns]
     back = await arranged.arrangement.restore(session.narrow("back"), engine, steps)
-    return [
+    filled = [
         difference(column.accumulated().between(0, n), own)
-        for column, own in zip(back, columns, strict=True)
+        for column, own in zip(back, rows, strict=True)
+    ]
+    return [
+        found.bits() if isinstance(found, Elements) and isinstance(column, Bits) else found
+        for found, column in zip(filled, columns, strict=True)
     ]

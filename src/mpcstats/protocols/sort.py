@@ -71,31 +71,30 @@ async def sort(
         raise UsageError("expected at least one key to sort by, got none")
     n = length_of([key.rows for key in keys])
     wanted = _wanted(ranks, n)
-    lowest_first = [~k.rows if k.descending else k.rows for k in reversed(keys)]
     width = max(1, (n - 1).bit_length())
     index = keys[0].rows.constant(slicing.slice_bits(np.arange(n, dtype=np.uint64), width))
     shuffled = await engine.shuffle(
-        session.narrow("shuffle"), [Bits.stack([index, *lowest_first]), *columns]
+        session.narrow("shuffle"), [Bits.stack([index, stacked(keys)]).elements(), *columns]
     )
     mixed, *carried = shuffled.columns
-    if not isinstance(mixed, Bits):
-        raise InternalError("expected bit rows to stay bit rows in a shuffle")
+    if not isinstance(mixed, Elements):
+        raise InternalError("expected elements to stay elements in a shuffle")
     if session.me not in engine.compute:
         size = n if ranks is None else ranks.size
         nowhere = np.zeros(size, dtype=np.intp)
         return Sorted(
             tuple(k.rows.taken(nowhere) for k in keys),
             tuple(c.taken(nowhere) for c in columns),
-            Arrangement(shuffled.order, None),
+            Arrangement(((shuffled.order, None),)),
         )
     ranking = _Ranking(engine, mixed)
     order = await ranking.order(session.narrow("rank"), wanted)
     kept = order if ranks is None else order[ranks]
-    own = mixed.taken(kept).rows(slice(width, None))
+    own = mixed.bits(kept).rows(slice(width, None))
     return Sorted(
-        tuple(_split(own, keys)),
+        tuple(unstacked(own, keys)),
         tuple(c.taken(kept) for c in carried),
-        Arrangement(shuffled.order, order if ranks is None else None),
+        Arrangement(((shuffled.order, order if ranks is None else None),)),
     )
 
 
@@ -110,8 +109,13 @@ def _wanted(ranks: Positions | None, n: int) -> NDArray[np.intp] | None:
     return np.cumsum(flags)
 
 
-def _split(rows: Bits, keys: Sequence[Key]) -> list[Bits]:
-    """The key columns out of what was stacked: the least significant lies lowest."""
+def stacked(keys: Sequence[Key]) -> Bits:
+    """All keys as one number, the least significant lowest; a descending key is complemented."""
+    return Bits.stack([~k.rows if k.descending else k.rows for k in reversed(keys)])
+
+
+def unstacked(rows: Bits, keys: Sequence[Key]) -> list[Bits]:
+    """The key columns, out of what `stacked` has made of them."""
     found = []
     end = rows.width
     for key in keys:
@@ -168,9 +172,9 @@ class _Phase:
 class _Ranking:
     """The public order of shuffled rows, from opened comparisons."""
 
-    def __init__(self, engine: Engine, keys: Bits) -> None:
+    def __init__(self, engine: Engine, keys: Elements) -> None:
         self._engine = engine
-        self._keys = keys.elements()
+        self._keys = keys
         self._n = keys.length
         self._batch = 0
 
@@ -210,8 +214,8 @@ class _Ranking:
         if not left:
             return ranks
         a, b = np.concatenate(left), np.concatenate(right)
-        keys = self._keys.take(rows)
-        below = await self._below(session, keys.take(a), keys, b)
+        keys = self._keys.taken(rows)
+        below = await self._below(session, keys.taken(a), keys, b)
         ranks += np.bincount(b[below], minlength=ranks.size)
         ranks += np.bincount(a[~below], minlength=ranks.size)
         # Wins of a segment's pivots are all different unless outcomes go in a circle.
@@ -237,25 +241,29 @@ class _Ranking:
         if not levels.size:
             return np.zeros(0, dtype=np.intp)
         rest = phase.segments.size[searching] - pivots
+        # Whole words of rows: the last one is looked for again until a word is full.
+        more = -rows.size % slicing.WORD
+        rest[-1] += more
+        rows = np.concatenate([rows, np.repeat(rows[-1:], more)])
         base = np.cumsum(pivots) - pivots
         # heap[base[s] + h - 1] is pivot number h of segment s in a tree: node h has children 2 h and 2 h + 1.
         heap = np.empty(int(pivots.sum()), dtype=np.intp)
         node_of_rank = np.concatenate([_heap(int(depth)) for depth in range(levels[0] + 1)])
         of_pivot = np.repeat((1 << levels) - levels - 1, pivots) + ranks[: heap.size]
         heap[np.repeat(base - 1, pivots) + node_of_rank[of_pivot]] = pivot_rows[: heap.size]
-        keys = self._keys.take(heap)
-        mine = self._keys.take(rows)
+        keys = self._keys.taken(heap)
+        mine = self._keys.taken(rows)
         first = np.repeat(base - 1, rest)
         node = np.ones(rows.size, dtype=np.intp)
         ends = np.cumsum(rest)
         for level in range(int(levels[0])):
             # Segments with deeper trees come first, so the rows that still search are the first ones.
             active = slice(0, int(ends[np.count_nonzero(levels > level) - 1]))
-            own = mine if active.stop == mine.length else mine.first(active.stop)
+            own = mine if active.stop == mine.length else mine.between(0, active.stop)
             below = await self._below(session, own, keys, first[active] + node[active])
             node[active] *= 2
             node[active] += ~below
-        return node - np.repeat(1 << levels, rest)
+        return (node - np.repeat(1 << levels, rest))[: rows.size - more]
 
     async def _below(
         self, session: Session, x: Elements, y: Elements, at: Positions

@@ -1,5 +1,6 @@
 """What a protocol may touch: a party's role, its steps, its masks and one await."""
 
+from mpcstats.session.blocks import in_blocks
 from mpcstats.session.messages import Message, Words
 from mpcstats.session.parallel import parallel
 from mpcstats.session.program import Program
@@ -14,6 +15,7 @@ __all__ = [
     "Session",
     "Stream",
     "Words",
+    "in_blocks",
     "parallel",
     "private_stream",
 ]

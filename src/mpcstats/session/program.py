@@ -90,11 +90,21 @@ class Program(Generic[T]):
         waiting = self._waiting.get((sender, step))
         return None if waiting is None else waiting[1]
 
+    def step(self) -> bool:
+        """Run the branch that has been ready for longest until it asks for something; False if none is ready.
+
+        A driver that empties the outbox after each step sends one branch's messages while the next computes.
+        """
+        if not self._ready:
+            return False
+        branch, value = self._ready.popleft()
+        self._resume(branch, value)
+        return True
+
     def advance(self) -> None:
         """Run every branch that can run, until all wait or the body has returned."""
-        while self._ready:
-            branch, value = self._ready.popleft()
-            self._resume(branch, value)
+        while self.step():
+            pass
 
     def deliver(self, sender: str, step: str, payload: Words) -> None:
         """Take in one message. Raises PeerFault if it has another length than expected, or comes twice."""

@@ -27,6 +27,10 @@ PART_BYTES = 1 << 18  # what one write may take a whole silence for: far below a
 JOINED_BYTES = 1 << 14  # a frame up to one TLS record goes out in one write
 
 
+def _at_once(_: int) -> None:
+    pass
+
+
 class Connection:
     """Frames to and from `peer`. After any error, and from another thread than its own, only `wake` and `close`."""
 
@@ -41,17 +45,26 @@ class Connection:
     def __repr__(self) -> str:
         return f"<connection to {self.peer}>"
 
-    def send_frame(self, frame: Frame, *, timeout: float) -> None:
-        """Send `frame`; `timeout` in seconds bounds each part of 256 KiB. Raises TransportFault."""
+    def send_frame(
+        self, frame: Frame, *, timeout: float, pace: Callable[[int], None] = _at_once
+    ) -> None:
+        """Send `frame`; `timeout` in seconds bounds each part of 256 KiB. Raises TransportFault.
+
+        Before each part `pace` is called with the bytes of the frame up to the part's end, and may wait.
+        """
         header, payload = encode(frame)
         try:
             self._socket.settimeout(timeout)
             if len(payload) <= JOINED_BYTES:
+                pace(HEADER_BYTES + len(payload))
                 self._socket.sendall(header + bytes(payload))
                 return
+            pace(HEADER_BYTES)
             self._socket.sendall(header)
             for start in range(0, len(payload), PART_BYTES):
-                self._socket.sendall(payload[start : start + PART_BYTES])
+                part = payload[start : start + PART_BYTES]
+                pace(HEADER_BYTES + start + len(part))
+                self._socket.sendall(part)
         except OSError as error:
             raise lost(self.peer, error, timeout) from None
 
@@ -97,18 +110,20 @@ class Connection:
 
     def _fill(self, target: memoryview, timeout: float, end: float | None) -> None:
         got = 0
-        while got < len(target):
-            left = timeout if end is None else end - time.monotonic()
-            if left <= 0:
-                raise silent(self.peer, timeout)
-            try:
-                self._socket.settimeout(left)
+        try:
+            self._socket.settimeout(timeout)  # a system call: one for each 16 KiB would show
+            while got < len(target):
+                if end is not None:
+                    left = end - time.monotonic()
+                    if left <= 0:
+                        raise silent(self.peer, timeout)
+                    self._socket.settimeout(left)
                 n = self._socket.recv_into(target[got:])
-            except OSError as error:
-                raise lost(self.peer, error, timeout) from None
-            if n == 0:
-                raise gone(self.peer)
-            got += n
+                if n == 0:
+                    raise gone(self.peer)
+                got += n
+        except OSError as error:
+            raise lost(self.peer, error, timeout) from None
 
 
 def silent(peer: str, timeout: float) -> TransportFault:

@@ -76,6 +76,13 @@ def encode(frame: Frame) -> tuple[bytes, memoryview]:
     return _HEADER.pack(frame.kind, _PADDING, frame.tag, len(payload)), payload
 
 
+def frame_bytes(frame: Frame) -> int:
+    """Bytes of header and payload of `frame`. Raises as `encode` does."""
+    if frame.kind is Kind.DATA:
+        return HEADER_BYTES + WORD_BYTES * int(frame.data.size)
+    return HEADER_BYTES + len(encode(frame)[1])
+
+
 def encode_json(fields: Mapping[str, Any]) -> bytes:
     """`fields` as compact JSON. Raises UsageError if that is longer than 1 MiB."""
     text = json.dumps(dict(fields), separators=(",", ":"), allow_nan=False).encode()

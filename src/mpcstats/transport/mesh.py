@@ -27,6 +27,7 @@ from mpcstats.transport.identity import Identity, Peer
 from mpcstats.transport.inbox import GRACE, LIMITS, Event, Inbox, Limits
 from mpcstats.transport.listener import LABEL, Listener
 from mpcstats.transport.outlet import Outlet
+from mpcstats.transport.shaping import LOOPBACK, Profile, Uplink
 from mpcstats.transport.traffic import Traffic
 
 T = TypeVar("T")
@@ -77,10 +78,12 @@ class Mesh:
         *,
         silence: float,
         limits: Limits = LIMITS,
+        profile: Profile = LOOPBACK,
     ) -> Self:
         """The mesh of the run `label` (32 hex digits, the same at all parties) with `others`.
 
-        Each other party must be reached, and must reach `listener`, within `silence` seconds.
+        Each other party must be reached, and must reach `listener`, within `silence` seconds. What this party sends
+        then is held back as a network of `profile` would, for measurements; as it stands, nothing is.
         Raises TransportFault and PeerFault naming the party, UsageError (files, label).
         """
         if LABEL.fullmatch(label) is None:
@@ -88,12 +91,13 @@ class Mesh:
         broken: Broken = {}
         outlets: dict[str, Outlet] = {}
         arrived: list[Connection] = []
+        uplink = None if profile == LOOPBACK else Uplink(profile)
         try:
             for peer in others:
                 hello = {"kind": "run", "label": label}
                 by = time.monotonic() + silence
                 connection = reach(me, peer, hello, deadline=by, silence=silence)
-                outlets[peer.name] = _outlet(connection, broken, silence)
+                outlets[peer.name] = _outlet(connection, broken, silence, uplink)
             deadline = time.monotonic() + silence
             arrived.extend(listener.incoming(label, peer.name, deadline) for peer in others)
         except BaseException as error:
@@ -167,12 +171,10 @@ class Mesh:
             if self._has_run:
                 raise InternalError("expected one program for each mesh, got a second one")
             self._has_run = True
-            program.advance()
-            self._send(program, traffic)
+            self._advance(program, traffic)
             while not program.finished:
                 self._collect(program)
-                program.advance()
-                self._send(program, traffic)
+                self._advance(program, traffic)
             if self._early:
                 sender = next(iter(self._early))[0]
                 raise PeerFault(
@@ -204,9 +206,16 @@ class Mesh:
         finally:
             self._inbox.close()
 
+    def _advance(self, program: Program[Any], traffic: Traffic) -> None:
+        """Run all branches that can run; what one has to send goes out while the next computes."""
+        has_sent = False
+        while program.step():
+            if program.outbox and not has_sent:
+                has_sent = True
+                traffic.rounds += 1
+            self._send(program, traffic)
+
     def _send(self, program: Program[Any], traffic: Traffic) -> None:
-        if program.outbox:
-            traffic.rounds += 1
         while program.outbox:
             message = program.outbox.popleft()
             if message.receiver not in self._outlets:
@@ -284,11 +293,13 @@ class Mesh:
             self._early[name] = what.data
 
 
-def _outlet(connection: Connection, broken: Broken, silence: float) -> Outlet:
+def _outlet(
+    connection: Connection, broken: Broken, silence: float, uplink: Uplink | None
+) -> Outlet:
     def failed(peer: str, error: MpcstatsError) -> None:
         broken[peer] = (time.monotonic(), error)
 
-    return Outlet(connection, silence=silence, failed=failed)
+    return Outlet(connection, silence=silence, failed=failed, uplink=uplink)
 
 
 def _tell(outlets: Iterable[Outlet], fields: Mapping[str, str]) -> None:

@@ -92,7 +92,7 @@ async def body(setting: Setting, session: Session) -> Any:
     back = found.columns
     if back:
         back = tuple(await found.arrangement.restore(session.narrow("back"), engine, back))
-    order = found.arrangement.order
+    ((_, order),) = found.arrangement.passes
     return {
         "count": [shares(found.count)],
         "moved": [shares(c) for c in found.columns],
@@ -129,7 +129,7 @@ def cases() -> dict[str, Bad]:
         **lengths(base, "split", f"{bits}/split#0", "b", "a", told="half of a flag"),
         **lengths(base, "product", "run/compact/destinations#0", "c", "b", told="a share of a product"),
         **lengths(base, "destination", shown, "c", "a", told="the component that a lacks"),
-        **lengths("none_flagged", "back", "run/back/pass2#0", "a", "b", told="a component on its way back"),
+        **lengths("none_flagged", "back", "run/back/pass0/pass2#0", "a", "b", told="a component on its way back"),
         "flag_joined_one_word_short": changed(
             base, "a flag as a number lacks a word", f"{bits}/join#0", "a", "c", shorter
         ),
@@ -172,7 +172,7 @@ def cases() -> dict[str, Bad]:
             flip(-1), "undetected",
         ),
         "back_changed": changed(
-            base, "one bit of a column on its way back", "run/back/pass0#0", "a", "c", flip(),
+            base, "one bit of a column on its way back", "run/back/pass0/pass0#0", "a", "c", flip(),
             "undetected",
         ),
         "unequal_pair_seeds": Bad(

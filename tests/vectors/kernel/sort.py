@@ -107,7 +107,7 @@ async def body(setting: Setting, session: Session) -> Any:
         columns_of(setting, session),
         ranks=None if ranks is None else np.array(ranks, dtype=np.intp),
     )
-    order = found.arrangement.order
+    ((_, order),) = found.arrangement.passes
     return {
         "keys": [shares(k) for k in found.keys],
         "columns": [shares(c) for c in found.columns],

@@ -188,8 +188,8 @@ def cases() -> dict[str, Bad]:
     return {
         **lengths(base, "outcome", f"{rank}/to-a#0", "c", "a", told="the component of an outcome"),
         **lengths(base, "destination", shown, "c", "a", told="the component of destinations"),
-        **lengths(base, "step_back", "run/copy/down/back/pass2#0", "a", "b", told="a difference"),
-        **lengths(base, "restored", "run/restore/pass0#0", "b", "c", told="a row on its way back"),
+        **lengths(base, "step_back", "run/copy/down/back/pass0/pass2#0", "a", "b", told="a difference"),
+        **lengths(base, "restored", "run/restore/pass0/pass0#0", "b", "c", told="a row on its way back"),
         "absence_one_word_short": changed(
             flagged, "a share of which rows take part", "run/absent/0#0", "a", "c", shorter
         ),
@@ -225,7 +225,7 @@ def cases() -> dict[str, Bad]:
             f"{apart}/flags/split#0", "b", "a", flip(),
         ),
         "difference_changed": changed(
-            base, "a value on its way back is another one", "run/copy/down/back/pass0#0", "a", "c",
+            base, "a value on its way back is another one", "run/copy/down/back/pass0/pass0#0", "a", "c",
             flip(-2), "undetected",
         ),
         "hit_changed": changed(

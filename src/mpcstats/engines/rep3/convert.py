@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -55,20 +55,34 @@ async def to_arith(session: Session, seat: Seat, bits: Bits) -> Arith:
     shape = (bits.width, bits.length)
     split, join = session.narrow("split"), session.narrow("join")
     if seat.index == 1:
-        v = _unpacked(bits.parts[0] ^ bits.parts[1], bits.length)
-        await split.exchange(send={seat.left: v - seat.next_stream(split).words(*shape)})
+        masked = np.empty(shape, dtype=np.uint64)
+        stream = seat.next_stream(split)
+        for i, (own, following) in enumerate(zip(*bits.parts, strict=True)):
+            stream.fill(masked[i])
+            np.subtract(slicing.unpack(own ^ following, bits.length), masked[i], out=masked[i])
+        await split.exchange(send={seat.left: masked})
         parts: Parts = (seat.own_stream(join).words(*shape), seat.next_stream(join).words(*shape))
     elif seat.index == 0:
         y_1 = (await split.exchange(receive={seat.right: shape}))[seat.right]
-        b_0 = _unpacked(bits.parts[0], bits.length)
-        known = seat.next_stream(join).words(*shape)
-        summand = b_0 + _signed_by(b_0, y_1) - known
+        known, summand = np.empty(shape, dtype=np.uint64), np.empty(shape, dtype=np.uint64)
+        stream = seat.next_stream(join)
+        for i, b_0 in enumerate(_rows(bits, 0)):
+            # u_0 = b_0 + (1 - 2 b_0) y_1, less what P_1 draws too
+            _signed_into(summand[i], b_0, y_1[i])
+            summand[i] += b_0
+            stream.fill(known[i])
+            summand[i] -= known[i]
         reply = await join.exchange(send={seat.left: summand}, receive={seat.left: shape})
         parts = (summand + reply[seat.left], known)
     else:
-        b_0 = _unpacked(bits.parts[1], bits.length)
-        known = seat.own_stream(join).words(*shape)
-        summand = _signed_by(b_0, seat.own_stream(split).words(*shape)) - known
+        known, summand = np.empty(shape, dtype=np.uint64), np.empty(shape, dtype=np.uint64)
+        stream, halves = seat.own_stream(join), seat.own_stream(split)
+        for i, b_0 in enumerate(_rows(bits, 1)):
+            # u_2 = (1 - 2 b_0) y_2
+            halves.fill(known[i])
+            _signed_into(summand[i], b_0, known[i])
+            stream.fill(known[i])
+            summand[i] -= known[i]
         reply = await join.exchange(send={seat.right: summand}, receive={seat.right: shape})
         parts = (known, summand + reply[seat.right])
     return Arith(shape, parts, seat.constant_at)
@@ -136,8 +150,17 @@ def _dot(x: Words, y: Words) -> Words:
     return np.atleast_1d(np.dot(x, y))
 
 
-def _unpacked(rows: Words, length: int) -> Words:
-    return np.stack([slicing.unpack(row, length) for row in rows])
+def _signed_into(out: Words, flags: Words, x: Words) -> None:
+    """As _signed_by, without a new array but for the mask."""
+    mask = np.uint64(0) - flags
+    np.bitwise_xor(x, mask, out=out)
+    out += flags
+
+
+def _rows(bits: Bits, part: int) -> Iterator[Words]:
+    """Each row's bits of one part as numbers: a row at a time stays in the cache."""
+    for row in bits.parts[part]:
+        yield slicing.unpack(row, bits.length)
 
 
 def _component(seat: Seat, component: int, parts: Parts, shape: tuple[int, int]) -> Parts:

@@ -9,13 +9,25 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
-from mpcstats.engines.rep3 import compare, convert, inputs, product, ranking, reveal, shuffle
+from mpcstats.engines.rep3 import (
+    compare,
+    convert,
+    inputs,
+    outer,
+    permute,
+    product,
+    ranking,
+    reveal,
+    shuffle,
+)
+from mpcstats.engines.rep3.exact import ExactRep3
 from mpcstats.engines.rep3.seat import Seat, seat_of
 from mpcstats.engines.share import (
     Arith,
     Bits,
     Column,
     Elements,
+    Partial,
     Parts,
     Positions,
     Shuffled,
@@ -26,7 +38,7 @@ from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session, Words, parallel
 
 
-class Rep3:
+class Rep3(ExactRep3):
     """Replicated secret sharing among the three parties of `compute`. See engines.api for every method."""
 
     name = "rep3"
@@ -162,6 +174,32 @@ class Rep3:
             )
         )
         return opened[list(to).index(session.me)] if session.me in to else None
+
+    async def permute(
+        self,
+        session: Session,
+        columns: Sequence[Column],
+        order: Positions | None,
+        *,
+        owner: str,
+        keep: int | None = None,
+    ) -> list[Column]:
+        return await permute.permute(
+            session, columns, order, owner=owner, compute=self.compute, keep=keep
+        )
+
+    def products(self, x: Arith, ys: Sequence[Arith]) -> Partial:
+        return outer.products(x, ys)
+
+    async def completed(self, session: Session, partial: Partial) -> Arith:
+        seat = seat_of(session.me, self.compute)
+        if seat is None:
+            return self._arith(None, partial.shape, ())
+        parts = await product.reshare(session, seat, partial.parts[0], bits=False)
+        return self._arith(seat, partial.shape, parts)
+
+    async def outer(self, session: Session, x: Arith, y: Arith) -> Arith:
+        return await self.completed(session, self.products(x, [y]))
 
     async def _input(
         self,

@@ -79,14 +79,17 @@ async def share_outside(
     own_size, next_size = sizes[seat.index], sizes[(seat.index + 1) % 3]
     copy = (await session.exchange(receive={owner: own_size + next_size}))[owner]
     own, following = copy[:own_size], copy[own_size:]
-    await _compare(session, seat, owner, own, following)
+    await compare_copies(session, seat, owner, own, following)
     return (
         own.reshape(shape) if seat.index == 0 else _expand(own, shape),
         following.reshape(shape) if seat.index == 2 else _expand(following, shape),
     )
 
 
-async def _compare(session: Session, seat: Seat, owner: str, own: Words, following: Words) -> None:
+async def compare_copies(
+    session: Session, seat: Seat, owner: str, own: Words, following: Words
+) -> None:
+    """Raises PeerFault unless `own` is what the left neighbour got as its next, and `following` likewise right."""
     # The left neighbour holds our own component, the right one our next.
     mine = {seat.left: session.digest(own), seat.right: session.digest(following)}
     theirs = await session.exchange(send=mine, receive=dict.fromkeys(mine, DIGEST_WORDS))

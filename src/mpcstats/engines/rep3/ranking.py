@@ -139,8 +139,8 @@ def _sizes(width: int) -> tuple[int, ...]:
 class _Compared:
     """Both sides, filled up to whole words by their last elements: no outcome is opened that was not asked for."""
 
-    x: Parts  # (words, N)
-    y: Parts
+    x: Elements
+    y: Elements
     at: Positions | None  # (N,)
     length: int  # N, a multiple of 64
     inverted: int | None  # the part that takes the constant of a not
@@ -149,47 +149,63 @@ class _Compared:
     def of(cls, seat: Seat, x: Elements, y: Elements, at: Positions | None) -> _Compared:
         """x[i] against y[at[i]]."""
         more = -x.length % WORD
-        x_parts = tuple(_filled(a, more) for a in x.parts)
-        if at is None:
-            y_parts: Parts = tuple(_filled(a, more) for a in y.parts)
-            return cls(x_parts, y_parts, None, x.length + more, seat.constant_at)
-        return cls(x_parts, y.parts, _filled(at, more), x.length + more, seat.constant_at)
+        filled = None if at is None else _filled(at, more)
+        return cls(x, y, filled, x.length + more, seat.constant_at)
 
-    def leaves(self, piece: _Piece) -> Callable[[Block], list[tuple[Words, Words]]]:
+    def leaves(self, piece: _Piece) -> Callable[[Block], list[Words2]]:
         """For a block of the words of `piece`, shape (rows, N / 32): (P, V) of each part."""
-        shape = (piece.rows, piece.packed, self.length // LANES)
-        at = None if self.at is None else self.at.reshape(shape)
-        low = np.uint64((1 << piece.bits) - 1)
+        mine = self._in_lanes(self.x, piece)
+        if self.at is None:
+            values = self._in_lanes(self.y, piece)
+        else:
+            at = self.at.reshape(piece.rows, piece.packed, -1)
+            table = _cut_out(self.y, piece)
 
-        def packed(source: Words, chosen: Positions | None, block: slice) -> Words:
-            """The lanes of a block: each a run of elements, taken from `source` at `chosen` or in order."""
-            whole = source.reshape(shape) if chosen is None else None
-            lanes = []
-            for lane in range(piece.packed):
-                if whole is not None:
-                    bits = whole[:, lane, block]
-                else:
-                    bits = source.take(_given(chosen)[:, lane, block], mode="clip")
-                if piece.bits < WORD:
-                    bits = (bits >> np.uint64(piece.offset)) & low
-                    bits <<= piece.shift(lane)
-                lanes.append(bits)
-            total = lanes[0]
-            for bits in lanes[1:]:
+        def chosen(part: int, block: Block) -> Words:
+            if self.at is None:
+                return values[part][block]
+            total: Words = table[part].take(at[:, 0, block[-1]], mode="clip")
+            for lane in range(1, piece.packed):
+                bits = table[part].take(at[:, lane, block[-1]], mode="clip")
+                bits <<= piece.shift(lane)
                 total |= bits
             return total
 
-        def leaves(block: Block) -> list[tuple[Words, Words]]:
+        def leaves(block: Block) -> list[Words2]:
             found = []
-            for part, (a, b) in enumerate(zip(self.x, self.y, strict=True)):
-                v = packed(b[piece.word], at, block[-1])
-                p = packed(a[piece.word], None, block[-1]) ^ v
+            for part, own in enumerate(mine):
+                v = chosen(part, block)
+                p = own[block] ^ v
                 if part == self.inverted:
                     np.invert(p, out=p)
                 found.append((p, v))
             return found
 
         return leaves
+
+    def _in_lanes(self, side: Elements, piece: _Piece) -> Parts:
+        """The words of `piece`, shape (rows, N / 32); made once for each secret."""
+        name = (piece, self.length)
+        if name not in side.kept:
+            found = []
+            for bits in _cut_out(side, piece):
+                lanes = _filled(bits, self.length - side.length).reshape(
+                    piece.rows, piece.packed, -1
+                )
+                total = lanes[:, 0] if piece.packed == 1 else lanes[:, 0].copy()
+                for lane in range(1, piece.packed):
+                    total |= lanes[:, lane] << piece.shift(lane)
+                found.append(total)
+            side.kept[name] = tuple(found)
+        return side.kept[name]
+
+
+def _cut_out(side: Elements, piece: _Piece) -> Parts:
+    """The bits of `piece` of every element, in the lowest places."""
+    if piece.bits == WORD:
+        return tuple(part[piece.word] for part in side.parts)
+    low = np.uint64((1 << piece.bits) - 1)
+    return tuple((part[piece.word] >> np.uint64(piece.offset)) & low for part in side.parts)
 
 
 async def _root(
@@ -307,12 +323,6 @@ def _first(p: Words, v: Words) -> Words2:
     right &= ODD
     right |= p & EVEN
     return left, right
-
-
-def _given(at: Positions | None) -> Positions:
-    if at is None:
-        raise InternalError("expected the places that are compared, got none")
-    return at
 
 
 def _filled(values: NDArray[S], more: int) -> NDArray[S]:

@@ -1,12 +1,12 @@
 """Benchmarks: three local processes over TLS run one task (party.sandbox.tasks), and say what it took.
 
-Tasks run on data that are nobody's: no permit is needed, and none is made.
+The network between them is the machine's own, or one of transport.shaping that is not there. Tasks run on data
+that are nobody's: no permit is needed, and none is made.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,13 +19,16 @@ from typing import Any
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.files.keys import make_keys
-from mpcstats.party.sandbox.local import LOOPBACK, environment, free_ports
+from mpcstats.party.sandbox.local import LOOPBACK as HOST
+from mpcstats.party.sandbox.local import environment, free_ports
+from mpcstats.party.sandbox.machine import peak_memory
 from mpcstats.party.sandbox.tasks import PARTIES, TASKS, Task
 from mpcstats.session import Program, Session
 from mpcstats.transport.handshake import agree
 from mpcstats.transport.identity import Identity, Peer
 from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
+from mpcstats.transport.shaping import LOOPBACK, PROFILES
 
 MOST_ROWS = 1 << 28
 SILENCE = 30.0
@@ -47,20 +50,17 @@ class _Clock:
         self.wall, self.cpu = time.monotonic() - self.wall, time.process_time() - self.cpu
 
 
-def bench(protocol: str, rows: int) -> dict[str, Any]:
-    """Run `protocol` on `rows` rows in three processes: protocol, rows, rounds, and figures by party.
+def bench(task: str, rows: int, *, network: str = LOOPBACK.name) -> dict[str, Any]:
+    """Run `task` on `rows` rows in three processes: task, rows, network, rounds, and figures by party.
 
     wall_s runs from when every party has its inputs, after the handshake, to the answer, without its check.
-    Raises UsageError for an unknown protocol, InternalError if a party fails or an answer is wrong.
+    Raises as `check` does, and InternalError if a party fails or an answer is wrong.
     """
-    if protocol not in TASKS:
-        raise UsageError(f"expected a protocol of {', '.join(TASKS)}, got {protocol!r}")
-    if not 1 <= rows <= MOST_ROWS:
-        raise UsageError(f"expected 1 to {MOST_ROWS} rows, got {rows}")
+    check(task, rows, network)
     with tempfile.TemporaryDirectory(prefix="mpcstats-bench-") as temporary:
         folder = Path(temporary)
         _write_places(folder)
-        processes = {party: _start(folder, party, protocol, rows) for party in PARTIES}
+        processes = {party: _start(folder, party, task, rows, network) for party in PARTIES}
         try:
             said = {party: process.communicate() for party, process in processes.items()}
         finally:
@@ -68,30 +68,42 @@ def bench(protocol: str, rows: int) -> dict[str, Any]:
                 process.kill()
         figures = {party: _figures(party, *said[party]) for party in PARTIES}
     rounds = max(figure.pop("rounds") for figure in figures.values())
-    return {"protocol": protocol, "rows": rows, "rounds": rounds, "parties": figures}
+    return {"task": task, "rows": rows, "network": network, "rounds": rounds, "parties": figures}
 
 
-def play(folder: Path, party: str, protocol: str, rows: int) -> dict[str, Any]:
-    """One party's part of a benchmark; `folder` holds every party's certificate and address."""
+def check(task: str, rows: int, network: str) -> None:
+    """Raises UsageError for an unknown task or network, or a number of rows that is out of bounds."""
+    if task not in TASKS:
+        raise UsageError(f"expected a task of {', '.join(TASKS)}, got {task!r}")
+    if network not in PROFILES:
+        raise UsageError(f"expected a network of {', '.join(PROFILES)}, got {network!r}")
+    if not 1 <= rows <= MOST_ROWS:
+        raise UsageError(f"expected 1 to {MOST_ROWS} rows, got {rows}")
+
+
+def play(folder: Path, party: str, name: str, rows: int, network: str) -> dict[str, Any]:
+    """One party's part of the task `name`; `folder` holds every party's certificate and address."""
     places = json.loads((folder / PLACES).read_text(encoding="utf-8"))
     identity = Identity(party, folder / f"{party}.crt", folder / f"{party}.key")
     peers = {
-        name: Peer(name, LOOPBACK, place["port"], place["fingerprint"], folder / f"{name}.crt")
-        for name, place in places.items()
-        if name != party
+        other: Peer(other, HOST, place["port"], place["fingerprint"], folder / f"{other}.crt")
+        for other, place in places.items()
+        if other != party
     }
     clock = _Clock()
 
     async def body(session: Session) -> None:
         task = Task(session, Rep3(PARTIES), rows, clock.start, clock.stop)
-        answer, expected = await TASKS[protocol](task, session.narrow(TIMED))
+        answer, expected = await TASKS[name](task, session.narrow(TIMED))
         await task.check(answer, expected)
 
-    with Listener(identity, LOOPBACK, places[party]["port"], peers, silence=SILENCE) as listener:
+    with Listener(identity, HOST, places[party]["port"], peers, silence=SILENCE) as listener:
         others = list(peers.values())
         label = places[party]["label"]
-        with Mesh.connect(identity, listener, label, others, silence=SILENCE) as mesh:
-            terms = {"protocol": protocol, "rows": str(rows)}
+        with Mesh.connect(
+            identity, listener, label, others, silence=SILENCE, profile=PROFILES[network]
+        ) as mesh:
+            terms = {"task": name, "rows": str(rows), "network": network}
             seeds = agree(mesh, party, PARTIES, terms)
             traffic = mesh.run(Program(party, body(Session(party, PARTIES, seeds))))
     timed = {
@@ -104,7 +116,7 @@ def play(folder: Path, party: str, protocol: str, rows: int) -> dict[str, Any]:
         "wall_s": round(clock.wall, 4),
         "cpu_s": round(clock.cpu, 4),
         "bytes_sent": sum(timed.values()),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_rss_bytes": peak_memory(),
     }
 
 
@@ -117,11 +129,11 @@ def _write_places(folder: Path) -> None:
     (folder / PLACES).write_text(json.dumps(places), encoding="utf-8")
 
 
-def _start(folder: Path, party: str, protocol: str, rows: int) -> subprocess.Popen[bytes]:
+def _start(folder: Path, party: str, task: str, rows: int, network: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "mpcstats.cli", "bench-party", str(folder), party),
-            *(protocol, str(rows)),
+            *(task, str(rows), network),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,0 +1,35 @@
+"""What a benchmark runs: protocols and building blocks on random data, whose answers are known and checked.
+
+A module is a family of tasks and has a dict TASKS of its own; to add a family, write its module and name it in
+FAMILIES.
+"""
+
+from __future__ import annotations
+
+from mpcstats.errors import InternalError
+from mpcstats.party.sandbox.tasks import arithmetic, cohorts, comparison, grouping, ordering
+from mpcstats.party.sandbox.tasks.task import PARTIES, Body, Task
+
+__all__ = ["FAMILIES", "PARTIES", "TASKS", "Body", "Task", "merged"]
+
+FAMILIES: tuple[dict[str, Body], ...] = (
+    arithmetic.TASKS,
+    comparison.TASKS,
+    cohorts.TASKS,
+    ordering.TASKS,
+    grouping.TASKS,
+)
+
+
+def merged(families: tuple[dict[str, Body], ...]) -> dict[str, Body]:
+    """All tasks by name, in the order of `families`. Raises InternalError if two have one name."""
+    found: dict[str, Body] = {}
+    for family in families:
+        for name, body in family.items():
+            if name in found:
+                raise InternalError(f"expected a new name for a task, got {name!r} again")
+            found[name] = body
+    return found
+
+
+TASKS = merged(FAMILIES)
