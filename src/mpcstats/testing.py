@@ -369,12 +369,12 @@ CHECKS: dict[str, Check] = {
     "recipients": _check_recipients,
     "shuffle": _check_shuffle,
     "open bits": _check_open_bits,
-    "open order": _check_open_order,
     "permute": _check_permute,
     "outer": _check_outer,
     "bit sums": _check_bit_sums,
     "numbers": _check_numbers,
     "wide": _check_wide,
+    "open order": _check_open_order,
 }
 
 

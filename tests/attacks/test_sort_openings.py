@@ -56,6 +56,7 @@ class Recording(Rep3):
         if self.unindexed:  # the fault: the lowest two bits, which are the index, are taken away
             rows = [c.bits() for c in columns if isinstance(c, Elements)]
             zeros = np.zeros((2, 1), dtype=np.uint64)
+            rows = [c.bits() for c in columns if isinstance(c, Elements)]
             columns = [
                 Bits.stack([r.constant(zeros), r.rows(slice(2, None))]).elements() for r in rows
             ]

@@ -124,7 +124,7 @@ def test_the_shipped_cards_are_those_of_the_checkout() -> None:
 
 @pytest.mark.parametrize("card", load_cards().values(), ids=lambda card: card.id)
 def test_a_shipped_card_is_true_to_its_place(card: Card) -> None:
-    # What only an engine can do has its card too: an owner's permutation.
+    # What an engine itself offers, and no protocol is made of, is code of the engine.
     assert card.code in (f"mpcstats.protocols.{card.id}", f"mpcstats.engines.rep3.{card.id}")
     assert find_spec(card.code) is not None
     assert (PROTOCOLS / card.id / "spec.md").is_file()

@@ -133,7 +133,7 @@ def test_a_division_by_zero_is_refused(text: str) -> None:
 
 def test_the_functions_are_the_listed_ones() -> None:
     assert set(FUNCTIONS) == {
-        *("max", "min", "ceil_div", "log2_ceil", "pieces", "words", "carry_ands", "carry_rounds"),
+        *("max", "min", "ceil_div", "log2_ceil", "words", "pieces", "carry_ands", "carry_rounds"),
         *("magnitude_ands", "division_words", "division_rounds", "number_words", "number_extra"),
     }
 

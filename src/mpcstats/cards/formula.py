@@ -53,8 +53,8 @@ class Formula:
     """An integer formula: +, -, *, //, %, numbers, names, and the functions of FUNCTIONS.
 
     Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1; pieces(n) is the least
-    even number from n on whose binary form, below 64s, has at most three ones; the last seven are those of
-    cards.arithmetic.
+    even number from n on whose binary form, below 64s, has at most three ones. The last seven functions
+    are those of cards.arithmetic.
     """
 
     __slots__ = ("_tree", "text", "variables")

@@ -8,7 +8,7 @@ Specification and argument: protocols/sort/spec.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from mpcstats.engines.share import (
 )
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.protocols.arrangement import Arrangement
+from mpcstats.protocols.selection import Sample, fewer, samples
 from mpcstats.session import Session
 
 LEAK = "shuffled-order"
@@ -34,6 +35,7 @@ LEAK = "shuffled-order"
 LEVELS = ((100_000, 9), (500, 5), (30, 3), (8, 2))
 ALL_PAIRS = 3  # a segment of so many rows or fewer is ranked by all pairs
 LAST_PAIRS = 2  # and all of them are, once that takes no more than so many comparisons a row
+LAST_OF_SOME = 0.25  # the same where only some ranks are wanted: there what is left is not worth many comparisons
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +148,69 @@ class _Segments:
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """All segments of a phase, those with the deepest trees first; a tree of 0 levels means all pairs."""
+    """All segments of a phase, those with the deepest trees first; a tree of 0 levels means all pairs.
+
+    So many rows of each as `sample` says are ranked by all pairs. All of them are pivots, but where `picks` has a
+    segment's number: there those of these ranks are.
+    """
 
     segments: _Segments
     levels: NDArray[np.intp]
+    sample: Positions
+    picks: Mapping[int, Positions]
 
     @classmethod
-    def of(cls, segments: _Segments, n: int) -> _Phase:
+    def of(cls, segments: _Segments, n: int, wanted: Positions | None) -> _Phase:
         """How many levels each segment gets."""
         sizes = segments.size
         levels = np.ones_like(sizes)
         for least, depth in reversed(LEVELS):
             levels[sizes >= least] = depth
-        last = int((sizes * (sizes - 1) // 2).sum()) <= LAST_PAIRS * n
+        last_pairs = LAST_PAIRS * n if wanted is None else int(LAST_OF_SOME * n)
+        last = int((sizes * (sizes - 1) // 2).sum()) <= last_pairs
         levels[(sizes <= ALL_PAIRS) | last] = 0
+        sampled: dict[int, Sample] = {}
+        if wanted is not None and not last:
+            sampled = samples(segments.start, sizes, wanted)
+            levels = fewer(levels, segments.start, sizes, wanted)
+        for number, sample in sampled.items():
+            levels[number] = sample.levels
+        sample_sizes = np.where(levels > 0, (1 << levels) - 1, sizes)
+        for number, sample in sampled.items():
+            sample_sizes[number] = sample.size
         deepest_first = np.argsort(-levels, kind="stable")
-        return cls(segments.chosen(deepest_first), levels[deepest_first])
+        picks = {i: sampled[k].picks for i, k in enumerate(deepest_first) if k in sampled}
+        return cls(
+            segments.chosen(deepest_first),
+            levels[deepest_first],
+            sample_sizes[deepest_first],
+            picks,
+        )
 
     @property
     def pivots(self) -> Positions:
-        """How many of each segment's rows are ranked by all pairs."""
+        """How many pivots each segment has."""
         return np.where(self.levels > 0, (1 << self.levels) - 1, self.segments.size)
+
+    def picked(
+        self, order: Positions, rows: Positions, ranks: Positions
+    ) -> tuple[Positions, Positions]:
+        """The pivots and their ranks among themselves; the others of a sample come behind them in `order`."""
+        if not self.picks:
+            return rows, ranks
+        found = ranks.copy()
+        ends = np.cumsum(self.sample)
+        for number, picks in self.picks.items():
+            own = slice(int(ends[number] - self.sample[number]), int(ends[number]))
+            place = np.minimum(np.searchsorted(picks, ranks[own]), picks.size - 1)
+            is_pivot = picks[place] == ranks[own]
+            found[own] = np.where(is_pivot, place, -1)
+            start = self.segments.start[number]
+            order[start : start + self.sample[number]] = rows[own][
+                np.argsort(~is_pivot, kind="stable")
+            ]
+        pivots = found >= 0
+        return rows[pivots], found[pivots]
 
 
 class _Ranking:
@@ -184,12 +228,13 @@ class _Ranking:
         whole = _Segments(np.array([0]), np.array([self._n]))
         segments = whole.unranked(wanted)
         while segments.size.size:
-            phase = _Phase.of(segments, self._n)
+            phase = _Phase.of(segments, self._n, wanted)
             first = phase.segments.start
             pivots = phase.pivots
             # The first rows of a segment are its pivots: any choice by place will do, as the rows are shuffled.
-            pivot_rows = order[_runs(first, pivots)]
-            ranks = await self._ranked(session, pivot_rows, pivots)
+            sample_rows = order[_runs(first, phase.sample)]
+            sample_ranks = await self._ranked(session, sample_rows, phase.sample)
+            pivot_rows, ranks = phase.picked(order, sample_rows, sample_ranks)
             rest = phase.segments.size - pivots
             other_rows = order[_runs(first + pivots, rest)]
             gaps = await self._searched(session, pivot_rows, ranks, other_rows, phase)
