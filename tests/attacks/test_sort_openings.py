@@ -54,7 +54,6 @@ class Recording(Rep3):
         if self.fixed:  # the fault: every sort begins with the rows in the same order
             return Shuffled(tuple(columns), ShuffleOrder(length_of(columns), ()))
         if self.unindexed:  # the fault: the lowest two bits, which are the index, are taken away
-            rows = [c.bits() for c in columns if isinstance(c, Elements)]
             zeros = np.zeros((2, 1), dtype=np.uint64)
             rows = [c.bits() for c in columns if isinstance(c, Elements)]
             columns = [
