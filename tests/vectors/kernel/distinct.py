@@ -115,7 +115,7 @@ def cases() -> dict[str, Bad]:
             "one party only counts", base, "silence", setting=[(["b"], ["sizes", "kept"], False)]
         ),
         "presence_missing_at_one_party": Bad(
-            "a party takes all rows for present: its rows are narrower", absent, "fault",
+            "a party takes all rows for present, and waits for other messages", absent, "silence",
             setting=[(["c"], ["inputs", "present"], None)],
         ),
         "unequal_pair_seeds": Bad(

@@ -116,7 +116,7 @@ def cases() -> dict[str, Bad]:
         "quantile_beyond_one": refused("q above 1", [(3, 2)]),
         "denominator_of_33_bits": refused("a denominator that is too large", [(1, 1 << 32)]),
         "unequal_quantiles": Bad(
-            "a party looks for the minimum: it compares other rows", some, "silence",
+            "a party looks for the minimum: it takes the part of another row", some, "undetected",
             setting=[(["b"], at, [[1, 100]])],
         ),
         "unequal_ways": Bad(

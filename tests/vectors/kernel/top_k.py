@@ -105,7 +105,7 @@ def cases() -> dict[str, Bad]:
             setting=[(["a"], ["sizes", "descending"], [True])],
         ),
         "presence_missing_at_one_party": Bad(
-            "a party takes all rows for present: its rows are narrower", absent, "fault",
+            "a party takes all rows for present: its part of the keys is another", absent, "undetected",
             setting=[(["c"], ["inputs", "present"], None)],
         ),
         "unequal_pair_seeds": Bad(

@@ -115,11 +115,11 @@ def cases() -> dict[str, Bad]:
             numbered, "a share of a row's number", "run/number/counted#0", "c", "b", flip(2), "undetected"
         ),
         "pass_back_missing": changed(
-            "back_again", "a summand of a row on its way back does not arrive", "run/back/pass2#0", "c", "b",
+            "back_again", "a summand of a row on its way back does not arrive", "run/back/pass0/pass2#0", "c", "b",
             missing, "silence",
         ),
         "pass_back_changed": changed(
-            "back_again", "a summand of a row on its way back", "run/back/pass0#0", "b", "c", flip(1),
+            "back_again", "a summand of a row on its way back", "run/back/pass0/pass0#0", "b", "c", flip(1),
             "undetected",
         ),
         "no_key": Bad(
@@ -133,7 +133,7 @@ def cases() -> dict[str, Bad]:
             setting=[(["b"], ["sizes", "by"], 2)],
         ),
         "presence_missing_at_one_party": Bad(
-            "a party takes all rows for present: its rows are narrower", absent, "fault",
+            "a party takes all rows for present, and waits for other messages", absent, "silence",
             setting=[(["c"], ["inputs", "present"], None)],
         ),
         "unequal_pair_seeds": Bad(
