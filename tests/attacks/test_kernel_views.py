@@ -48,13 +48,13 @@ def test_every_message_of_a_join_looks_uniform_whoever_gets_it() -> None:
     assert suspicious(seen) == []
 
 
-def test_a_pass_without_masks_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pass_without_its_second_mask_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: components of an input are moved as they are, and some of them are 0."""
 
-    def none(_: Stream, shape: tuple[int, ...]) -> tuple[Words, Words]:
-        return np.zeros(shape, dtype=np.uint64), np.zeros(shape, dtype=np.uint64)
+    def none(_: Stream, *shape: int) -> Words:
+        return np.zeros(shape, dtype=np.uint64)
 
-    monkeypatch.setattr(shuffle, "_masks", none)
+    monkeypatch.setattr(shuffle, "_second_mask", none)
     found = suspicious(received(TRIO, join()))
     assert any(step.startswith("run/join/sort/shuffle/") for _, _, step in found)
     assert any(step.startswith("run/join/restore/") for _, _, step in found)

@@ -179,7 +179,8 @@ class _Phase:
         for number, sample in sampled.items():
             sample_sizes[number] = sample.size
         deepest_first = np.argsort(-levels, kind="stable")
-        picks = {i: sampled[k].picks for i, k in enumerate(deepest_first) if k in sampled}
+        place = np.argsort(deepest_first) if sampled else deepest_first
+        picks = {int(place[number]): sample.picks for number, sample in sampled.items()}
         return cls(
             segments.chosen(deepest_first),
             levels[deepest_first],

@@ -78,7 +78,7 @@ class Bundle:
         widths = [c.width for c in self.columns if isinstance(c, Bits)]
         row = slicing.words(sum(widths))
         sliced = [
-            slicing.slice_rows(_stacked(part[:row], n), sum(widths)) for part in (own, following)
+            slicing.slice_rows(_array(part[:row], n), sum(widths)) for part in (own, following)
         ]
         found: list[Column] = []
         bit = 0
@@ -92,7 +92,7 @@ class Bundle:
             if isinstance(column, Arith):
                 found.append(Arith((n,), (own[row], following[row]), column.constant_at))
             else:
-                both = tuple(np.stack(list(part[row:end])) for part in (own, following))
+                both = tuple(_array(part[row:end], n) for part in (own, following))
                 found.append(Elements(n, column.width, both, column.constant_at))
             row = end
         return found
@@ -124,7 +124,9 @@ def moved(rows: Rows, order: Positions) -> Words:
     return out
 
 
-def _stacked(rows: Rows, n: int) -> Words:
+def _array(rows: Rows, n: int) -> Words:
+    if isinstance(rows, np.ndarray):
+        return rows
     return np.stack(list(rows)) if len(rows) else np.empty((0, n), dtype=np.uint64)
 
 

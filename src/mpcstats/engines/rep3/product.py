@@ -47,6 +47,11 @@ class _Zero:
     def __init__(self, session: Session, seat: Seat) -> None:
         self._own, self._next = seat.own_stream(session), seat.next_stream(session)
 
+    def fill(self, target: Words) -> None:
+        """Overwrite the contiguous `target` with the next words of a_i, by exclusive or."""
+        self._own.fill(target)
+        target ^= self._next.words(*target.shape)
+
     def add(self, target: Words, *, bits: bool) -> None:
         """Add the next words of a_i to `target`, in place."""
         mask = self._own.words(*target.shape)
@@ -98,13 +103,26 @@ async def conj(session: Session, seat: Seat, pairs: Sequence[Pair]) -> list[Part
 
 
 async def conj_joint(
-    session: Session, seat: Seat, shape: tuple[int, ...], at: Callable[[Block], Joint]
+    session: Session, seat: Seat, size: int, at: Callable[[slice], Joint], *, run: int | None = None
 ) -> tuple[Words, Words]:
-    """The parts of x and y, bit matrices of `shape` that are computed together, piece by piece, in order."""
-    z = np.empty(shape, dtype=np.uint64)
+    """The parts of x and y, `size` words of bits that `at` computes together, piece by piece, in order.
+
+    What `at` returns is written to. No piece holds words of two runs of `run` words.
+    """
+    z = np.empty(size, dtype=np.uint64)
     masks = _Zero(session, seat)
-    for block in _blocks(shape):
-        _summand(z[block], at(block), masks)
+    for start in range(0, size, run or max(1, size)):
+        stop = min(size, start + (run or size))
+        for first in range(start, stop, BLOCK_WORDS):
+            piece = slice(first, min(first + BLOCK_WORDS, stop))
+            (x_own, x_next), (y_own, y_next) = at(piece)
+            target = z[piece]
+            masks.fill(target)
+            y_next ^= y_own
+            y_next &= x_own
+            target ^= y_next
+            x_next &= y_own
+            target ^= x_next
     return await _replicate(session, seat, z)
 
 

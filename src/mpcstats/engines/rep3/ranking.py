@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
-from mpcstats.engines.rep3.product import Block, Joint, conj_joint
+from mpcstats.engines.rep3.product import Joint, conj_joint
 from mpcstats.engines.rep3.reveal import reveal_inside
 from mpcstats.engines.rep3.seat import Seat, seat_of
 from mpcstats.engines.share import Elements, Parts, Positions
@@ -93,6 +93,24 @@ class _Piece:
         """Elements in a word before the first level."""
         return WORD // self.bits
 
+    @property
+    def low(self) -> np.uint64:
+        """As many ones as it has bits."""
+        return np.uint64((1 << self.bits) - 1)
+
+    def joined(self, bits: Words) -> Words:
+        """Its words, row by row, where `bits` has the word of every element that it is a part of."""
+        if self.packed == 1:
+            return bits
+        lanes = bits.reshape(self.rows, self.packed, -1)
+        total = np.zeros((self.rows, lanes.shape[-1]), dtype=np.uint64)
+        for lane in range(self.packed):
+            own = lanes[:, lane] >> np.uint64(self.offset)
+            own &= self.low
+            own <<= self.shift(lane)
+            total |= own
+        return total.reshape(-1)
+
     def shift(self, lane: int) -> np.uint64:
         """Where in its word a lane begins: of the numbers s_0, s_1, ... the last is the highest there."""
         places = self.packed.bit_length() - 1
@@ -152,30 +170,35 @@ class _Compared:
         filled = None if at is None else _filled(at, more)
         return cls(x, y, filled, x.length + more, seat.constant_at)
 
-    def leaves(self, piece: _Piece) -> Callable[[Block], list[Words2]]:
-        """For a block of the words of `piece`, shape (rows, N / 32): (P, V) of each part."""
+    def leaves(self, piece: _Piece) -> Callable[[slice], list[Words2]]:
+        """For some words of one row of `piece`: (P, V) of each part."""
         mine = self._in_lanes(self.x, piece)
         if self.at is None:
             values = self._in_lanes(self.y, piece)
         else:
-            at = self.at.reshape(piece.rows, piece.packed, -1)
             table = _cut_out(self.y, piece)
+            lanes = self.at.reshape(piece.rows, piece.packed, -1)
+        run = self.length // LANES
 
-        def chosen(part: int, block: Block) -> Words:
+        def chosen(part: int, words: slice) -> Words:
             if self.at is None:
-                return values[part][block]
-            total: Words = table[part].take(at[:, 0, block[-1]], mode="clip")
+                return values[part][words].copy()
+            if piece.packed == 1:  # rows follow one another
+                return table[part].take(self.at[words], mode="clip")
+            row, first = divmod(words.start, run)
+            places = slice(first, first + words.stop - words.start)
+            total: Words = table[part].take(lanes[row, 0, places], mode="clip")
             for lane in range(1, piece.packed):
-                bits = table[part].take(at[:, lane, block[-1]], mode="clip")
+                bits = table[part].take(lanes[row, lane, places], mode="clip")
                 bits <<= piece.shift(lane)
                 total |= bits
             return total
 
-        def leaves(block: Block) -> list[Words2]:
+        def leaves(words: slice) -> list[Words2]:
             found = []
             for part, own in enumerate(mine):
-                v = chosen(part, block)
-                p = own[block] ^ v
+                v = chosen(part, words)
+                p = own[words] ^ v
                 if part == self.inverted:
                     np.invert(p, out=p)
                 found.append((p, v))
@@ -184,19 +207,11 @@ class _Compared:
         return leaves
 
     def _in_lanes(self, side: Elements, piece: _Piece) -> Parts:
-        """The words of `piece`, shape (rows, N / 32); made once for each secret."""
+        """The words of `piece`, row by row; made once for each secret."""
         name = (piece, self.length)
         if name not in side.kept:
-            found = []
-            for bits in _cut_out(side, piece):
-                lanes = _filled(bits, self.length - side.length).reshape(
-                    piece.rows, piece.packed, -1
-                )
-                total = lanes[:, 0] if piece.packed == 1 else lanes[:, 0].copy()
-                for lane in range(1, piece.packed):
-                    total |= lanes[:, lane] << piece.shift(lane)
-                found.append(total)
-            side.kept[name] = tuple(found)
+            whole = (_filled(part[piece.word], self.length - side.length) for part in side.parts)
+            side.kept[name] = tuple(piece.joined(bits) for bits in whole)
         return side.kept[name]
 
 
@@ -204,8 +219,7 @@ def _cut_out(side: Elements, piece: _Piece) -> Parts:
     """The bits of `piece` of every element, in the lowest places."""
     if piece.bits == WORD:
         return tuple(part[piece.word] for part in side.parts)
-    low = np.uint64((1 << piece.bits) - 1)
-    return tuple((part[piece.word] >> np.uint64(piece.offset)) & low for part in side.parts)
+    return tuple((part[piece.word] >> np.uint64(piece.offset)) & piece.low for part in side.parts)
 
 
 async def _root(
@@ -220,10 +234,10 @@ async def _root(
         _root(session.narrow("low"), seat, compared, pieces[cut:]),
     )
 
-    def at(block: Block) -> Joint:
-        return _joint([_operands(h[block], lo[block]) for h, lo in zip(high, low, strict=True)])
+    def at(words: slice) -> Joint:
+        return _joint([_operands(h[words], lo[words]) for h, lo in zip(high, low, strict=True)])
 
-    joined = await conj_joint(session.narrow("join"), seat, high[0].shape, at)
+    joined = await conj_joint(session.narrow("join"), seat, high[0].size, at)
     own, following = (part ^ (rows & ODD) for part, rows in zip(joined, high, strict=True))
     return own, following
 
@@ -245,41 +259,46 @@ def _cut(sizes: Sequence[int]) -> int:
 async def _tree(session: Session, seat: Seat, compared: _Compared, piece: _Piece) -> Words2:
     """(V, P) of one piece."""
     leaves = compared.leaves(piece)
-    shape = (piece.rows, compared.length // LANES)
-    value = _room(shape)
+    run = compared.length // LANES
+    value = _room(piece.rows * run)
 
-    def first(block: Block) -> Joint:
+    def first(words: slice) -> Joint:
         found = []
-        for kept, (p, v) in zip(value, leaves(block), strict=True):
-            np.bitwise_and(v, ODD, out=kept[block])
+        for kept, (p, v) in zip(value, leaves(words), strict=True):
+            np.bitwise_and(v, ODD, out=kept[words])
             found.append(_first(p, v))
         return _joint(found)
 
-    products = await conj_joint(session.narrow("level0"), seat, shape, first)
+    products = await conj_joint(
+        session.narrow("level0"),
+        seat,
+        piece.rows * run,
+        first,
+        run=None if piece.packed == 1 else run,
+    )
     half = 2
     while half < piece.bits:
         step = session.narrow(f"level{half.bit_length() - 1}")
         value, products = await _level(step, seat, value, products, half)
         half *= 2
     own, following = (v ^ z for v, z in zip(value, products, strict=True))
-    return own.reshape(-1), following.reshape(-1)
+    return own, following
 
 
 async def _level(
     session: Session, seat: Seat, value: Words2, products: Words2, half: int
 ) -> tuple[Words2, Words2]:
     """Groups of 2 `half` bits become groups of `half`. What a level leaves is V_hi in place and the products to add."""
-    rows = value[0].shape[0] // 2
-    shape = (rows, value[0].shape[1])
+    size = value[0].size // 2
     low, shift = _LOW[half], np.uint64(half)
-    kept = _room(shape)
+    kept = _room(size)
 
-    def at(block: Block) -> Joint:
+    def at(words: slice) -> Joint:
         found = []
         for into, v, z in zip(kept, value, products, strict=True):
-            # The rows of the first half of the elements, and those of the second, above them in a group.
-            first = v[:rows][block] ^ z[:rows][block]
-            second = v[rows:][block] ^ z[rows:][block]
+            # The words of the first half of the elements, and those of the second, above them in a group.
+            first = v[:size][words] ^ z[:size][words]
+            second = v[size:][words] ^ z[size:][words]
             lows = second & low
             lows <<= shift
             lows |= first & low
@@ -287,11 +306,11 @@ async def _level(
             first &= low
             second &= ~low
             second |= first
-            np.bitwise_and(second, ODD, out=into[block])
+            np.bitwise_and(second, ODD, out=into[words])
             found.append(_operands(second, lows))
         return _joint(found)
 
-    return kept, await conj_joint(session, seat, shape, at)
+    return kept, await conj_joint(session, seat, size, at)
 
 
 def _joint(found: Sequence[Words2]) -> Joint:
@@ -299,8 +318,8 @@ def _joint(found: Sequence[Words2]) -> Joint:
     return (a_own, a_next), (b_own, b_next)
 
 
-def _room(shape: tuple[int, int]) -> Words2:
-    return np.empty(shape, dtype=np.uint64), np.empty(shape, dtype=np.uint64)
+def _room(size: int) -> Words2:
+    return np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.uint64)
 
 
 def _operands(high: Words, low: Words) -> Words2:

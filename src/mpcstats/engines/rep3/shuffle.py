@@ -16,7 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpcstats.engines.rep3.bundle import Bundle, Rows, add
+from mpcstats.engines.rep3.bundle import Bundle, Layout, Rows, add
+from mpcstats.engines.rep3.product import BLOCK_WORDS
 from mpcstats.engines.rep3.seat import Seat
 from mpcstats.engines.share import Column, Positions, Shuffled, ShuffleOrder
 from mpcstats.errors import InternalError
@@ -79,9 +80,10 @@ async def _moved(
         return replies[seat.left], replies[seat.right]
     first = (seat.index - j) % 3 == 0
     stream = seat.next_stream(session) if first else seat.own_stream(session)
-    r, m = _masks(stream, shape)
+    r = stream.words(*shape)
     own, following = parts
     if not first:
+        m = _second_mask(stream, *shape)
         for row, other, number in zip(m, following, layout.numbers, strict=True):
             taken = other.take(order, mode="clip")
             add(row, taken, number=number)
@@ -92,10 +94,23 @@ async def _moved(
         whole = own[i] + following[i] if number else own[i] ^ following[i]
         np.take(whole, order, out=found[i], mode="clip")
     layout.minus(found, r)
-    layout.minus(found, m)
+    _take_off(stream, found, layout)
     await session.exchange(send={seat.left: found})
     return found, r
 
 
-def _masks(stream: Stream, shape: tuple[int, ...]) -> tuple[Words, Words]:
-    return stream.words(*shape), stream.words(*shape)
+def _second_mask(stream: Stream, *shape: int) -> Words:
+    """Words of m, without which P_(j+2) would read the permutation off what it knows."""
+    return stream.words(*shape)
+
+
+def _take_off(stream: Stream, rows: Words, layout: Layout) -> None:
+    """Subtract m, drawn row by row; it is used once, so it is never stored as a whole."""
+    for row, number in zip(rows, layout.numbers, strict=True):
+        for start in range(0, row.size, BLOCK_WORDS):
+            part = row[start : start + BLOCK_WORDS]
+            mask = _second_mask(stream, part.size)
+            if number:
+                part -= mask
+            else:
+                part ^= mask
