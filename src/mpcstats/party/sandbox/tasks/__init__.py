@@ -7,7 +7,14 @@ FAMILIES.
 from __future__ import annotations
 
 from mpcstats.errors import InternalError
-from mpcstats.party.sandbox.tasks import arithmetic, cohorts, comparison, grouping, ordering
+from mpcstats.party.sandbox.tasks import (
+    analysis,
+    arithmetic,
+    cohorts,
+    comparison,
+    grouping,
+    ordering,
+)
 from mpcstats.party.sandbox.tasks.task import PARTIES, Body, Task
 
 __all__ = ["FAMILIES", "PARTIES", "TASKS", "Body", "Task", "merged"]
@@ -18,6 +25,7 @@ FAMILIES: tuple[dict[str, Body], ...] = (
     cohorts.TASKS,
     ordering.TASKS,
     grouping.TASKS,
+    analysis.TASKS,
 )
 
 
