@@ -10,7 +10,8 @@ import numpy as np
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import wide
 from mpcstats.engines.api import Engine, Masked
-from mpcstats.engines.share import Arith, Bits, Column, Elements
+from mpcstats.engines.column import Column
+from mpcstats.engines.share import Arith, Bits, Elements
 from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Stream, Words, parallel
 from mpcstats.transport.lockstep import Outcome, Tamper, flipped, lockstep

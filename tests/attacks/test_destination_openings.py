@@ -15,17 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
+from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.engines.share import (
-    Arith,
-    Bits,
-    Column,
-    Elements,
-    Positions,
-    Shuffled,
-    ShuffleOrder,
-    length_of,
-)
+from mpcstats.engines.share import Arith, Bits, Elements, Positions
 from mpcstats.protocols import placing
 from mpcstats.protocols.compact import compact
 from mpcstats.protocols.sort_join import Side, sort_join

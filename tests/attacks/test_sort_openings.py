@@ -12,16 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
+from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
 from mpcstats.engines.rep3 import Rep3, shuffle
-from mpcstats.engines.share import (
-    Bits,
-    Column,
-    Elements,
-    Positions,
-    Shuffled,
-    ShuffleOrder,
-    length_of,
-)
+from mpcstats.engines.share import Bits, Elements, Positions
 from mpcstats.protocols.sort import Key, sort
 from mpcstats.session import Message, Session, Stream, Words
 from mpcstats.testing import run_together

@@ -10,8 +10,9 @@ import pytest
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.cards.load import load_cards
+from mpcstats.engines.column import Column
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.engines.share import Arith, Bits, Column
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.protocols.compact import compact
 from mpcstats.protocols.sort import Key, sort
 from mpcstats.protocols.sort_join import Kind, Side, sort_join

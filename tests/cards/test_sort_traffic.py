@@ -15,8 +15,9 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.cards.formula import Formula
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
+from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.engines.share import Bits, Column, Shuffled, ShuffleOrder, length_of
+from mpcstats.engines.share import Bits
 from mpcstats.protocols.sort import Key, sort
 from mpcstats.protocols.sort_join import Side, sort_join
 from mpcstats.session import Session, Words

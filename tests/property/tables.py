@@ -11,8 +11,9 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.cards.load import load_cards
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
+from mpcstats.engines.column import Column, united
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.engines.share import Arith, Bits, Column, united
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.session import Opening, Session, Words
 from mpcstats.testing import Outcome, opened, run_together
 

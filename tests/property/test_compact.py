@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
+from mpcstats.engines.column import Column
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.engines.share import Arith, Bits, Column
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError, PeerFault
 from mpcstats.protocols import runs
 from mpcstats.protocols.compact import compact

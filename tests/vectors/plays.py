@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from tests.vectors.world import Body, Setting, from_hex, to_hex
 
+from mpcstats.engines.column import Column
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.engines.rep3.seat import seat_of
-from mpcstats.engines.share import Arith, Bits, Column, Parts
+from mpcstats.engines.share import Arith, Bits, Parts
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion
 from mpcstats.protocols.gate import Cells, Opened, gate

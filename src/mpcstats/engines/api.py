@@ -13,16 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mpcstats.engines.share import (
-    Arith,
-    Bits,
-    Column,
-    Elements,
-    Partial,
-    Positions,
-    Shuffled,
-    ShuffleOrder,
-)
+from mpcstats.engines.column import Column, Shuffled, ShuffleOrder
+from mpcstats.engines.share import Arith, Bits, Elements, Partial, Positions
 from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Words
 

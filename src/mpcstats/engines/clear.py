@@ -14,17 +14,8 @@ from numpy.typing import NDArray
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
 from mpcstats.engines.clear_exact import ExactClear
-from mpcstats.engines.share import (
-    Arith,
-    Bits,
-    Column,
-    Elements,
-    Partial,
-    Positions,
-    Shuffled,
-    ShuffleOrder,
-    length_of,
-)
+from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
+from mpcstats.engines.share import Arith, Bits, Elements, Partial, Positions
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Column, Positions, ShuffleOrder, length_of
+from mpcstats.engines.column import Column, ShuffleOrder, length_of
+from mpcstats.engines.share import Positions
 from mpcstats.errors import InternalError
 from mpcstats.session import Session
 

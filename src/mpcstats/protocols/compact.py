@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Column
+from mpcstats.engines.column import Column
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError
 from mpcstats.protocols.arrangement import Arrangement
 from mpcstats.protocols.placing import place

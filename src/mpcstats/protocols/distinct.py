@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from mpcstats.engines.api import Engine, Masked
-from mpcstats.engines.share import Arith, Bits, length_of
+from mpcstats.engines.column import length_of
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols import runs
 from mpcstats.protocols.compact import compact

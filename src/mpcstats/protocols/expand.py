@@ -13,15 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import (
-    Arith,
-    Bits,
-    Column,
-    Positions,
-    difference,
-    length_of,
-    united,
-)
+from mpcstats.engines.column import Column, difference, length_of, united
+from mpcstats.engines.share import Arith, Bits, Positions
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols.lookup_join import Found
 from mpcstats.session import Session, Words, parallel

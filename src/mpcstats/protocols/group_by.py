@@ -15,7 +15,8 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Column, Elements
+from mpcstats.engines.column import Column
+from mpcstats.engines.share import Arith, Bits, Elements
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols import runs
 from mpcstats.protocols.compact import compact

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Column, Positions
+from mpcstats.engines.column import Column
+from mpcstats.engines.share import Arith, Bits, Positions
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols.group_by_public import Grouped
 from mpcstats.session import Session, Words, parallel

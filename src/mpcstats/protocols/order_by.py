@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Bits, Column
+from mpcstats.engines.column import Column
+from mpcstats.engines.share import Bits
 from mpcstats.errors import InternalError
 from mpcstats.protocols.radix_sort import radix_sort
 from mpcstats.protocols.sort import Key, Sorted, sort, stacked, unstacked

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Column, Positions
+from mpcstats.engines.column import Column
+from mpcstats.engines.share import Arith, Positions
 from mpcstats.errors import InternalError, PeerFault
 from mpcstats.protocols.arrangement import Arrangement
 from mpcstats.session import Session, Words

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Positions, united
+from mpcstats.engines.column import united
+from mpcstats.engines.share import Arith, Bits, Positions
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols.compact import compact
 from mpcstats.protocols.sort import Key, sort

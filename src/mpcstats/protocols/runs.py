@@ -8,7 +8,8 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Bits, Column, Elements, difference, united
+from mpcstats.engines.column import Column, difference, united
+from mpcstats.engines.share import Bits, Elements
 from mpcstats.protocols.compact import compact
 from mpcstats.session import Session, Words
 

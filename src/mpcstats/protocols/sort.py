@@ -16,13 +16,8 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import (
-    Bits,
-    Column,
-    Elements,
-    Positions,
-    length_of,
-)
+from mpcstats.engines.column import Column, length_of
+from mpcstats.engines.share import Bits, Elements, Positions
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.protocols.arrangement import Arrangement
 from mpcstats.protocols.selection import Sample, fewer, samples

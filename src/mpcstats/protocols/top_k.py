@@ -13,7 +13,8 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Bits, Column, length_of
+from mpcstats.engines.column import Column, length_of
+from mpcstats.engines.share import Bits
 from mpcstats.errors import UsageError
 from mpcstats.protocols.sort import Key, sort
 from mpcstats.session import Session

@@ -13,7 +13,8 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith, Bits, Column, length_of
+from mpcstats.engines.column import Column, length_of
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols import runs
 from mpcstats.protocols.arrangement import Arrangement

@@ -12,7 +12,7 @@ from tests.vectors.plays import arith_of, bits_of, engine_of, shares, signed
 from tests.vectors.world import Setting, from_hex
 
 from mpcstats.algebra import bits as slicing
-from mpcstats.engines.share import Column
+from mpcstats.engines.column import Column
 from mpcstats.session import PairSeeds, Session
 
 PROTOCOL = "shuffle"

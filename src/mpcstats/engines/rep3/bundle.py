@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpcstats.algebra import bits as slicing
-from mpcstats.engines.share import Arith, Bits, Column, Elements, Positions, length_of
+from mpcstats.engines.column import Column, length_of
+from mpcstats.engines.share import Arith, Bits, Elements, Positions
 from mpcstats.session import Words
 
 Rows = Sequence[Words] | Words  # of one word an element: an array of them, or one by one

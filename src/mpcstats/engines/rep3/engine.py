@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Masked
+from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
 from mpcstats.engines.rep3 import (
     compare,
     convert,
@@ -22,18 +23,7 @@ from mpcstats.engines.rep3 import (
 )
 from mpcstats.engines.rep3.exact import ExactRep3
 from mpcstats.engines.rep3.seat import Seat, seat_of
-from mpcstats.engines.share import (
-    Arith,
-    Bits,
-    Column,
-    Elements,
-    Partial,
-    Parts,
-    Positions,
-    Shuffled,
-    ShuffleOrder,
-    length_of,
-)
+from mpcstats.engines.share import Arith, Bits, Elements, Partial, Parts, Positions
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session, Words, parallel
 

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mpcstats.engines.column import Column, length_of
 from mpcstats.engines.rep3.bundle import Bundle, Layout, moved, without_parts
 from mpcstats.engines.rep3.inputs import compare_copies
 from mpcstats.engines.rep3.seat import Seat, seat_of
 from mpcstats.engines.rep3.shuffle import PASSES, Both
-from mpcstats.engines.share import Column, Positions, length_of
+from mpcstats.engines.share import Positions
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 

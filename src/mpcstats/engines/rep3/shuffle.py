@@ -16,10 +16,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mpcstats.engines.column import Column, Shuffled, ShuffleOrder
 from mpcstats.engines.rep3.bundle import Bundle, Layout, Rows, add
 from mpcstats.engines.rep3.product import BLOCK_WORDS
 from mpcstats.engines.rep3.seat import Seat
-from mpcstats.engines.share import Column, Positions, Shuffled, ShuffleOrder
+from mpcstats.engines.share import Positions
 from mpcstats.errors import InternalError
 from mpcstats.session import Session, Stream, Words
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mpcstats.algebra import bits as slicing
-from mpcstats.engines.share import Arith, Bits, Column
+from mpcstats.engines.column import Column
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError
 from mpcstats.party.sandbox.tasks.task import WIDTH, Body, Task
 from mpcstats.protocols.compact import compact
