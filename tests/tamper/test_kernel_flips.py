@@ -1,4 +1,4 @@
-"""Every message of a tiny sort, compaction and join flipped in turn: a fault of a peer or a wrong result, no hang.
+"""Every message of a tiny sort, compaction, join and group-by flipped in turn: a fault of a peer or a wrong result, no hang.
 
 The cards say on_cheating = "undetected", so a flip may end in a wrong result. It must not end in another error, and
 nothing may be opened that an honest run does not open.
@@ -19,6 +19,8 @@ from mpcstats.engines.rep3 import Rep3
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import PeerFault
 from mpcstats.protocols.compact import compact
+from mpcstats.protocols.group_by import group_by
+from mpcstats.protocols.radix_sort import radix_sort
 from mpcstats.protocols.sort import Key, sort
 from mpcstats.protocols.sort_join import Kind, Side, sort_join
 from mpcstats.session import Message, Opening, Session, Stream
@@ -75,6 +77,26 @@ async def joined_rows(session: Session, engine: Rep3) -> list[int]:
     ]
 
 
+async def grouped_rows(session: Session, engine: Rep3) -> list[int]:
+    keys = await bits(session.narrow("k"), engine, "a", [1, 0, 1], 1)
+    column = await numbers(session.narrow("c"), engine, "b", [7, 8, 9])
+    found = await group_by(session.narrow("group"), engine, [keys], groups=2, sums=[column])
+    shown = Arith.concatenate([found.persons, *found.sums])
+    return [*(await opened(session.narrow("open"), engine, shown)).tolist()]
+
+
+async def ordered_rows(session: Session, engine: Rep3) -> list[int]:
+    key = await bits(session.narrow("k"), engine, "a", [3, 1, 0], 2)
+    column = await numbers(session.narrow("c"), engine, "b", [7, 8, 9])
+    found = await radix_sort(session.narrow("sort"), engine, key, [column])
+    back = await found.arrangement.restore(session.narrow("back"), engine, found.columns)
+    shown = [
+        await opened(session.narrow(f"open{i}"), engine, column)
+        for i, column in enumerate((*found.columns, *back))
+    ]
+    return [number for values in shown for number in values.reshape(-1).tolist()]
+
+
 def declared(card: str, openings: list[Opening]) -> None:
     """All that is opened is on the card, to the compute parties; the last opening is the test's."""
     ids = {o.id for o in load_cards()[card].leakage.opened}
@@ -96,8 +118,10 @@ def every_word(message: Message) -> Message:
         ("sort", sorted_rows, every_word),
         ("compact", moved_rows, flipped),
         ("sort_join", joined_rows, flipped),
+        ("group_by", grouped_rows, flipped),
+        ("radix_sort", ordered_rows, flipped),
     ],
-    ids=["sort", "compact", "sort_join"],
+    ids=["sort", "compact", "sort_join", "group_by", "radix_sort"],
 )
 def test_a_flip_is_a_fault_or_a_wrong_result(
     card: str, play: Play, change: Callable[[Message], Message]
