@@ -162,3 +162,20 @@ def test_bad_tables_are_refused() -> None:
         play(engine, table, table, Kind.INNER, 0, "a")
     with pytest.raises(UsageError, match="keys of one width"):
         play(engine, table, [], Kind.INNER, 1, "a")
+
+
+def test_a_bit_too_many_is_refused_even_where_another_table_lacks_one() -> None:
+    engine = Clear(("a",))
+
+    async def body(session: Session) -> None:
+        async def bits(name: str, n: int) -> Bits:
+            rows = np.zeros((1, 1), dtype=np.uint64)
+            return await engine.share_bits(session.narrow(name), rows, owner="a", length=n, width=1)
+
+        long = Side(await bits("k1", 1), present=await bits("p1", 2))
+        short = Side(await bits("k2", 2), present=await bits("p2", 1))
+        left = Side(await bits("k3", 1))
+        await sort_join(session.narrow("join"), engine, [left], [long, short])
+
+    with pytest.raises(UsageError, match="one bit for each of 1 rows"):
+        run_together(("a",), body)

@@ -1,4 +1,4 @@
-"""Every message of a tiny sort, compaction, join and group-by flipped in turn: a fault of a peer or a wrong result, no hang.
+"""Every message of tiny sorts, compactions, joins and group-bys flipped in turn: a fault or a wrong result, no hang.
 
 The cards say on_cheating = "undetected", so a flip may end in a wrong result. It must not end in another error, and
 nothing may be opened that an honest run does not open.

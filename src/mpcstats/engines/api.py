@@ -44,6 +44,9 @@ class Engine(Protocol):
     ) -> Bits:
         """The bit-sliced secret that `owner` puts in: `rows` of shape (width, words(length)) at the owner."""
 
+    def public(self, session: Session, values: Words) -> Arith:
+        """Numbers that everybody knows as a secret; no message."""
+
     async def multiply(self, session: Session, x: Arith, y: Arith) -> Arith:
         """Element by element, x * y mod 2^64."""
 

@@ -41,6 +41,9 @@ class Clear(ExactClear):
         shape = (width, slicing.words(length))
         return Bits(length, width, await self._input(session, rows, owner, shape), 0)
 
+    def public(self, session: Session, values: Words) -> Arith:
+        return Arith(values.shape, (values,) if session.me in self.compute else (), 0)
+
     async def multiply(self, session: Session, x: Arith, y: Arith) -> Arith:
         return Arith(x.shape, tuple(a * b for a, b in zip(x.parts, y.parts, strict=True)), 0)
 
@@ -139,16 +142,15 @@ class Clear(ExactClear):
         given = await self._input(session, sent, owner, (kept,))
         for positions in given:
             if np.unique(positions[positions < np.uint64(n)]).size != kept:
-                raise PeerFault(
-                    owner, session.step, f"expected {kept} distinct positions below {n}"
+                wrong = f"expected {kept} distinct positions below {n}, got others"
+                raise (
+                    InternalError(wrong)
+                    if session.me == owner
+                    else PeerFault(owner, session.step, wrong)
                 )
-        places = [positions.astype(np.intp) for positions in given]
-        return [
-            Arith((kept,), tuple(a[p] for a, p in zip(c.parts, places, strict=True)), 0)
-            if isinstance(c, Arith)
-            else (c.taken(places[0]) if places else Bits(kept, c.width, (), 0))
-            for c in columns
-        ]
+        if not given:
+            return [column.taken(np.zeros(kept, dtype=np.intp)) for column in columns]
+        return [column.taken(given[0].astype(np.intp)) for column in columns]
 
     def products(self, x: Arith, ys: Sequence[Arith]) -> Partial:
         stacked = Arith.rows_of(ys)

@@ -79,6 +79,10 @@ async def group_by(
         raise UsageError(
             f"expected a key and a bound of at least 1 group, got {len(keys)}, {groups}"
         )
+    rows = keys[0].length
+    for flags in (present, *(values.known for values in spreads)):
+        if flags is not None and (flags.length, flags.width) != (rows, 1):
+            raise UsageError(f"expected one bit for each of {rows} rows, got {flags!r}")
     tables = [_Table(tuple(keys), present, tuple(sums), spreads[0] if spreads else None)]
     tables += [_Table(tuple(keys), present, (), values) for values in spreads[1:]]
     found = await parallel(

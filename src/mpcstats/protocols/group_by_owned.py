@@ -52,21 +52,15 @@ async def group_by_owned(
         raise InternalError(f"expected columns of {rows} elements, got another number")
     own = _checked(codes, rows, groups) if session.me == owner else None
     if valid is None:
-        counts = None if own is None else np.bincount(own, minlength=groups)[:groups]
-        shared = await engine.share(
-            session.narrow("counts"),
-            None if counts is None else counts.astype(np.uint64),
-            owner=owner,
-            shape=(groups,),
+        # Summed like any column: what the owner says of its groups is what the sums are of.
+        counted, kept = engine.public(session, np.ones(rows, dtype=np.uint64)), list(columns)
+    else:
+        counted = (await engine.to_arith(session.narrow("valid"), valid))[0]
+        step = session.narrow("masked")
+        kept = await parallel(
+            *(engine.multiply(step.narrow(str(i)), counted, c) for i, c in enumerate(columns))
         )
-        sums = await _sums(session, engine, columns, own, owner, groups)
-        return Grouped(shared, sums)
-    flag = (await engine.to_arith(session.narrow("valid"), valid))[0]
-    step = session.narrow("masked")
-    masked = await parallel(
-        *(engine.multiply(step.narrow(str(i)), flag, c) for i, c in enumerate(columns))
-    )
-    found = await _sums(session, engine, [flag, *masked], own, owner, groups)
+    found = await _sums(session, engine, [counted, *kept], own, owner, groups)
     return Grouped(found[0], found[1:])
 
 
@@ -78,8 +72,6 @@ async def _sums(
     owner: str,
     groups: int,
 ) -> tuple[Arith, ...]:
-    if not columns:
-        return ()
     orders = None if codes is None else _orders(codes, groups)
     ordered = await engine.permute(
         session.narrow("order"),

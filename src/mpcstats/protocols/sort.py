@@ -62,7 +62,7 @@ async def sort(
 
     With `ranks` (ascending, public) only the rows of these ranks are found and given: much less work if they are few.
     Raises UsageError without a key or for ranks that are not ascending numbers below the number of rows, PeerFault
-    if opened outcomes are those of no order.
+    if outcomes of a ranking by all pairs go in a circle.
     """
     if not keys:
         raise UsageError("expected at least one key to sort by, got none")
@@ -242,7 +242,7 @@ class _Ranking:
     async def _ranked(self, session: Session, rows: Positions, pivots: Positions) -> Positions:
         """The rank of each pivot among those of its segment, by all pairs, in the order of the segments.
 
-        Raises PeerFault if the outcomes are those of no order.
+        Raises PeerFault if they go in a circle.
         """
         base = np.cumsum(pivots) - pivots
         left, right = [], []  # numbers of pivots
@@ -327,7 +327,7 @@ def _runs(start: Positions, size: Positions) -> Positions:
 def _heap(levels: int) -> Positions:
     """For each rank of 2^levels - 1 sorted pivots its number in the search tree, the root being 1."""
     rank = np.arange(1, 1 << levels)
-    height = np.log2(rank & -rank).astype(np.intp)
+    height = np.bitwise_count((rank & -rank) - 1).astype(np.intp)  # how often 2 divides the rank
     nodes: Positions = (1 << (levels - 1 - height)) + (rank >> (height + 1))
     return nodes
 

@@ -174,6 +174,9 @@ def _check(left: Sequence[Side], right: Sequence[Side], most: int) -> None:
     if len(kinds) != 1:
         raise UsageError("expected the same columns in all right tables, got different ones")
     for side in (*left, *right):
+        for row in (side.present, side.matchable):
+            if row is not None and (row.length, row.width) != (side.rows, 1):
+                raise UsageError(f"expected one bit for each of {side.rows} rows, got {row!r}")
         if side.columns and length_of(side.columns) != side.rows:
             raise UsageError(
                 f"expected columns of {side.rows} rows, as the keys have, got {length_of(side.columns)}"

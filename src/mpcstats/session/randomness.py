@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,7 +55,7 @@ class Stream:
         """n uniform words in [0, bound), by rejection. Raises UsageError unless 0 < bound <= 2^63."""
         if not 0 < bound <= 1 << 63:
             raise UsageError(f"expected a bound in (0, 2^63], got {bound}")
-        mask = np.uint64((1 << math.ceil(math.log2(bound))) - 1 if bound > 1 else 0)
+        mask = np.uint64((1 << (bound - 1).bit_length()) - 1)
         kept = np.empty(0, dtype=np.uint64)
         while kept.size < n:
             drawn = self.words(2 * (n - kept.size) + 8) & mask

@@ -44,7 +44,7 @@ def settings() -> dict[str, Setting]:
             *("a", 3, [2, 0, 2, 0], [[5, -1, 7, -(1 << 63)]], [1, 1, 0, 1]),
         ),
         "every_row": (
-            "two columns; the owner counts by itself",
+            "two columns, every row counts",
             "b",
             2,
             [1, 1, 0],
@@ -55,7 +55,7 @@ def settings() -> dict[str, Setting]:
             *("c", 2, [2, 0, 1 << 40, 1, 0], [[1, 10, 100, 1000, 10000]]),
         ),
         "owner_outside": ("an owner that does not compute", "d", 2, [1, 0, 1], [[7, 8, 9]]),
-        "counts_only": ("no column: the owner's counts", "a", 4, [3, 3, 0]),
+        "counts_only": ("no column: the counts alone", "a", 4, [3, 3, 0]),
         "no_rows": ("every group is empty", "b", 3, [], [[]], []),
     }
     return {title: setting(title, *rest) for title, rest in made.items()}
@@ -93,7 +93,6 @@ def cases() -> dict[str, Bad]:
         **lengths(base, "bit_split", "run/valid/split#0", "b", "a", told="half of a valid bit"),
         **lengths(base, "order", "run/order#0", "a", "c", told="the order of the rows"),
         **lengths(base, "masked_sums", "run/ends#0", "b", "c", told="the masked prefix sums"),
-        **lengths("every_row", "counts", "run/counts#0", "b", "a", told="the owner's counts"),
         **lengths(outside, "orders", "run/ends#0", "d", "a", told="an outside owner's orders"),
         "ends_one_word_short": changed(
             base, "the order of the groups' ends lacks a word", "run/ends#0", "a", "c", shorter
@@ -116,9 +115,9 @@ def cases() -> dict[str, Bad]:
             outside, "an outside owner gives one holder another order", "run/order#0", "d", "c",
             payload(_repeat),
         ),
-        "unequal_copies_of_the_counts": changed(
-            outside, "an outside owner gives one holder other counts", "run/counts#0", "d", "a",
-            flip(),
+        "count_changed": changed(
+            "every_row", "one bit of a masked prefix sum of the rows", "run/ends#0", "c", "a", flip(),
+            "undetected",
         ),
         "codes_too_short": Bad(
             "the owner has a code less than there are rows", base, "fault",
@@ -135,7 +134,7 @@ def cases() -> dict[str, Bad]:
             setting=[(["c"], ["sizes", "groups"], 2)],
         ),
         "one_column_missing": Bad(
-            "a party sums one column less", "every_row", "silence",
+            "a party sums one column less", "every_row", "fault",
             setting=[(["c"], ["inputs", "columns"], [])],
         ),
         "unequal_pair_seeds": Bad(

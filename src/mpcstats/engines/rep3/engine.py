@@ -53,6 +53,11 @@ class Rep3(ExactRep3):
         parts = await self._input(session, seat, rows, owner, shape, bits=True)
         return self._bits(seat, length, width, parts)
 
+    def public(self, session: Session, values: Words) -> Arith:
+        seat = seat_of(session.me, self.compute)
+        zeros = () if seat is None else (np.zeros_like(values), np.zeros_like(values))
+        return self._arith(seat, values.shape, zeros).plus(values)
+
     async def multiply(self, session: Session, x: Arith, y: Arith) -> Arith:
         seat = seat_of(session.me, self.compute)
         _same_shape(x, y)

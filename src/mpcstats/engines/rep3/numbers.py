@@ -68,7 +68,8 @@ async def _masked(session: Session, seat: Seat, x: Bits, limbs: int) -> Parts:
     """The parts of x in Z_2^(64 limbs), as words (limbs, n).
 
     B = x_2 = S_2, which P_1 and P_2 draw; A = x - B = x + not B + 1 is computed on bits and opened to P_0 alone,
-    to whom it is uniform. P_0 splits A = x_0 + x_1 with x_1 = S_1 and sends x_0 to P_2. Above x's own k bits
+    to whom it is uniform (by P_2 alone: an error that it adds is unnoticed, as one in a product).
+    P_0 splits A = x_0 + x_1 with x_1 = S_1 and sends x_0 to P_2. Above x's own k bits
     the carry goes on as long as not B has ones: into bit i it is c_k Q_i with Q_i = the and of bits k to i - 1
     of not B, which P_1 and P_2 know.
     """
