@@ -25,7 +25,7 @@ TARGETS = {
     "sort": 5.0,
     "sort32": 3.5,
     "sort_join": 14.0,
-    "group_by_secret": 8.0,
+    "group_by": 8.0,
     "group_by_public": 1.5,
     "quantile": 6.0,
 }

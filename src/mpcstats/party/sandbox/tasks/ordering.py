@@ -122,5 +122,5 @@ TASKS: dict[str, Body] = {
     "sort": _sort(64),
     "sort32": _sort(32),
     "sort_join": _sort_join,
-    "group_by_secret": _group_by,
+    "group_by": _group_by,
 }
