@@ -128,15 +128,21 @@ async def conj_joint(
 
 async def dot(session: Session, seat: Seat, x: Parts, y: Parts) -> Parts:
     """The parts of the sum over the last axis of x * y: the summands are added before one word is sent."""
-    rows = x[0].shape[:-1]
-    z = np.zeros(rows or (1,), dtype=np.uint64)
-    length = x[0].shape[-1]
-    for start in range(0, length, BLOCK_WORDS):
-        block = (..., slice(start, start + BLOCK_WORDS))
+    *rows, length = x[0].shape
+    z = np.zeros(tuple(rows) or (1,), dtype=np.uint64)
+    for block in _dot_blocks(tuple(rows), length):
         part = x[0][block] * (y[0][block] + y[1][block])
         part += x[1][block] * y[0][block]
-        z += part.sum(axis=-1, dtype=np.uint64)
+        z[block[:-1] or ...] += part.sum(axis=-1, dtype=np.uint64)
     return await reshare(session, seat, z, bits=False)
+
+
+def _dot_blocks(rows: tuple[int, ...], length: int) -> list[Block]:
+    """Selections of about BLOCK_WORDS: of some rows if they are short and many, else of a part of all rows."""
+    if len(rows) == 1 and length < rows[0]:
+        step = max(1, BLOCK_WORDS // max(1, length))
+        return [(slice(start, start + step), ...) for start in range(0, rows[0], step)]
+    return [(..., slice(start, start + BLOCK_WORDS)) for start in range(0, length, BLOCK_WORDS)]
 
 
 def _summand(target: Words, factors: Joint, masks: _Zero) -> None:
