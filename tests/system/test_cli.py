@@ -84,7 +84,7 @@ def test_the_exit_codes_are_those_of_the_docs() -> None:
         (("serve", "--consortium", "nowhere.toml", "--party", "a"), "error: nowhere.toml"),
         (("keys", "Bureau", "--address", "127.0.0.1:7000"), "error: expected a party's name"),
         (("keys", "bureau", "--address", "0.0.0.0:7000"), "expected the address of one interface"),
-        (("bench", "nothing", "--rows", "10"), "error: expected a task of sum, "),
+        (("bench", "nothing", "--rows", "10"), "error: expected a task, got 'nothing': all, sum, "),
         (("bench", "sum", "--rows", "0"), "error: expected 1 to 268435456 rows, got 0"),
         (("bench", "sum", "--network", "moon"), "expected a network of loopback, lan, wan, got"),
         (("bench", "sum", "--rows", "1.5"), "expected a whole number of rows"),

@@ -39,7 +39,7 @@ def bench(
     """Run TASK on random data in three local processes over TLS, and say what it took.
 
     Milliseconds of a network are round trips; its rate is that of each party's uplink. Seconds of a shared
-    machine are rough; rounds and bytes are exact.
+    machine are rough; rounds and bytes are exact, or random within the card's bound for what sorts.
     """
     tasks = list(TASKS) if task == ALL else [task]
     networks = network or [LOOPBACK]

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
+from mpcstats.algebra.ring import ring
 from mpcstats.engines.api import Masked
 from mpcstats.engines.clear_exact import ExactClear
 from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
+from mpcstats.engines.given import check_input, check_recipients
 from mpcstats.engines.share import Arith, Bits, Elements, Partial, Positions
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
@@ -42,6 +44,7 @@ class Clear(ExactClear):
         return Bits(length, width, await self._input(session, rows, owner, shape), 0)
 
     def public(self, session: Session, values: Words) -> Arith:
+        values = ring(values)
         return Arith(values.shape, (values,) if session.me in self.compute else (), 0)
 
     async def multiply(self, session: Session, x: Arith, y: Arith) -> Arith:
@@ -118,6 +121,7 @@ class Clear(ExactClear):
     async def reveal(
         self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
     ) -> Words | None:
+        check_recipients(session, to)
         session.note_opening(leak, tuple(to), x.shape)
         (computer,) = self.compute
         if session.me == computer:
@@ -167,12 +171,9 @@ class Clear(ExactClear):
         self, session: Session, values: Words | None, owner: str, shape: tuple[int, ...]
     ) -> tuple[Words, ...]:
         (computer,) = self.compute
+        check_input(session, values, owner, shape)
         if session.me == owner:
             own = _given(values)
-            if own.shape != shape:
-                raise InternalError(
-                    f"expected values of shape {shape} at their owner, got {own.shape}"
-                )
             if owner == computer:
                 return (own,)
             await session.exchange(send={computer: own})

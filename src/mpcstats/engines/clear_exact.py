@@ -12,6 +12,7 @@ import numpy as np
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import wide
 from mpcstats.engines import widths
+from mpcstats.engines.given import check_recipients
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Words
@@ -84,6 +85,7 @@ class ExactClear:
     async def reveal_wide(
         self, session: Session, x: Wide, *, leak: str, to: Sequence[str]
     ) -> Words | None:
+        check_recipients(session, to)
         session.note_opening(leak, tuple(to), x.shape)
         (computer,) = self.compute
         if session.me == computer:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
+from mpcstats.algebra.ring import ring
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session.messages import Words
 
@@ -76,14 +77,12 @@ class Arith(Secret):
 
     def scaled(self, factor: Words | int) -> Arith:
         """The product with a public number or vector."""
-        public = (
-            np.asarray(factor, dtype=np.uint64) if isinstance(factor, np.ndarray) else _word(factor)
-        )
+        public = self._public(factor)
         return self._each(lambda a: a * public)
 
     def plus(self, public: Words | int) -> Arith:
         """The sum with a public number or vector."""
-        added = public if isinstance(public, np.ndarray) else _word(public)
+        added = self._public(public)
         parts = [a + added if i == self.constant_at else a for i, a in enumerate(self.parts)]
         return self._with(self.shape, parts)
 
@@ -176,6 +175,21 @@ class Arith(Secret):
         shape = (size, first.shape[1]) if axis == 0 else (first.shape[0], size)
         columns = zip(*(s.parts for s in secrets), strict=True)
         return first._with(shape, [np.concatenate(column, axis=axis) for column in columns])
+
+    def _public(self, value: Words | int) -> Any:
+        """Raises UsageError for anything but whole numbers, one or as many as there are elements."""
+        if isinstance(value, int | np.integer):
+            return np.uint64(int(value) % (1 << 64))
+        if not isinstance(value, np.ndarray):
+            raise UsageError(f"expected a public whole number or an array, got {value!r}")
+        words = ring(value)
+        try:
+            fits = np.broadcast_shapes(words.shape, self.shape) == self.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise UsageError(f"expected public numbers for shape {self.shape}, got {words.shape}")
+        return words
 
     def _with(self, shape: tuple[int, ...], parts: Sequence[Words]) -> Arith:
         return Arith(shape, tuple(parts), self.constant_at)
@@ -432,7 +446,3 @@ class Elements(Secret):
 
     def _with(self, length: int, parts: Sequence[Words]) -> Elements:
         return Elements(length, self.width, tuple(parts), self.constant_at)
-
-
-def _word(value: int) -> Any:
-    return np.uint64(value % (1 << 64))

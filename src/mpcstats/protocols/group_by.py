@@ -29,7 +29,8 @@ from mpcstats.session import Session, Words, parallel
 class Values:
     """A column whose extremes and distinct values are wanted, as bit rows in unsigned order and as numbers.
 
-    `known`: one row of bits, which values are not NULL (None: all).
+    Signed numbers: with the top bit of `rows` complemented, as `quantile.ordered` does. `known`: one row of bits, which
+    values are not NULL (None: all).
     """
 
     rows: Bits
@@ -49,7 +50,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """One row a group, in ascending order of keys; all 0 beyond the last group. `groups`: their number, shape (1,)."""
+    """One row a group, in ascending order of keys; all 0 beyond the last group. `groups`: their number, shape (1,).
+
+    `persons` are rows: persons where every row is another one. If `groups` is more than there are rows here, the bound
+    was too small and groups are missing: whoever uses the result must look.
+    """
 
     keys: tuple[Bits, ...]
     valid: Bits
@@ -75,10 +80,10 @@ async def group_by(
     many there are. Sums are mod 2^64: bounds must have been checked. Each column of `spreads` after the first
     costs a sort of its own. Raises UsageError without a key or for a bound below 1.
     """
-    if not keys or groups < 1:
-        raise UsageError(
-            f"expected a key and a bound of at least 1 group, got {len(keys)}, {groups}"
-        )
+    if not keys:
+        raise UsageError("expected at least one key to group by, got none")
+    if groups < 1:
+        raise UsageError(f"expected a bound of at least 1 group, got {groups}")
     rows = keys[0].length
     for flags in (present, *(values.known for values in spreads)):
         if flags is not None and (flags.length, flags.width) != (rows, 1):

@@ -68,7 +68,7 @@ async def sort_join(
     left: Sequence[Side],
     right: Sequence[Side],
     *,
-    kind: Kind = Kind.INNER,
+    kind: Kind | str = Kind.INNER,
     most: int = 1,
 ) -> tuple[Match, ...]:
     """Join the union of `left` with the union of `right`; rows of the result in the order of the left rows.
@@ -78,6 +78,7 @@ async def sort_join(
     no bound and give one match without columns. Left columns stay where they are: a left row's columns are its own.
     Raises UsageError for a bound below 1, for keys of different widths or right tables of different columns.
     """
+    kind = _kind(kind)
     _check(left, right, most)
     brings = kind in (Kind.INNER, Kind.LEFT)
     tables = [side.columns for side in right] if brings else []
@@ -164,12 +165,26 @@ async def _matches(
     return tuple(found)
 
 
+def _kind(kind: Kind | str) -> Kind:
+    try:
+        return Kind(kind)
+    except ValueError:
+        names = ", ".join(k.value for k in Kind)
+        raise UsageError(f"expected a join of kind {names}, got {kind!r}") from None
+
+
 def _check(left: Sequence[Side], right: Sequence[Side], most: int) -> None:
     if most < 1:
         raise UsageError(f"expected a bound of at least 1 row for each key, got {most}")
     widths = sorted({side.keys.width for side in (*left, *right)})
-    if not left or not right or len(widths) != 1:
-        raise UsageError(f"expected keys of one width on both sides, got {widths}")
+    if not left or not right:
+        raise UsageError(
+            f"expected at least one table on each side, got {len(left)} left and {len(right)} right"
+        )
+    if len(widths) != 1:
+        raise UsageError(
+            f"expected keys of one width on both sides, got {widths} bits: widen the narrower ones"
+        )
     kinds = {tuple(0 if isinstance(c, Arith) else c.width for c in side.columns) for side in right}
     if len(kinds) != 1:
         raise UsageError("expected the same columns in all right tables, got different ones")

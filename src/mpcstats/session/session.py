@@ -104,8 +104,13 @@ class Session:
         """
         step = f"{self.step}#{self._exchanges}"
         self._exchanges += 1
+        for words in (send or {}).values():
+            if words.dtype != np.uint64:
+                raise InternalError(
+                    f"{self.me} at {step}: expected words to send, got {words.dtype}"
+                )
         messages = tuple(
-            Message(self.me, peer, step, np.ascontiguousarray(words, dtype=np.uint64).reshape(-1))
+            Message(self.me, peer, step, np.ascontiguousarray(words).reshape(-1))
             for peer, words in (send or {}).items()
         )
         shapes = {peer: (s,) if isinstance(s, int) else s for peer, s in (receive or {}).items()}

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
+from mpcstats.algebra.ring import ring
 from mpcstats.engines.api import Masked
 from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
+from mpcstats.engines.given import check_input, check_recipients
 from mpcstats.engines.rep3 import (
     compare,
     convert,
@@ -55,6 +57,7 @@ class Rep3(ExactRep3):
 
     def public(self, session: Session, values: Words) -> Arith:
         seat = seat_of(session.me, self.compute)
+        values = ring(values)
         zeros = () if seat is None else (np.zeros_like(values), np.zeros_like(values))
         return self._arith(seat, values.shape, zeros).plus(values)
 
@@ -112,6 +115,7 @@ class Rep3(ExactRep3):
     async def reveal(
         self, session: Session, x: Arith, *, leak: str, to: Sequence[str]
     ) -> Words | None:
+        check_recipients(session, to)
         session.note_opening(leak, tuple(to), x.shape)
         opened = await parallel(*(self._reveal_one(session.narrow(f"to-{p}"), x, p) for p in to))
         return opened[list(to).index(session.me)] if session.me in to else None
@@ -206,9 +210,7 @@ class Rep3(ExactRep3):
         *,
         bits: bool,
     ) -> Parts:
-        if session.me == owner and (values is None or values.shape != shape):
-            got = None if values is None else values.shape
-            raise InternalError(f"expected values of shape {shape} at their owner, got {got}")
+        check_input(session, values, owner, shape)
         if owner not in self.compute:
             return await inputs.share_outside(
                 session, values, owner=owner, compute=self.compute, shape=shape, bits=bits

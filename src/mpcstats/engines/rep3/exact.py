@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mpcstats.engines import widths
+from mpcstats.engines.given import check_recipients
 from mpcstats.engines.rep3 import adder, numbers, select, wide
 from mpcstats.engines.rep3.seat import seat_of
 from mpcstats.engines.share import Arith, Bits
@@ -87,6 +88,7 @@ class ExactRep3:
     async def reveal_wide(
         self, session: Session, x: Wide, *, leak: str, to: Sequence[str]
     ) -> Words | None:
+        check_recipients(session, to)
         session.note_opening(leak, tuple(to), x.shape)
         seat = seat_of(session.me, self.compute)
         opened = await parallel(

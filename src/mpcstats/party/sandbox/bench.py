@@ -74,7 +74,7 @@ def bench(task: str, rows: int, *, network: str = LOOPBACK.name) -> dict[str, An
 def check(task: str, rows: int, network: str) -> None:
     """Raises UsageError for an unknown task or network, or a number of rows that is out of bounds."""
     if task not in TASKS:
-        raise UsageError(f"expected a task of {', '.join(TASKS)}, got {task!r}")
+        raise UsageError(f"expected a task, got {task!r}: all, {', '.join(TASKS)}")
     if network not in PROFILES:
         raise UsageError(f"expected a network of {', '.join(PROFILES)}, got {network!r}")
     if not 1 <= rows <= MOST_ROWS:
