@@ -160,7 +160,7 @@ def test_bad_tables_are_refused() -> None:
     table = [Table("a", ((0, True, True, 1),), flags=False)]
     with pytest.raises(UsageError, match="at least 1 row"):
         play(engine, table, table, Kind.INNER, 0, "a")
-    with pytest.raises(UsageError, match="keys of one width"):
+    with pytest.raises(UsageError, match="at least one table on each side"):
         play(engine, table, [], Kind.INNER, 1, "a")
 
 
