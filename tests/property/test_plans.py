@@ -592,10 +592,13 @@ def _most_are_answered(tally: Counter[str]) -> None:
     assert tally["answered"] > 2 * refused, tally
 
 
-def test_clear_equals_duckdb(catalogue: Catalogue, world: Callable[[int], World]) -> None:
+@pytest.mark.parametrize("examples", [100, pytest.param(1000, marks=pytest.mark.long)])
+def test_clear_equals_duckdb(
+    examples: int, catalogue: Catalogue, world: Callable[[int], World]
+) -> None:
     tally: Counter[str] = Counter()
 
-    @settings(max_examples=250)
+    @settings(max_examples=examples)
     @given(questions(), st.integers(0, 19))
     def equal(question: Question, seed: int) -> None:
         answered(question, tally, catalogue, world(seed), "clear")
