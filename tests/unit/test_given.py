@@ -64,6 +64,14 @@ def test_parties_that_are_not_there(engine: Engine, parties: tuple[str, ...]) ->
     refused(parties, lambda s: opened(s, ["z"]), "expected a recipient of a, .*, got 'z'")
     refused(parties, lambda s: opened(s, "ad"), "expected a sequence of recipients, got the text")
 
+    async def bits(session: Session, to: Any) -> None:
+        x = engine.public(session, np.zeros(1, dtype=np.uint64))
+        row = await engine.negative(session.narrow("n"), x)
+        await engine.reveal_bits(session.narrow("x"), row, leak="test", to=to)
+
+    refused(parties, lambda s: bits(s, "a"), "expected a sequence of recipients, got the text")
+    refused(parties, lambda s: bits(s, ["z"]), "expected a recipient of a, .*, got 'z'")
+
 
 @pytest.mark.parametrize("value", [0.5, np.zeros(3), "7", np.zeros((2, 3), dtype=np.uint64)])
 def test_public_numbers_that_are_none(value: Any) -> None:

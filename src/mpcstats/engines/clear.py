@@ -113,6 +113,7 @@ class Clear(ExactClear):
     async def reveal_bits(
         self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
     ) -> Words | None:
+        check_recipients(session, to)
         session.note_opening(leak, tuple(to), (x.width, x.length))
         if any(party not in self.compute for party in to):
             raise InternalError(f"expected bits to be opened to compute parties, got {to}")

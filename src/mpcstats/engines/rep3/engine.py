@@ -157,6 +157,7 @@ class Rep3(ExactRep3):
     async def reveal_bits(
         self, session: Session, x: Bits, *, leak: str, to: Sequence[str]
     ) -> Words | None:
+        check_recipients(session, to)
         session.note_opening(leak, tuple(to), (x.width, x.length))
         seat = seat_of(session.me, self.compute)
         recipients = [(party, _seated(party, self.compute)) for party in to]
