@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpcstats.errors import UsageError
 from mpcstats.records import ledger as module
-from mpcstats.records.entry import BODY_LIMIT, GENESIS, KINDS, Entry, Row, canonical
+from mpcstats.records.canonical import BODY_LIMIT, canonical
+from mpcstats.records.entry import GENESIS, KINDS, Entry, Row
 from mpcstats.records.ledger import Ledger, Report, entries, verify
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

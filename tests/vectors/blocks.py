@@ -25,7 +25,8 @@ from mpcstats.engines.rep3.seat import Seat
 from mpcstats.party.compile import Records, planned
 from mpcstats.party.question import Question
 from mpcstats.plan.keys import encoded, normalised
-from mpcstats.records.entry import GENESIS, Row, canonical
+from mpcstats.records.canonical import canonical
+from mpcstats.records.entry import GENESIS, Row
 from mpcstats.session import PairSeeds, Program
 from mpcstats.session.messages import digest, wire_tag
 

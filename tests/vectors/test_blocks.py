@@ -24,7 +24,8 @@ from tests.vectors.world import from_hex, private_key, to_hex
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import keyvalue
 from mpcstats.errors import UsageError
-from mpcstats.records.entry import GENESIS, Row, canonical
+from mpcstats.records.canonical import canonical
+from mpcstats.records.entry import GENESIS, Row
 from mpcstats.session import PairSeeds
 from mpcstats.session.messages import digest, wire_tag
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mpcstats.errors import UsageError
+from mpcstats.records.canonical import JSON, read_canonical
 
-JSON: TypeAlias = "bool | int | str | Sequence[JSON] | Mapping[str, JSON] | None"
 KINDS = ("request", "decision", "start", "opening", "finish", "fault")
 GENESIS = "0" * 64  # what the first entry has as `previous`, and the head of an empty ledger
-BODY_LIMIT = 64 * 1024  # bytes of canonical JSON
-DEPTH_LIMIT = 32
-INTEGER_LIMIT = 1 << 63
 DOMAIN = b"mpcstats ledger entry 1"
 NOT_CANONICAL = "expected a body of canonical JSON, got other text"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
@@ -69,54 +64,16 @@ class Row:
             return f"expected a kind of {', '.join(KINDS)}, got {self.kind[:40]!r}"
         if _TIME.fullmatch(self.time) is None:
             return f"expected a time as YYYY-MM-DDThh:mm:ssZ, got {self.time[:40]!r}"
-        return NOT_CANONICAL if _body(self.body) is None else None
+        return NOT_CANONICAL if read_canonical(self.body) is None else None
 
     def entry(self) -> Entry:
         """The entry, its body read. Raises UsageError if the body is not what `canonical` writes."""
-        body = _body(self.body)
+        body = read_canonical(self.body)
         if body is None:
             raise UsageError(NOT_CANONICAL)
         return Entry(
             self.index, self.time, self.kind, body, self.previous, self.hash, self.signature
         )
-
-
-def canonical(body: Mapping[str, JSON]) -> str:
-    """`body` as JSON with sorted keys and no blanks; equal bodies give equal text.
-
-    Raises UsageError for anything but text, whole numbers below 2^63, true, false, null, lists and
-    tables with names as text, or above 64 KiB.
-    """
-    if not isinstance(body, Mapping):
-        raise UsageError(f"expected a body that is a table, got {type(body).__name__}")
-    text = json.dumps(
-        _plain(body, "body", 0), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise UsageError("expected a body in valid Unicode, got lone surrogates") from None
-    if size > BODY_LIMIT:
-        raise UsageError(f"expected a body of at most {BODY_LIMIT} bytes, got {size}")
-    return text
-
-
-def _plain(value: object, place: str, depth: int) -> object:
-    if depth > DEPTH_LIMIT:
-        raise UsageError(f"expected a body of depth at most {DEPTH_LIMIT}, got a deeper one")
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int) and -INTEGER_LIMIT <= value < INTEGER_LIMIT:
-        return int(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item, f"{place}[{i}]", depth + 1) for i, item in enumerate(value)]
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-        return {name: _plain(item, f"{place}.{name}", depth + 1) for name, item in value.items()}
-    got = "a larger one" if isinstance(value, int) else type(value).__name__
-    raise UsageError(
-        f"{place[:80]}: expected text, whole numbers below 2^63, true, false, null, lists or tables "
-        f"with names as text, got {got}"
-    )
 
 
 def _signed(row: Row, key: Ed25519PublicKey) -> bool:
@@ -128,12 +85,3 @@ def _signed(row: Row, key: Ed25519PublicKey) -> bool:
     except InvalidSignature:
         return False
     return True
-
-
-def _body(text: str) -> Mapping[str, JSON] | None:
-    """The body in `text`; None unless it is exactly what `canonical` writes."""
-    try:
-        body: Mapping[str, JSON] = json.loads(text)
-        return body if canonical(body) == text else None
-    except (ValueError, RecursionError, UsageError):
-        return None

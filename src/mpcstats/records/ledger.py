@@ -22,7 +22,8 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from mpcstats.errors import UsageError
-from mpcstats.records.entry import GENESIS, JSON, KINDS, Entry, Row, canonical
+from mpcstats.records.canonical import JSON, canonical
+from mpcstats.records.entry import GENESIS, KINDS, Entry, Row
 
 WAIT = 30.0  # seconds that an append waits for another process's
 APPLICATION = 0x6D706C31  # "mpl1" in the file's head: a ledger of this form

@@ -70,10 +70,11 @@ def read_toml(
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        faults = [f"{place(table, e['loc'])}: {_said(e['msg'])}" for e in error.errors()]
+        faults = [f"{place(table, e['loc'])}: {said(e['msg'])}" for e in error.errors()]
         raise UsageError(f"{path}: " + "; ".join(faults)) from None
 
 
-def _said(message: str) -> str:
+def said(message: str) -> str:
+    """A finding of pydantic in the words of an error of ours."""
     message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
