@@ -24,13 +24,19 @@ class UsageError(MpcstatsError):
 
 
 class PolicyRefused(MpcstatsError):
-    """A party's policy says no. `party` is whose policy, `reasons` every reason it has, in order."""
+    """A party's policy says no. `party` is whose policy, `reasons` every reason it has, in order.
 
-    def __init__(self, party: str, reasons: tuple[str, ...]) -> None:
+    `violations` are the codes of those that its sender must have known to be forbidden (policy.reason).
+    """
+
+    def __init__(
+        self, party: str, reasons: tuple[str, ...], violations: tuple[str, ...] = ()
+    ) -> None:
         if not reasons:
             raise InternalError("a refusal needs at least one reason, got none")
         self.party = party
         self.reasons = reasons
+        self.violations = violations
         super().__init__(f"refused by the policy of {party}: " + "; ".join(reasons))
 
 

@@ -14,6 +14,7 @@ from mpcstats.cards.load import load_cards
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.plan.physical import Item, Physical, Use
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.policy.case import Case
 from mpcstats.policy.check import check
 from mpcstats.policy.rule import Helper, Policy, Rule
 from mpcstats.policy.sensitivity import sensitivity
@@ -152,7 +153,7 @@ def loaded(table: dict[Level, Bounds]) -> Policy | None:
 
 def permits(plan: Physical, records: Catalogue, policy: Policy) -> bool:
     try:
-        permit = check(plan, party="bureau", catalogue=records, policy=policy, cards=CARDS)
+        permit = check(Case(plan, records, policy, CARDS, day="2026-01-01"), party="bureau")
     except PolicyRefused:
         return False
     return permit.plan == plan

@@ -26,7 +26,7 @@ from mpcstats.errors import (
 from mpcstats.party.ask import Result, ask
 from mpcstats.party.files.keys import make_keys
 from mpcstats.party.node import Node
-from mpcstats.party.question import Question
+from mpcstats.party.question import Question, today
 from mpcstats.transport.control import dial
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ main()
 
 def question(text: str | None = None, *, initiator: str = "bureau") -> Question:
     found = (SETTLEMENT / "question.sql").read_text("utf-8") if text is None else text
-    return Question(found, "supervision", PURPOSE, initiator, ("bureau",))
+    return Question(found, "supervision", PURPOSE, initiator, ("bureau",), today())
 
 
 def asked(node: Node, at: str = "", act: Callable[[], object] = lambda: None) -> Result:
@@ -106,7 +106,12 @@ def check_alive(town: Town, party: str) -> None:
     """The party's process still decides questions: here one that it refuses."""
     assert town.processes[party].poll() is None
     text = (SETTLEMENT / "refused.sql").read_text("utf-8")
-    request = {"kind": "question", "label": "0" * 32, "question": question(text).to_json()}
+    request = {
+        "kind": "question",
+        "label": "0" * 32,
+        "question": question(text).to_json(),
+        "papers": [],
+    }
     with town.node() as node, dial(node.identity, node.peers[party], silence=10) as control:
         control.send(request)
         while (said := control.receive(10))["kind"] == "working":
@@ -458,7 +463,12 @@ def test_a_question_that_nests_too_deeply_ends_no_node(town: Town) -> None:
         with pytest.raises(UsageError, match=reason):
             ask(node, question(deep))
         with dial(node.identity, node.peers["hospital"], silence=10) as control:
-            request = {"kind": "question", "label": "0" * 32, "question": question(deep).to_json()}
+            request = {
+                "kind": "question",
+                "label": "0" * 32,
+                "question": question(deep).to_json(),
+                "papers": [],
+            }
             control.send(request)
             while (said := control.receive(10))["kind"] == "working":
                 pass

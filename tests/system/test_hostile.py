@@ -17,7 +17,7 @@ from mpcstats.errors import PeerFault, TransportFault
 from mpcstats.party.ask import ask
 from mpcstats.party.invite import Invitations
 from mpcstats.party.node import Node
-from mpcstats.party.question import Question
+from mpcstats.party.question import Question, today
 from mpcstats.party.sandbox.local import environment
 from mpcstats.transport.control import Control, dial
 
@@ -50,7 +50,7 @@ def endless(owner: str) -> str:
 
 
 def question(text: str) -> Question:
-    return Question(text, "supervision", "a hostile test", "bureau", ("bureau",))
+    return Question(text, "supervision", "a hostile test", "bureau", ("bureau",), today())
 
 
 def patched(lines: str) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def asking(node: Node, asked: object) -> Iterator[Control]:
     """A control connection to the hospital on which `asked`, a Question or its fields, has been sent."""
     fields = asked.to_json() if isinstance(asked, Question) else asked
     with dial(node.identity, node.peers["hospital"], silence=SILENCE) as control:
-        control.send({"kind": "question", "label": NO_LABEL, "question": fields})
+        control.send({"kind": "question", "label": NO_LABEL, "question": fields, "papers": []})
         yield control
 
 
@@ -298,13 +298,15 @@ def _nothing(_: Control) -> None:
 
 
 def _ready(control: Control) -> None:
-    control.send({"kind": "question", "label": NO_LABEL, "question": question(GOOD).to_json()})
+    control.send(
+        {"kind": "question", "label": NO_LABEL, "question": question(GOOD).to_json(), "papers": []}
+    )
     assert word(control) == "ready"
 
 
 def _reading(control: Control) -> None:
     asked = question(endless("hospital"))
-    control.send({"kind": "question", "label": NO_LABEL, "question": asked.to_json()})
+    control.send({"kind": "question", "label": NO_LABEL, "question": asked.to_json(), "papers": []})
     for _ in range(2):
         assert control.receive(10)["kind"] == "working"
 

@@ -10,10 +10,13 @@ import pytest
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.client import explained
 from mpcstats.party.compile import Records, compile_question, planned
-from mpcstats.party.question import Defaults, Question, question_of
+from mpcstats.party.question import Asking, Defaults, Question, question_of
 
 DEMO = Path(__file__).parents[2] / "demos" / "settlement"
 PARTIES = ("bureau", "hospital", "insurer")
+
+
+ASKING = Asking("2026-01-01")
 
 
 def records(party: str = "bureau") -> Records:
@@ -30,7 +33,7 @@ def question(
     name: str = "question", scenario: str = "supervision", asks: str = "bureau"
 ) -> Question:
     text = (DEMO / f"{name}.sql").read_text(encoding="utf-8")
-    return Question(text, scenario, "a test", asks, (asks,))
+    return Question(text, scenario, "a test", asks, (asks,), "2026-01-01")
 
 
 def test_every_party_permits_one_and_the_same_plan() -> None:
@@ -87,11 +90,13 @@ def test_explained_says_the_plan_and_the_decision() -> None:
 def test_what_is_given_goes_before_the_header_and_the_default() -> None:
     text = "-- scenario: research\n-- to: insurer, bureau\nSELECT 1"
     none, defaults = Defaults(), Defaults("supervision", "by default")
-    asked = question_of(text, initiator="bureau", given=none, defaults=defaults)
+    asked = question_of(text, initiator="bureau", asking=ASKING, given=none, defaults=defaults)
     assert (asked.scenario, asked.purpose) == ("research", "by default")
     assert asked.recipients == ("insurer", "bureau")
     given = Defaults("commercial", "a purpose")
-    asked = question_of(text, initiator="bureau", given=given, defaults=defaults, to=["bureau"])
+    asked = question_of(
+        text, initiator="bureau", asking=ASKING, given=given, defaults=defaults, to=["bureau"]
+    )
     assert (asked.scenario, asked.purpose, asked.recipients) == (
         *("commercial", "a purpose"),
         ("bureau",),
@@ -100,4 +105,4 @@ def test_what_is_given_goes_before_the_header_and_the_default() -> None:
         UsageError,
         match=r"expected a purpose of the question: give it \(purpose=\.\.\., or --purpose",
     ):
-        question_of(text, initiator="bureau", given=none, defaults=none)
+        question_of(text, initiator="bureau", asking=ASKING, given=none, defaults=none)

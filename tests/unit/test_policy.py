@@ -14,6 +14,7 @@ from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import InternalError, PolicyRefused, UsageError
 from mpcstats.plan.physical import Item, Lookup, Physical
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, least_persons
 from mpcstats.policy.permit import Permit, issue
 from mpcstats.policy.rule import Helper, Policy, Rule
@@ -88,7 +89,7 @@ def decided(
     catalogue: Catalogue = CATALOGUE,
     cards: Cards = CARDS,
 ) -> Permit:
-    return check(plan, party="insurer", catalogue=catalogue, policy=rules, cards=cards)
+    return check(Case(plan, catalogue, rules, cards, day="2026-01-01"), party="insurer")
 
 
 def reasons(*args: Any, **named: Any) -> tuple[str, ...]:
@@ -572,3 +573,15 @@ def test_a_module_that_gets_at_issue_is_caught(text: str) -> None:
 
 def test_a_module_that_uses_permits_is_not() -> None:
     assert not issues("from mpcstats.policy.permit import Permit\nfrom a.issue import issue")
+
+
+def test_what_no_condition_can_test_is_denied() -> None:
+    asking = {**FULL, "requires": ["licence"]}
+    lower = [{**each, "requires": []} for each in (NONE, LOW)]
+    (only,) = reasons(rules=policy(*lower, asking, NO))
+    assert "requires licence, which cannot be tested here: what is unknown is denied" in only
+
+
+def test_a_higher_level_requires_no_less() -> None:
+    with pytest.raises(UsageError, match=r"fewer requires \(licence\)"):
+        policy({**NONE, "requires": ["licence"]}, LOW, FULL, NO)

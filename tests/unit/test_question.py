@@ -19,7 +19,9 @@ from mpcstats.party.question import (
     header,
 )
 
-GOOD = Question("select 1", "supervision", "a review", "bureau", ("bureau", "insurer"))
+GOOD = Question(
+    "select 1", "supervision", "a review", "bureau", ("bureau", "insurer"), "2026-01-01"
+)
 CONTROLS = "without control characters but new lines and tabs"
 NAMED = "expected a party's name of at most 32 lower-case letters, digits and _, beginning with a letter, got "
 
@@ -32,6 +34,9 @@ def test_a_question_comes_through_json_unchanged() -> None:
         "purpose": "a review",
         "initiator": "bureau",
         "recipients": ["bureau", "insurer"],
+        "day": "2026-01-01",
+        "user": None,
+        "project": None,
     }
 
 
@@ -49,6 +54,9 @@ def test_equal_questions_have_equal_digests() -> None:
         {"initiator": "insurer"},
         {"recipients": ("insurer", "bureau")},
         {"recipients": ("bureau",)},
+        {"day": "2026-01-02"},
+        {"user": "bureau.desk"},
+        {"project": "diabetes-2024"},
     ],
 )
 def test_the_digest_shows_every_change(change: dict[str, Any]) -> None:
@@ -111,12 +119,17 @@ def test_a_text_of_many_lines_and_a_purpose_in_chinese_are_allowed() -> None:
 def test_the_limits_themselves_are_allowed() -> None:
     recipients = tuple(f"p{n}" for n in range(RECIPIENT_LIMIT))
     full = Question(
-        "x" * TEXT_LIMIT, "x" * SCENARIO_LIMIT, "x" * PURPOSE_LIMIT, "b" * 32, recipients
+        "x" * TEXT_LIMIT,
+        "x" * SCENARIO_LIMIT,
+        "x" * PURPOSE_LIMIT,
+        "b" * 32,
+        recipients,
+        "2026-01-01",
     )
     assert Question.from_json(full.to_json()) == full
 
 
-KEYS = "expected a question with initiator, purpose, recipients, scenario, text"
+KEYS = "expected a question with day, initiator, project, purpose, recipients, scenario, text, user"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +150,11 @@ KEYS = "expected a question with initiator, purpose, recipients, scenario, text"
         ({**GOOD.to_json(), "text": 1}, "expected the parts of a question as text"),
         ({**GOOD.to_json(), "initiator": None}, "expected the parts of a question as text"),
         ({**GOOD.to_json(), "recipients": []}, "expected 1 to 64 recipients, got 0"),
+        ({**GOOD.to_json(), "day": None}, "expected the parts of a question as text"),
+        ({**GOOD.to_json(), "day": "1.1.2026"}, "expected a day as YYYY-MM-DD, got '1.1.2026'"),
+        ({**GOOD.to_json(), "user": 7}, "expected the parts of a question as text"),
+        ({**GOOD.to_json(), "user": "A. Body"}, "expected the name of a user, got 'A. Body'"),
+        ({**GOOD.to_json(), "project": "a b"}, "expected the name of a project, got 'a b'"),
     ],
 )
 def test_a_peers_value_that_is_no_question_is_refused(value: object, message: str) -> None:

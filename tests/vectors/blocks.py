@@ -418,6 +418,7 @@ def demo_plan(text: str, recipients: Sequence[str], purpose: str) -> tuple[str, 
         purpose=purpose,
         initiator="bureau",
         recipients=tuple(recipients),
+        day="2026-01-01",
     )
     plan = planned(question, records)
     return plan.digest(), plan.gate.k

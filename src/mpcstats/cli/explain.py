@@ -15,7 +15,7 @@ from mpcstats.cli.asking import (
     read_question,
 )
 from mpcstats.party.client import explained
-from mpcstats.party.question import Defaults, question_of
+from mpcstats.party.question import Asking, Defaults, question_of, today
 
 
 def explain_command(
@@ -36,6 +36,7 @@ def explain_command(
     asked = question_of(
         read_question(question),
         initiator=records.party,
+        asking=Asking(today()),
         given=Defaults(scenario, purpose),
         defaults=defaults,
         to=to or None,

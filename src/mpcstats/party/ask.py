@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
+from mpcstats.party.compile import Papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Audited, Own
 from mpcstats.party.invite import Invitations
@@ -39,18 +40,21 @@ class Result:
 def ask(
     node: Node,
     question: Question,
+    papers: Papers = (),
     *,
     on_plan: Callable[[Permit], None] = lambda _: None,
     on_step: OnStep = lambda _: None,
 ) -> Result:
-    """The answer to `question`. `on_plan` sees the permit before anything is sent, `on_step` each step when done.
+    """The answer to `question`, which comes with `papers`.
+
+    `on_plan` sees the permit before anything is sent, `on_step` each step when done.
 
     Raises PolicyRefused (this party's policy, or another's), UsageError (question or data), PeerFault and
     TransportFault.
     """
     if question.initiator != node.me:
         raise UsageError(f"expected a question of {node.me}, got one of {question.initiator}")
-    permit = node.decide(question)
+    permit = node.decide(question, papers)
     on_plan(permit)
     own = _read(node, permit, on_step)
     label = secrets.token_hex(16)
@@ -58,7 +62,7 @@ def ask(
     with Invitations(
         node.identity, peers, silence=node.silence, terms=node.terms(question, permit)
     ) as invitations:
-        invitations.ask(label, question, on_step=on_step)
+        invitations.ask(label, question, papers, on_step=on_step)
         invitations.go()
         played = node.take_part(question, permit, own.rows, label, on_step=on_step)
         spent = {node.me: played.spent.to_json(), **invitations.collect()}

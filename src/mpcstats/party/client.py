@@ -9,23 +9,25 @@ from pathlib import Path
 
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.ask import Result, ask
-from mpcstats.party.compile import Records, permitted, planned
+from mpcstats.party.compile import Papers, Records, permitted, planned
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node, OnStep
-from mpcstats.party.question import Defaults, Question, question_of
+from mpcstats.party.question import Asking, Defaults, Question, question_of, today
 from mpcstats.party.sandbox.local import Local
 from mpcstats.plan.explain import explain
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
+from mpcstats.records.signed import Statement
 
 
 class Asked:
     """A question of one party, not run yet."""
 
-    def __init__(self, node: Node, question: Question) -> None:
+    def __init__(self, node: Node, question: Question, papers: Papers = ()) -> None:
         self._node = node
         self.question = question
+        self.papers = papers
 
     def __repr__(self) -> str:
         return f"<question of {self.question.initiator}: {self.question.purpose}>"
@@ -37,7 +39,7 @@ class Asked:
 
     def explain(self) -> str:
         """The plan in words, who learns what, its cost, and this party's decision; nothing is sent."""
-        return explained(self.question, self._node.records).text
+        return explained(self.question, self._node.records, self.papers).text
 
     def run(
         self,
@@ -50,7 +52,7 @@ class Asked:
         Raises PolicyRefused with every reason, UsageError for a bad question or bad data of this party,
         PeerFault and TransportFault naming the party at fault.
         """
-        return ask(self._node, self.question, on_plan=on_plan, on_step=on_step)
+        return ask(self._node, self.question, self.papers, on_plan=on_plan, on_step=on_step)
 
 
 class Party:
@@ -81,20 +83,25 @@ class Party:
         scenario: str | None = None,
         purpose: str | None = None,
         to: str | Sequence[str] | None = None,
+        user: str | None = None,
+        project: str | None = None,
+        papers: Sequence[Statement] = (),
     ) -> Asked:
         """A question in SQL (DuckDB dialect); the answer goes `to` these parties, by default to this one alone.
 
-        What is not given here is taken from the text's leading comments ("-- scenario: supervision").
+        What is not given here is taken from the text's leading comments ("-- scenario: supervision"). `user`,
+        `project` and `papers` (signed approvals and the like) go with it where the policy asks for them.
         Raises UsageError if scenario or purpose is given nowhere.
         """
         question = question_of(
             text,
             initiator=self.name,
+            asking=Asking(today(), user, project),
             given=Defaults(scenario, purpose),
             defaults=self._defaults,
             to=to,
         )
-        return Asked(self._node, question)
+        return Asked(self._node, question, tuple(papers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +112,12 @@ class Explanation:
     refusal: PolicyRefused | None
 
 
-def explained(question: Question, records: Records) -> Explanation:
+def explained(question: Question, records: Records, papers: Papers = ()) -> Explanation:
     """The plan of `question` in words, and the decision of the party whose records these are."""
     plan = planned(question, records)
     text = explain(plan, records.cards)
     try:
-        permit = permitted(plan, records)
+        permit = permitted(plan, question, records, papers)
     except PolicyRefused as refusal:
         reasons = "\n".join(f"  {reason}" for reason in refusal.reasons)
         denied = f"{text}\n\nrefused by the policy of {refusal.party}\n{reasons}"

@@ -14,12 +14,17 @@ from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, least_persons
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.rule import Policy
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.records.principals import Principals
+from mpcstats.records.signed import Statement
 
 ENGINE = "rep3"
+Papers = tuple[Statement, ...]  # that come with a question, unchecked
+MOST_PAPERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Records:
     cards: Cards
     compute: tuple[str, ...]
     members: tuple[str, ...]
+    principals: Principals
 
     @classmethod
     def load(
@@ -42,6 +48,7 @@ class Records:
         policy: Path,
         compute: tuple[str, ...],
         members: tuple[str, ...],
+        principals: Principals | None = None,
     ) -> Records:
         """The records of `party` from its files. Raises UsageError with file and place."""
         return cls(
@@ -51,7 +58,15 @@ class Records:
             load_cards(),
             compute,
             members,
+            Principals(()) if principals is None else principals,
         )
+
+
+def read_papers(value: object) -> Papers:
+    """The papers in `value`, which comes from another party. Raises UsageError if it is no list of statements."""
+    if not isinstance(value, list) or len(value) > MOST_PAPERS:
+        raise UsageError(f"expected a list of at most {MOST_PAPERS} papers with the question")
+    return tuple(Statement.from_json(paper) for paper in value)
 
 
 Stage = Callable[[Physical, Question, Records], Physical]
@@ -75,21 +90,30 @@ def planned(question: Question, records: Records) -> Physical:
         return reduce(lambda plan, stage: stage(plan, question, records), STAGES, draft)
 
 
-def compile_question(question: Question, records: Records) -> Permit:
-    """The permit of this party for `question`. Raises UsageError as `planned`, PolicyRefused with every reason."""
+def compile_question(question: Question, records: Records, papers: Papers = ()) -> Permit:
+    """The permit of this party for `question`, with the papers that came with it.
+
+    Raises UsageError as `planned`, PolicyRefused with every reason.
+    """
     with _shallow():
-        return permitted(planned(question, records), records)
+        return permitted(planned(question, records), question, records, papers)
 
 
-def permitted(plan: Physical, records: Records) -> Permit:
-    """The permit of this party for `plan`. Raises PolicyRefused with every reason."""
-    return check(
+def permitted(plan: Physical, question: Question, records: Records, papers: Papers = ()) -> Permit:
+    """The permit of this party for `plan`, which is that of `question`. Raises PolicyRefused with every reason."""
+    case = Case(
         plan,
-        party=records.party,
-        catalogue=records.catalogue,
-        policy=records.policy,
-        cards=records.cards,
+        records.catalogue,
+        records.policy,
+        records.cards,
+        day=question.day,
+        user=question.user,
+        project=question.project,
+        question=question.digest(),
+        principals=records.principals,
+        papers=papers,
     )
+    return check(case, party=records.party)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The initiator's side of the talk before a run: each other party is asked, prepares, and hears go or stop.
 
-initiator -> party    question (label, question)
+initiator -> party    question (label, question, papers)
 party -> initiator    working ... ready (terms) | refused (reasons) | unable | busy
 initiator -> party    differ (terms) | wait ... go | stop
 party -> initiator    done (what it took)      after the run
@@ -23,6 +23,7 @@ from mpcstats.errors import (
     PolicyRefused,
     TransportFault,
 )
+from mpcstats.party.compile import Papers
 from mpcstats.party.question import Question
 from mpcstats.transport.control import Control, dial
 from mpcstats.transport.handshake import differing
@@ -81,6 +82,7 @@ class Invitations:
         self,
         label: str,
         question: Question,
+        papers: Papers = (),
         *,
         on_step: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -88,7 +90,12 @@ class Invitations:
 
         Raises PolicyRefused, Disagreement (another plan), PeerFault and TransportFault of the first who is not.
         """
-        request = {"kind": "question", "label": label, "question": question.to_json()}
+        request = {
+            "kind": "question",
+            "label": label,
+            "question": question.to_json(),
+            "papers": [paper.to_json() for paper in papers],
+        }
         for peer in self._peers:
             self._talks[peer.name] = self._pool.submit(self._talk, peer, request, on_step)
         for name, ready in self._ready.items():

@@ -13,16 +13,17 @@ from typing import Self
 
 from mpcstats.errors import PolicyRefused, TransportFault
 from mpcstats.party.answer import Answer
-from mpcstats.party.compile import Records, compile_question
+from mpcstats.party.compile import Papers, Records, compile_question
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.sources import Own, Rows, Sources
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
-from mpcstats.party.question import Question
+from mpcstats.party.question import Question, today
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
 from mpcstats.policy.permit import Permit
+from mpcstats.records.day import later
 from mpcstats.records.ledger import Ledger
 from mpcstats.session import Opening, Program, Session
 from mpcstats.transport.handshake import agree
@@ -122,7 +123,7 @@ class Node:
         self.listener.close()
         self.ledger.close()
 
-    def decide(self, question: Question) -> Permit:
+    def decide(self, question: Question, papers: Papers = ()) -> Permit:
         """This party's decision on `question`, written to its ledger. Raises PolicyRefused and UsageError."""
         about = {"question": question.digest()}
         self.ledger.append(
@@ -133,12 +134,17 @@ class Node:
                 "recipients": list(question.recipients),
                 "scenario": question.scenario,
                 "purpose": question.purpose,
+                "day": question.day,
+                "user": question.user,
+                "project": question.project,
+                "papers": [paper.digest for paper in papers],
                 # A ledger's entry has a limit: of a very long question it keeps the digest alone.
                 "text": question.text if len(question.text.encode()) <= TEXT_KEPT else None,
             },
         )
         try:
-            permit = compile_question(question, self.records)
+            _check_day(self.me, question)
+            permit = compile_question(question, self.records, papers)
         except PolicyRefused as refusal:
             self.ledger.append(
                 "decision", {**about, "permit": False, "reasons": list(refusal.reasons)}
@@ -258,6 +264,16 @@ class Node:
             "public sizes": hashlib.sha256(repr(sizes).encode()).hexdigest(),
             **{f"card {s.card}": versions[s.card] for s in plan.steps},
         }
+
+
+def _check_day(me: str, question: Question) -> None:
+    """Decisions go by the question's day, so a question may not choose it: it is today, give or take a time zone."""
+    now = today()
+    if not later(now, -1) <= question.day <= later(now, 1):
+        reason = (
+            f"the question is of {question.day}, and it is {now} here: ask again with today's date"
+        )
+        raise PolicyRefused(me, (reason,))
 
 
 def _entry(opening: Opening) -> dict[str, str | list[str] | list[int]]:

@@ -1,4 +1,4 @@
-"""A question as it travels from the initiator to the others: text, scenario, purpose, who asks, who learns."""
+"""A question as it travels from the initiator to the others: text, scenario, purpose, who asks, when, who learns."""
 
 from __future__ import annotations
 
@@ -8,24 +8,31 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mpcstats.errors import UsageError
+from mpcstats.records.day import check_day
 
 TEXT_LIMIT = 64 * 1024  # characters of SQL
 SCENARIO_LIMIT = 64
 PURPOSE_LIMIT = 1000
 RECIPIENT_LIMIT = 64
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+PRINCIPAL = re.compile(rf"{NAME.pattern}(\.{NAME.pattern})?")  # "bureau.claims_desk"
+PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 # Leading comments of a question's file: "-- scenario: supervision", "-- to: bureau, insurer".
 HEADER = re.compile(r"\s*--\s*(?P<name>scenario|purpose|to)\s*:\s*(?P<value>.*?)\s*")
 LINE_ENDS = re.compile(r"\r?\n|\t")  # the control characters that SQL may hold
 COMMENT = re.compile(r"\s*(--.*)?")
+TEXTS = ("text", "scenario", "purpose", "initiator", "day")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What `initiator` asks; `recipients` are those who learn the answer, and nobody else does.
 
+    `day` is when, as YYYY-MM-DD: decisions go by it, and not by each party's clock. `user` is who asks for the
+    initiator, as a principal's name, and `project` what it belongs to, where the policy asks for them.
     Raises UsageError if a part is empty, too long, no text that can be shown, or no party's name.
     """
 
@@ -34,6 +41,9 @@ class Question:
     purpose: str
     initiator: str
     recipients: tuple[str, ...]
+    day: str
+    user: str | None = None
+    project: str | None = None
 
     def __post_init__(self) -> None:
         _check_text("the question's text", self.text, TEXT_LIMIT)
@@ -53,6 +63,11 @@ class Question:
             check_name(recipient)
         if len(set(self.recipients)) != len(self.recipients):
             raise UsageError(f"expected every recipient once, got {', '.join(self.recipients)}")
+        check_day(self.day)
+        if self.user is not None and PRINCIPAL.fullmatch(self.user) is None:
+            raise UsageError(f"expected the name of a user, got {self.user[:80]!r}")
+        if self.project is not None and PROJECT.fullmatch(self.project) is None:
+            raise UsageError(f"expected the name of a project, got {self.project[:80]!r}")
 
     def to_json(self) -> dict[str, object]:
         """The question as plain data; `from_json` reads it."""
@@ -62,22 +77,26 @@ class Question:
             "purpose": self.purpose,
             "initiator": self.initiator,
             "recipients": list(self.recipients),
+            "day": self.day,
+            "user": self.user,
+            "project": self.project,
         }
 
     @classmethod
     def from_json(cls, value: object) -> Question:
         """The question in `value`, which may come from another party. Raises UsageError if it is none."""
-        names = {"text", "scenario", "purpose", "initiator", "recipients"}
+        names = {*TEXTS, "recipients", "user", "project"}
         if not isinstance(value, Mapping) or set(value) != names:
             raise UsageError(f"expected a question with {', '.join(sorted(names))}")
         recipients = value["recipients"]
         if not isinstance(recipients, list):
             raise UsageError("expected the recipients as a list")
-        parts = [value[n] for n in ("text", "scenario", "purpose", "initiator")]
-        if not all(isinstance(part, str) for part in (*parts, *recipients)):
+        named = [value[n] for n in ("user", "project")]
+        texts = [*(value[n] for n in TEXTS), *recipients, *(n for n in named if n is not None)]
+        if not all(isinstance(part, str) for part in texts):
             raise UsageError("expected the parts of a question as text")
-        text, scenario, purpose, initiator = parts
-        return cls(text, scenario, purpose, initiator, tuple(recipients))
+        parts = {name: value[name] for name in (*TEXTS, "user", "project")}
+        return cls(**parts, recipients=tuple(recipients))
 
     def digest(self) -> str:
         """SHA-256 of the question, in hex; equal questions give equal digests."""
@@ -125,10 +144,25 @@ class Defaults:
     purpose: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """When a question is asked, by whom for the initiator, and what it belongs to."""
+
+    day: str
+    user: str | None = None
+    project: str | None = None
+
+
+def today() -> str:
+    """This day in UTC, as a question gives it."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def question_of(
     text: str,
     *,
     initiator: str,
+    asking: Asking,
     given: Defaults,
     defaults: Defaults,
     to: str | Sequence[str] | None = None,
@@ -146,7 +180,16 @@ def question_of(
         )
     named = (to,) if isinstance(to, str) else to
     recipients = tuple(named) if named is not None else head.to or (initiator,)
-    return Question(text, scenario, purpose, initiator, recipients)
+    return Question(
+        text,
+        scenario,
+        purpose,
+        initiator,
+        recipients,
+        asking.day,
+        user=asking.user,
+        project=asking.project,
+    )
 
 
 def check_name(name: str) -> str:

@@ -27,6 +27,7 @@ from mpcstats.errors import (
     TransportFault,
     UsageError,
 )
+from mpcstats.party.compile import Papers, read_papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Own
 from mpcstats.party.invite import LENGTH, LINES, STEP, check_plan, quietly
@@ -161,10 +162,10 @@ class _Talk:
 
     def _answer(self) -> None:
         node, control = self._node, self._control
-        label, question = self._request()
+        label, question, papers = self._request()
         log.info("%s asks: %s (%s)", control.peer, question.purpose, question.scenario)
         try:
-            permit, own = self._prepared(question)
+            permit, own = self._prepared(question, papers)
         except PolicyRefused as refusal:
             reasons = [_line(reason)[:LENGTH] for reason in refusal.reasons[:LINES]]
             log.info("refused: %s", "; ".join(reasons))
@@ -192,7 +193,7 @@ class _Talk:
         quietly(control, {"kind": "done", **played.spent.to_json()})
         _keep_answer(node, question, played)
 
-    def _request(self) -> tuple[str, Question]:
+    def _request(self) -> tuple[str, Question, Papers]:
         peer = self._control.peer
         said = self._control.receive(min(self._node.silence, REQUEST_SECONDS))
         label = said.get("label")
@@ -201,20 +202,23 @@ class _Talk:
             raise PeerFault(peer, STEP, "expected a question and a label, got another object")
         try:
             question = Question.from_json(said.get("question"))
+            papers = read_papers(said.get("papers"))
         except UsageError as error:
             raise PeerFault(peer, STEP, str(error)) from None
         if question.initiator != peer:
             raise PeerFault(peer, STEP, "expected a question of its own, got another party's")
-        return label, question
+        return label, question, papers
 
-    def _prepared(self, question: Question) -> tuple[Permit, Own]:
+    def _prepared(self, question: Question, papers: Papers) -> tuple[Permit, Own]:
         """This party's decision and its rows, while `control` hears that it works on them.
 
         Raises what `_prepare` does, TransportFault if who asks has gone or this node is being stopped, and
         UsageError after PREPARE_SECONDS.
         """
         node, halt = self._node, self._halt
-        preparing = in_background(lambda: _prepare(node, question, halt), "mpcstats-prepare")
+        preparing = in_background(
+            lambda: _prepare(node, question, papers, halt), "mpcstats-prepare"
+        )
         by = time.monotonic() + PREPARE_SECONDS
         try:
             while not wait([preparing], min(node.silence / 4, BEAT)).done:
@@ -264,8 +268,8 @@ class _Talk:
             raise TransportFault(self._node.me, "is being stopped")
 
 
-def _prepare(node: Node, question: Question, halt: Halt) -> tuple[Permit, Own]:
-    permit = node.decide(question)
+def _prepare(node: Node, question: Question, papers: Papers, halt: Halt) -> tuple[Permit, Own]:
+    permit = node.decide(question, papers)
     if node.me not in permit.plan.parties:
         raise Disagreement(
             question.initiator, STEP, f"expected a plan with {node.me}, got one without it here"

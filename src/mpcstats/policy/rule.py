@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -31,6 +31,10 @@ def _level(value: object) -> object:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+# What must have been granted before a plan may run, beside the bounds: each is a file of policy/conditions.
+Requirement = Literal[
+    "real-name", "licence", "approval", "project", "rights", "registration", "acknowledgement"
+]
 
 
 class Rule(Table):
@@ -51,6 +55,7 @@ class Rule(Table):
     recipients: list[Name] = Field(default_factory=list)
     engines: list[Name] = Field(default_factory=list)
     blind_keys: bool = True  # a person key may join data of several owners, unseen
+    requires: list[Requirement] = Field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -167,6 +172,8 @@ def _wider(higher: Rule, lower: Rule) -> Iterator[str]:
         yield "a smaller minimum_parties"
     if higher.blind_keys and not lower.blind_keys:
         yield "blind_keys"
+    if fewer := set(lower.requires) - set(higher.requires):
+        yield f"fewer requires ({', '.join(sorted(fewer))})"
     for name in ("leakage", "recipients", "engines"):
         more = set(getattr(higher, name)) - set(getattr(lower, name))
         # "*" stands for everybody among recipients only; as leakage or engine it is a name that nothing has.

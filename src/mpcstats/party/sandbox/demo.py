@@ -16,7 +16,7 @@ from mpcstats.party.ask import Result, ask, step_count
 from mpcstats.party.books import check_ledger
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node
-from mpcstats.party.question import Defaults, Question, question_of
+from mpcstats.party.question import Asking, Defaults, Question, question_of, today
 from mpcstats.party.sandbox.local import Local
 from mpcstats.party.sandbox.synthetic import write_tables
 from mpcstats.plan.explain import learned
@@ -96,6 +96,7 @@ def settlement(
         question = question_of(
             text,
             initiator=node.me,
+            asking=Asking(today()),
             given=Defaults(),
             defaults=Defaults(config.scenario, config.purpose),
         )
@@ -138,6 +139,7 @@ def _refused(node: Node, files: Path) -> tuple[Question, PolicyRefused | None]:
     question = question_of(
         (files / "refused.sql").read_text(encoding="utf-8"),
         initiator="insurer",
+        asking=Asking(today()),
         given=Defaults("commercial", "how many policyholders have HIV"),
         defaults=Defaults(),
     )

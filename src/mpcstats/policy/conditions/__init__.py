@@ -1,0 +1,1 @@
+"""One file for each ground on which a plan may be refused."""

@@ -1,0 +1,28 @@
+"""What a rule requires beside its bounds: one condition for each requirement, asked only where the rule names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mpcstats.policy.case import Case, Condition
+from mpcstats.policy.reason import Reason
+from mpcstats.policy.rule import Requirement
+
+CONDITIONS: Mapping[Requirement, Condition] = {}
+
+
+def granted(case: Case) -> Iterator[Reason]:
+    """Every requirement of the rule that is not met; one that nothing here can test counts so."""
+    rule = case.rule
+    if rule is None or not rule.permit:
+        return
+    for requirement in rule.requires:
+        condition = CONDITIONS.get(requirement)
+        if condition is None:
+            yield Reason(
+                "denied",
+                f"rule {rule.name} requires {requirement}, which cannot be tested here: what is unknown "
+                "is denied",
+            )
+        else:
+            yield from condition(case)

@@ -1,0 +1,56 @@
+"""The protocols of the plan against the rule: what their cards promise, and what they leak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mpcstats.cards.card import Card
+from mpcstats.policy.case import Case
+from mpcstats.policy.reason import Reason
+from mpcstats.policy.rule import STRENGTH, Rule
+from mpcstats.policy.words import level_words, named
+
+
+def protocols(case: Case) -> Iterator[Reason]:
+    """Which protocols are unknown, withdrawn, leak more or withstand less than the rule says."""
+    rule = case.rule
+    if rule is None or not rule.permit:
+        return
+    for name in dict.fromkeys(step.card for step in case.plan.steps):
+        if name not in case.cards:
+            yield Reason("card", f"protocol {name} has no card: what is unknown is denied")
+        else:
+            yield from _outside(case, rule, case.cards[name])
+    yield from _too_weak(case, rule)
+
+
+def _outside(case: Case, rule: Rule, card: Card) -> Iterator[Reason]:
+    engine = case.plan.engine
+    if card.status == "withdrawn":
+        yield Reason("card", f"protocol {card.id} v{card.version} has been withdrawn")
+    if engine not in card.parties.engines:
+        yield Reason(
+            "card", f"protocol {card.id} runs on {', '.join(card.parties.engines)}, not on {engine}"
+        )
+    more = sorted(card.leakage.ids - set(rule.leakage))
+    if more:
+        yield Reason(
+            "leakage",
+            f"rule {rule.name} does not permit the leakage {', '.join(more)} of protocol {card.id}",
+        )
+
+
+def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
+    """One reason for all protocols that withstand less than the rule asks for, and why it asks."""
+    cards, found = case.cards, case.found
+    names = [name for name in dict.fromkeys(s.card for s in case.plan.steps) if name in cards]
+    weak = [
+        name for name in names if STRENGTH[cards[name].parties.adversary] < STRENGTH[rule.adversary]
+    ]
+    if weak:
+        yield Reason(
+            "adversary",
+            f"the question is of level {level_words(found.level)} because of {named(found.columns)}; "
+            f"rule {rule.name} asks for {rule.adversary} security, which {', '.join(weak)} do not "
+            "have yet",
+        )
