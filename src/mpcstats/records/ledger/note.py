@@ -64,7 +64,7 @@ class Note:
             raise UsageError("expected a signed note: a text, an empty line, signatures; got none")
         if not lines.endswith("\n"):
             raise UsageError("expected a signed note that ends with a new line, got a part of one")
-        found = tuple(_signature(line) for line in lines[:-1].split("\n"))
+        found = tuple(read_line(line) for line in lines[:-1].split("\n"))
         if len(found) > MOST_SIGNATURES:
             raise UsageError(f"expected at most {MOST_SIGNATURES} signatures, got {len(found)}")
         if len({(s.name, s.key_id) for s in found}) != len(found):
@@ -83,6 +83,17 @@ class Note:
         key = (signature.name, signature.key_id)
         others = tuple(s for s in self.signatures if (s.name, s.key_id) != key)
         return replace(self, signatures=(*others, signature))
+
+
+def read_line(line: str) -> Signature:
+    """The signature that a line without its end says. Raises UsageError if it says none."""
+    match = _LINE.fullmatch(line)
+    content = None if match is None else from_base64(match["value"])
+    if match is None or content is None:
+        raise UsageError(f"expected a signature line '\u2014 name base64', got {line[:80]!r}")
+    if not KEY_ID_BYTES < len(content) <= MOST_SIGNATURE_BYTES:
+        raise UsageError(f"expected a signature of 5 to 128 bytes, got {len(content)}")
+    return Signature(check_key_name(match["name"]), content[:KEY_ID_BYTES], content[KEY_ID_BYTES:])
 
 
 def key_id(name: str, kind: int, public_key: bytes) -> bytes:
@@ -136,16 +147,6 @@ def from_base64(text: str) -> bytes | None:
         return None
     # The decoder takes any bits behind the last byte, so one content would have many texts.
     return content if to_base64(content) == text else None
-
-
-def _signature(line: str) -> Signature:
-    match = _LINE.fullmatch(line)
-    content = None if match is None else from_base64(match["value"])
-    if match is None or content is None:
-        raise UsageError(f"expected a signature line '\u2014 name base64', got {line[:80]!r}")
-    if not KEY_ID_BYTES < len(content) <= MOST_SIGNATURE_BYTES:
-        raise UsageError(f"expected a signature of 5 to 128 bytes, got {len(content)}")
-    return Signature(check_key_name(match["name"]), content[:KEY_ID_BYTES], content[KEY_ID_BYTES:])
 
 
 def _check_text(note: str) -> None:
