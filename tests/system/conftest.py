@@ -18,8 +18,7 @@ from mpcstats.party.files.keys import make_keys
 from mpcstats.party.node import Node
 from mpcstats.party.sandbox.local import LOOPBACK, environment, free_ports
 from mpcstats.party.sandbox.synthetic import TABLES, write_tables
-from mpcstats.records.entry import Entry
-from mpcstats.records.ledger import entries
+from mpcstats.records.ledger import Entry, entries
 
 ROOT = Path(__file__).parents[2]
 SETTLEMENT = ROOT / "demos" / "settlement"

@@ -244,7 +244,7 @@ def test_a_consortium_set_up_by_hand_answers_and_ends_at_a_signal(
         assert "Traceback" not in (by_hand.parent / f"{party}.log").read_text("utf-8")
         verified = mpcstats("ledger", "verify", "--consortium", by_hand, "--party", party)
         assert verified.returncode == 0
-        assert f" entries of {party}, whole; head " in verified.stdout
+        assert f" entries of {party}, whole; root " in verified.stdout
 
 
 def plain(data: Path) -> Any:
@@ -343,7 +343,7 @@ def test_the_demo_ends_well_and_leaves_what_it_was_asked_to_keep(
     assert done.returncode == 0, done.stderr
     assert "\nequal to the plain answer of DuckDB over all tables together\n" in done.stdout
     assert "bureau: the values of each cell" in done.stdout
-    assert done.stdout.count(" entries, whole, head ") == len(PARTIES)
+    assert done.stdout.count(" entries, whole, root ") == len(PARTIES)
     assert "insurer asks: how many policyholders have HIV" in done.stdout
     for party in PARTIES:
         assert (kept / "run" / "ledgers" / f"{party}.sqlite").is_file()

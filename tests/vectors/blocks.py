@@ -22,11 +22,18 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import keyvalue
 from mpcstats.engines.rep3.product import Operand, conj
 from mpcstats.engines.rep3.seat import Seat
+from mpcstats.errors import UsageError
 from mpcstats.party.compile import Records, planned
 from mpcstats.party.question import Question
 from mpcstats.plan.keys import encoded, normalised
-from mpcstats.records.canonical import canonical
-from mpcstats.records.entry import GENESIS, Row
+from mpcstats.records.ledger import merkle
+from mpcstats.records.ledger.checkpoint import (
+    Checkpoint,
+    checkpoint_digest,
+    cosign,
+    read_checkpoint,
+)
+from mpcstats.records.ledger.entry import Entry, read_entry
 from mpcstats.session import PairSeeds, Program
 from mpcstats.session.messages import digest, wire_tag
 
@@ -311,25 +318,33 @@ BODIES: Sequence[tuple[str, str, dict[str, Any]]] = (
     ("2026-01-02T03:04:06Z", "decision", {"permit": True, "reasons": [], "k": 11, "because": None}),
     ("2026-01-02T03:04:06Z", "opening", {"z": -1, "a": [1, {"名": "张三"}], "leak": "gated-cell"}),
 )
-# Each from the second entry of the chain: what is changed (hash and signature are made again only if it says so).
-CHANGES: dict[str, tuple[dict[str, Any], str]] = {
-    "body_changed": ({"body": '{"permit":false}'}, "nothing"),
-    "time_changed": ({"time": "2026-01-02T03:04:07Z"}, "nothing"),
-    "previous_changed": ({"previous": GENESIS}, "nothing"),
-    "number_changed": ({"index": 3}, "nothing"),
-    "entry_of_another_party": ({}, "party"),
-    "hash_made_again_without_signature": ({"body": '{"permit":false}'}, "hash"),
-    "signature_of_another_key": ({}, "key"),
-    "signature_in_capitals": ({}, "capitals"),
-    "unknown_kind": ({"kind": "guess"}, "hash and signature"),
-    "time_without_zone": ({"time": "2026-01-02T03:04:06"}, "hash and signature"),
-    "body_with_blanks": ({"body": '{"permit": true}'}, "hash and signature"),
-    "body_not_sorted": ({"body": '{"b":1,"a":1}'}, "hash and signature"),
-    "body_with_a_name_twice": ({"body": '{"a":1,"a":1}'}, "hash and signature"),
-    "body_with_a_fraction": ({"body": '{"a":1.5}'}, "hash and signature"),
-    "body_with_a_number_too_large": ({"body": '{"a":9223372036854775808}'}, "hash and signature"),
-    "body_with_escapes": ({"body": '{"a":"\\u5f20"}'}, "hash and signature"),
-    "body_that_is_a_list": ({"body": "[1]"}, "hash and signature"),
+# The second entry's text with one thing changed in it: what is refused by its form, whatever tree it is in.
+CHANGED_ENTRIES: dict[str, tuple[str, str]] = {
+    "unknown_kind": ('"kind":"decision"', '"kind":"guess"'),
+    "time_without_zone": ("04:06Z", "04:06"),
+    "index_below_zero": ('"index":1', '"index":-1'),
+    "previous_in_capitals": ('"previous":"', '"previous":"A'),
+    "body_with_blanks": ('"permit":true', '"permit": true'),
+    "body_not_sorted": ('"k":11,"permit":true', '"permit":true,"k":11'),
+    "body_with_a_name_twice": ('"k":11', '"k":11,"k":11'),
+    "body_with_a_fraction": ('"k":11', '"k":11.5'),
+    "body_with_a_number_too_large": ('"k":11', '"k":9223372036854775808'),
+    "body_with_escapes": ('"because":null', '"because":"\\u5f20"'),
+    "body_that_is_a_list": ('{"body":{', '{"body":[{'),
+    "a_name_too_many": ('"index":1', '"extra":1,"index":1'),
+}
+# The last checkpoint's note with one thing changed in it.
+CHANGED_NOTES: dict[str, tuple[str, str]] = {
+    "another_size": ("\n3\n", "\n4\n"),
+    "size_with_a_zero_in_front": ("\n3\n", "\n03\n"),
+    "size_with_a_sign": ("\n3\n", "\n+3\n"),
+    "an_extension_line": ("=\n\n", "=\nextension\n\n"),
+    "no_empty_line": ("=\n\n", "=\n"),
+    "another_origin": ("mpcstats/bureau\n", "mpcstats/hospital\n"),
+    "another_key_name": ("\u2014 mpcstats/bureau", "\u2014 mpcstats/hospital"),
+    "a_dash_too_short": ("\u2014", "\u2013"),
+    "carriage_returns": ("\n", "\r\n"),
+    "no_new_line_at_the_end": ("", ""),
 }
 
 
@@ -337,67 +352,84 @@ def signing_key(seed: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))
 
 
-def signed_row(party: str, key: Ed25519PrivateKey, fields: dict[str, Any]) -> Row:
-    """The row of these fields with its hash and signature."""
-    row = Row(**fields, hash="", signature="")
-    found = row.digest(party)
-    return Row(**fields, hash=found, signature=key.sign(bytes.fromhex(found)).hex())
-
-
-def row_fields(row: Row) -> dict[str, Any]:
-    names = ("index", "time", "kind", "body", "previous", "hash", "signature")
-    return {name: getattr(row, name) for name in names}
-
-
 def _ledger() -> Made:
-    seed, other = SEED.hex(), RUN.hex()
-    key = signing_key(seed)
-    chain: list[Row] = []
-    for time, kind, body in BODIES:
-        previous = chain[-1].hash if chain else GENESIS
-        fields = {"index": len(chain) + 1, "time": time, "kind": kind, "body": canonical(body)}
-        chain.append(signed_row("bureau", key, {**fields, "previous": previous}))
-    public = key.public_key()
-    refused = []
-    for title, (change, again) in CHANGES.items():
-        row = _changed(row_fields(chain[1]), change, again, key, signing_key(other))
-        reason = row.fault("bureau", public)
-        if reason is None:
-            raise AssertionError(f"{title}: expected a fault, got none")
-        refused.append({"name": title, **row_fields(row), "reason": reason})
+    key, witness = signing_key(SEED.hex()), signing_key(RUN.hex())
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    nodes: dict[tuple[int, int], bytes] = {}
+
+    def node(level: int, number: int) -> bytes:
+        return nodes[level, number]
+
+    note = Checkpoint("mpcstats/bureau", 0, merkle.EMPTY).signed_by(key)
+    empty = str(note)
+    cases: list[Made] = []
+    contents: list[str] = []
+    for index, (time, kind, body) in enumerate(BODIES):
+        entry = Entry(index, time, kind, body, checkpoint_digest(note, "bureau", public))
+        for level, number, made in merkle.grown(index, entry.leaf, node):
+            nodes[level, number] = made
+        point = Checkpoint("mpcstats/bureau", index + 1, merkle.root(index + 1, node))
+        note = point.signed_by(key)
+        contents.append(entry.content)
+        cases.append(
+            {
+                "entry": entry.to_json(),
+                "content": entry.content,
+                "leaf": entry.leaf.hex(),
+                "root": point.root.hex(),
+                "checkpoint": str(note),
+            }
+        )
+    cosigned = str(note.with_(cosign(point, "hospital", witness, 1767323047)))
     return {
-        "about": "entries of one ledger in order: hash is SHA-256 over domain, party and the first five fields, "
-        "each after its length (8 bytes, highest first); the signature (Ed25519) is over the hash's 32 bytes",
+        "about": "entries of one log: content is canonical JSON, previous SHA-256 of the checkpoint before it; leaf "
+        "and root as in RFC 6962; checkpoint is a signed note of origin, size and root (C2SP), cosigned is the last "
+        "one with a witness's cosignature/v1; refused: what is no entry, or no checkpoint of this party",
         "party": "bureau",
-        "private_key": seed,
-        "public_key": public.public_bytes(Encoding.Raw, PublicFormat.Raw).hex(),
-        "cases": [
-            {**row_fields(row), "parsed": body}
-            for row, (_, _, body) in zip(chain, BODIES, strict=True)
+        "private_key": SEED.hex(),
+        "public_key": public.hex(),
+        "empty": empty,
+        "cases": cases,
+        "cosigned": [
+            {
+                "cosigner": "hospital",
+                "private_key": RUN.hex(),
+                "public_key": witness.public_key().public_bytes_raw().hex(),
+                "time": 1767323047,
+                "checkpoint": cosigned,
+            }
         ],
-        "refused": refused,
+        "refused": [*_refused_entries(contents[1]), *_refused_notes(cosigned, public)],
     }
 
 
-def _changed(
-    fields: dict[str, Any],
-    change: dict[str, Any],
-    again: str,
-    key: Ed25519PrivateKey,
-    other: Ed25519PrivateKey,
-) -> Row:
-    made = {**fields, **change}
-    plain = {name: made[name] for name in ("index", "time", "kind", "body", "previous")}
-    signed = signed_row("hospital" if again == "party" else "bureau", key, plain)
-    if again in ("hash and signature", "party"):
-        return signed
-    if again == "hash":
-        return Row(**{**made, "hash": signed.hash})
-    if again == "key":
-        return Row(**{**made, "signature": other.sign(bytes.fromhex(made["hash"])).hex()})
-    if again == "capitals":
-        return Row(**{**made, "signature": made["signature"].upper()})
-    return Row(**made)
+def _refused_entries(content: str) -> list[Made]:
+    found = []
+    for title, (old, new) in CHANGED_ENTRIES.items():
+        text = content.replace(old, new, 1)
+        said = refusal(read_entry, text)
+        found.append({"name": title, "what": "entry", "text": text, "reason": said})
+    return found
+
+
+def _refused_notes(note: str, public: bytes) -> list[Made]:
+    found = []
+    for title, (old, new) in CHANGED_NOTES.items():
+        text = note.replace(old, new) if title == "carriage_returns" else note.replace(old, new, 1)
+        if title == "no_new_line_at_the_end":
+            text = note.removesuffix("\n")
+        said = refusal(read_checkpoint, text, "bureau", public)
+        found.append({"name": title, "what": "checkpoint", "text": text, "reason": said})
+    return found
+
+
+def refusal(read: Callable[..., object], *given: object) -> str:
+    """What `read` says against what it is given."""
+    try:
+        read(*given)
+    except UsageError as error:
+        return str(error)
+    raise AssertionError("expected a fault, got none")
 
 
 # plan

@@ -5,6 +5,7 @@ Here the second way is written from the text of the specifications alone: Python
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import json
@@ -16,7 +17,15 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from tests.vectors.blocks import DEMO, and_of_zeros, demo_plan, key_text, normal, store_rows
+from tests.vectors.blocks import (
+    DEMO,
+    and_of_zeros,
+    demo_plan,
+    key_text,
+    normal,
+    refusal,
+    store_rows,
+)
 from tests.vectors.files import CHECKOUT
 from tests.vectors.plays import block
 from tests.vectors.world import from_hex, private_key, to_hex
@@ -24,8 +33,9 @@ from tests.vectors.world import from_hex, private_key, to_hex
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import keyvalue
 from mpcstats.errors import UsageError
-from mpcstats.records.canonical import canonical
-from mpcstats.records.entry import GENESIS, Row
+from mpcstats.records.ledger.checkpoint import cosigned, read_checkpoint
+from mpcstats.records.ledger.entry import read_entry
+from mpcstats.records.ledger.note import Note
 from mpcstats.session import PairSeeds
 from mpcstats.session.messages import digest, wire_tag
 
@@ -204,43 +214,71 @@ def check_masks(vector: Vector) -> None:
 
 def check_ledger(vector: Vector) -> None:
     public = bytes.fromhex(vector["public_key"])
-    key = Ed25519PublicKey.from_public_bytes(public)
-    previous = GENESIS
-    for i, case in enumerate(vector["cases"], start=1):
-        row = row_of(case)
-        assert (row.index, row.previous) == (i, previous)
-        assert row.fault(vector["party"], key) is None
-        assert canonical(case["parsed"]) == row.body
-        assert plain_hash(vector["party"], case) == row.hash
-        key.verify(bytes.fromhex(row.signature), bytes.fromhex(row.hash))
-        previous = row.hash
+    note, leaves = vector["empty"], []
+    check_note(note, public, 0, hashlib.sha256().digest())
+    for case in vector["cases"]:
+        entry = case["entry"]
+        plain = json.dumps(entry, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        assert plain == case["content"]
+        assert read_entry(plain).to_json() == entry
+        assert entry["previous"] == hashlib.sha256(note.encode()).hexdigest()
+        leaves.append(hashlib.sha256(b"\0" + plain.encode()).digest())
+        assert read_entry(plain).leaf.hex() == leaves[-1].hex() == case["leaf"]
+        assert plain_root(leaves).hex() == case["root"]
+        note = case["checkpoint"]
+        check_note(note, public, len(leaves), plain_root(leaves))
+    for case in vector["cosigned"]:
+        check_cosigned(case, note)
     for case in vector["refused"]:
-        assert row_of(case).fault(vector["party"], key) == case["reason"], case["name"]
+        if case["what"] == "entry":
+            said = refusal(read_entry, case["text"])
+        else:
+            said = refusal(read_checkpoint, case["text"], "bureau", public)
+        assert said == case["reason"], case["name"]
 
 
-def row_of(case: Vector) -> Row:
-    names = ("index", "time", "kind", "body", "previous", "hash", "signature")
-    return Row(**{name: case[name] for name in names})
+def plain_root(leaves: Sequence[bytes]) -> bytes:
+    """RFC 6962, section 2.1, as it is written there."""
+    if len(leaves) == 1:
+        return leaves[0]
+    k = max(2**i for i in range(8) if 2**i < len(leaves))
+    return hashlib.sha256(b"\1" + plain_root(leaves[:k]) + plain_root(leaves[k:])).digest()
 
 
-def plain_hash(party: str, case: Vector) -> str:
-    texts = (party, str(case["index"]), case["time"], case["kind"], case["body"], case["previous"])
-    parts = [b"mpcstats ledger entry 1", *(text.encode() for text in texts)]
-    whole = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    return hashlib.sha256(whole).hexdigest()
+def check_note(note: str, public: bytes, size: int, root: bytes) -> None:
+    name = "mpcstats/bureau"
+    text = f"{name}\n{size}\n{base64.b64encode(root).decode()}\n"
+    key_id = hashlib.sha256(f"{name}\n\1".encode() + public).digest()[:4]
+    head = f"{text}\n\u2014 {name} "
+    assert note.startswith(head)
+    assert note.endswith("\n")
+    line = base64.b64decode(note[len(head) : -1], validate=True)
+    assert line[:4] == key_id
+    Ed25519PublicKey.from_public_bytes(public).verify(line[4:], text.encode())
+    assert str(read_checkpoint(note, "bureau", public)[0]) == note
+
+
+def check_cosigned(case: Vector, note: str) -> None:
+    public = bytes.fromhex(case["public_key"])
+    name = f"mpcstats/{case['cosigner']}"
+    head = f"{note}\u2014 {name} "
+    assert case["checkpoint"].startswith(head)
+    line = base64.b64decode(case["checkpoint"][len(head) : -1], validate=True)
+    assert line[:4] == hashlib.sha256(f"{name}\n\4".encode() + public).digest()[:4]
+    assert line[4:12] == case["time"].to_bytes(8, "big")
+    text = f"cosignature/v1\ntime {case['time']}\n" + note.partition("\n\n")[0] + "\n"
+    Ed25519PublicKey.from_public_bytes(public).verify(line[12:], text.encode())
+    read = Note.parse(case["checkpoint"])
+    assert cosigned(read, case["cosigner"], public) == case["time"]
 
 
 def test_what_is_refused_has_one_fault() -> None:
-    """Each differs from the good second entry; all but the changed ones have a right hash or signature."""
+    """Each is near a good entry or checkpoint, and no two are the same."""
     vector = read("ledger")
-    good = vector["cases"][1]
-    for case in vector["refused"]:
-        assert any(case[name] != good[name] for name in good if name != "parsed"), case["name"]
-    assert len({case["name"] for case in vector["refused"]}) == len(vector["refused"]) > 10
-    for case in vector["refused"]:
-        if "canonical JSON" in case["reason"]:
-            with pytest.raises((UsageError, AssertionError)):
-                assert canonical(json.loads(case["body"])) == case["body"]
+    good = {vector["cases"][1]["content"], vector["cosigned"][0]["checkpoint"]}
+    texts = [case["text"] for case in vector["refused"]]
+    assert len(set(texts) - good) == len(texts) > 20
+    assert len({case["name"] for case in vector["refused"]}) == len(texts)
 
 
 # plan
@@ -301,9 +339,12 @@ FIELDS = [
     ("store", "sizes", "rows"),
     ("store", "cases", "rows"),
     ("masks", "cases", "sha256"),
-    ("ledger", "cases", "hash"),
-    ("ledger", "cases", "signature"),
-    ("ledger", "cases", "body"),
+    ("ledger", "cases", "content"),
+    ("ledger", "cases", "leaf"),
+    ("ledger", "cases", "root"),
+    ("ledger", "cases", "checkpoint"),
+    ("ledger", "cosigned", "checkpoint"),
+    ("ledger", "cosigned", "time"),
     ("ledger", "refused", "reason"),
     ("plan", "cases", "digest"),
     ("plan", "cases", "k"),
@@ -318,7 +359,7 @@ def test_nothing_in_a_block_may_change(name: str, cases: str, field: str) -> Non
     for i in (there[0], there[-1]):
         changed = copy.deepcopy(vector)
         changed[cases][i][field] = other_than(changed[cases][i][field])
-        with pytest.raises((AssertionError, InvalidSignature)):
+        with pytest.raises((AssertionError, InvalidSignature, UsageError, ValueError)):
             CHECKS[name](changed)
 
 

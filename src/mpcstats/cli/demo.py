@@ -98,7 +98,7 @@ def _print(shown: Shown) -> None:
     _title("the ledgers")
     for party, report in shown.ledgers.items():
         state = "whole" if report.fault is None else f"BROKEN: {report.fault}"
-        console.print(f"  {party}: {report.entries} entries, {state}, head {report.head}")
+        console.print(f"  {party}: {report.entries} entries, {state}, root {report.root}")
     for audit in shown.result.audits:
         console.print(
             f"  told to {permit.party} alone: {audit.relation} has {audit.rows:,} rows, "

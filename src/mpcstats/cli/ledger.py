@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mpcstats.errors import UsageError
-from mpcstats.party.books import check_ledger, read_ledger
+from mpcstats.party.books import check_ledger, read_checkpoint, read_ledger
 from mpcstats.party.files.config import Consortium, PartyFile
 
 ConsortiumFile = Annotated[
@@ -38,23 +38,49 @@ def show(consortium: ConsortiumFile, party: PartyName, path: LedgerFile = None) 
         print(entry)
 
 
+@app.command("checkpoint")
+def checkpoint(
+    consortium: ConsortiumFile,
+    party: PartyName,
+    path: LedgerFile = None,
+    of: Annotated[
+        str | None, typer.Option(help="Another party, whose checkpoint this ledger keeps.")
+    ] = None,
+) -> None:
+    """Print the newest checkpoint: a signed note to be kept elsewhere, for `verify --checkpoint`.
+
+    With --of, print the newest one of that party's ledger which this party has cosigned and kept.
+    """
+    _, where = _ledger(consortium, party, path)
+    print(read_checkpoint(where, of), end="")
+
+
 @app.command("verify")
 def verify(
     consortium: ConsortiumFile,
     party: PartyName,
     path: LedgerFile = None,
-    head: Annotated[str | None, typer.Option(help="A head noted earlier, 64 hex digits.")] = None,
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint", help="A file with a checkpoint kept earlier; may be repeated."
+        ),
+    ] = None,
 ) -> None:
-    """Check every entry's hash, chain and signature; exit code 1 and the first bad entry if it is not whole.
+    """Check every entry, hash, signature and cosignature; exit code 1 and the first bad entry if it is not whole.
 
-    With a head that was noted earlier, cut-off entries are found too.
+    With a checkpoint that was kept earlier, a ledger that was cut off or rolled back as a whole is found too.
     """
     agreed, where = _ledger(consortium, party, path)
-    report = check_ledger(agreed, party, where, head=head)
+    report = check_ledger(agreed, party, where, checkpoints=checkpoints or ())
     if report.fault is not None:
         print(f"{where}: {report.fault}")
         raise typer.Exit(1)
-    print(f"{where}: {report.entries} entries of {party}, whole; head {report.head}")
+    cosigned = "none" if report.cosigned is None else f"the first {report.cosigned}"
+    print(
+        f"{where}: {report.entries} entries of {party}, whole; root {report.root}; cosigned by "
+        f"others: {cosigned}"
+    )
 
 
 def _ledger(consortium: Path, party: str, path: Path | None) -> tuple[Consortium, Path]:

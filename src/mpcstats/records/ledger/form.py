@@ -1,0 +1,45 @@
+"""Plain data from somebody else, held against a model: every fault with its place."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from mpcstats.errors import UsageError
+from mpcstats.records.tomlfile import counted, said
+
+M = TypeVar("M", bound=BaseModel)
+FAULTS = 8  # that an error names, of many
+
+
+def _tuple(value: object) -> object:
+    # JSON has lists only, and a strict model takes a tuple only; its items stay strict.
+    return tuple(value) if isinstance(value, list) else value
+
+
+Listed = BeforeValidator(_tuple)
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256 in lower-case hex
+Size = Annotated[int, Field(ge=0, lt=1 << 62)]
+Proof = Annotated[tuple[Digest, ...], Field(max_length=64), Listed]
+NoteText = Annotated[str, Field(min_length=1, max_length=16 * 1024)]
+
+
+def as_model(value: object, model: type[M], what: str) -> M:
+    """`value` as `model`. Raises UsageError that says of `what` where it is wrong."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        given = value if isinstance(value, dict) else {}
+        faults = [f"{counted(given, e['loc'])}: {said(e['msg'])}" for e in error.errors()]
+        raise UsageError(f"{what}: " + "; ".join(faults[:FAULTS])) from None
+
+
+def to_proof(hashes: tuple[bytes, ...]) -> tuple[str, ...]:
+    """The hashes of a proof as files and messages write them."""
+    return tuple(part.hex() for part in hashes)
+
+
+def of_proof(proof: tuple[str, ...]) -> tuple[bytes, ...]:
+    """The hashes that `to_proof` has written."""
+    return tuple(bytes.fromhex(part) for part in proof)
