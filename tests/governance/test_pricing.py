@@ -62,6 +62,10 @@ TARIFF = Tariff.load(EXAMPLES / "tariff.toml")
 BUYERS = Buyers.load(EXAMPLES / "buyers.toml")
 SHARES = Shares.load(EXAMPLES / "shares.toml")
 REPORT, CLAIMS = "chronic_fund_report", "claims_statistics"
+PURPOSES = (
+    'purposes = ["diabetes fund report", '
+    '"what the fund and the insurer paid for persons with diabetes in 2024"]'
+)
 KEY = Ed25519PrivateKey.from_private_bytes(b"bureau".ljust(32))
 KNOWN = Principals(
     [
@@ -182,9 +186,7 @@ def test_a_product_is_known_by_template_purpose_or_the_set_of_datasets(tmp_path:
     book.ran(purpose="anything", datasets=["bureau.settlement", "insurer.claims"])
     book.ran(purpose="diabetes fund report")
     assert sorted(use.product for use in book.use()) == [REPORT, CLAIMS]
-    by_template = tariff_with(
-        tmp_path, ('purposes = ["diabetes fund report"]', 'templates = ["q02"]')
-    )
+    by_template = tariff_with(tmp_path, (PURPOSES, 'templates = ["q02"]'))
     templated = Book()
     templated.ran(purpose="anything", template="q02")
     assert [use.product for use in templated.use(by_template)] == [REPORT]
@@ -280,6 +282,36 @@ def test_no_unit_costs_more_than_the_highest_price() -> None:
 def test_volume_is_priced_per_thousand_and_rounded_once_half_a_fen_up() -> None:
     # 9,000 fen per 1000 cells x 0.5 = 4.5 fen a cell.
     assert [price(n, CLAIMS, scenario="research") for n in (1, 2, 3)] == [5, 9, 14]
+
+
+@pytest.mark.parametrize(
+    ("unit", "units", "fen"),
+    [("call", 2, 4800), ("cell", 14, 33_600), ("byte", 2000, 4_800_000), ("ms", 500, 1_200_000)],
+)
+def test_a_product_is_priced_by_call_volume_or_duration(
+    tmp_path: Path, unit: str, units: int, fen: int
+) -> None:
+    by_unit = tariff_with(
+        tmp_path,
+        ('unit = "call"', f'unit = "{unit}"'),
+        ("fen = 40_000", "fen = 2_000"),
+        ("fen = 30_000", "fen = 2_000"),
+        ("fen = 20_000", "fen = 2_000"),
+    )
+    book = Book()
+    book.ran(cells=4, level="LOW")
+    book.ran(cells=10, level="LOW")
+    ((line,),) = (a.lines for a in accounts(book.use(by_unit), by_unit, BUYERS, through="2026-01"))
+    assert (line.units, line.charged_fen) == (units, fen)
+
+
+def test_a_product_may_cost_by_the_month_however_much_it_is_used(tmp_path: Path) -> None:
+    monthly = tariff_with(tmp_path, ('unit = "call"', 'unit = "month"'))
+    book = Book()
+    for month in ("2026-01", "2026-01", "2026-02"):
+        book.ran(month, level="LOW")
+    found = accounts(book.use(monthly), monthly, BUYERS, through="2026-02")
+    assert [(a.lines[0].units, a.lines[0].charged_fen) for a in found] == [(1, 48_000)] * 2
 
 
 @pytest.mark.parametrize("scenario", ["supervision", "public"])
@@ -615,7 +647,7 @@ def test_the_yearly_report_balances() -> None:
         ("up_to = 10, fen", "up_to = 2, fen", "expected tiers in order, got 2 after 2"),
         ("{ fen = 20_000 },", "", "expected up_to in every tier but the last"),
         ("fen = 40_000", "fen = 40_000.5", r"product\[1\]\.tier\[1\]\.fen: "),
-        ('purposes = ["diabetes fund report"]', "", "expected templates, purposes or datasets"),
+        (PURPOSES, "", "expected templates, purposes or datasets"),
         (f'"{CLAIMS}"', f'"{REPORT}"', "expected every product once"),
         ('unit = "cell"', 'unit = "gram"', r"product\[2\]\.unit: "),
     ],
@@ -726,6 +758,41 @@ def test_the_commands_bill_a_real_ledger_from_units_to_signed_statements(consort
     assert {body.entries for body in bodies} == {10}
     with pytest.raises(UsageError, match="expected a new file to write"):
         told(consortium, "statement", "--month", month, *by, *issued)
+
+
+def test_measured_contributions_come_as_signed_files(consortium: Path, tmp_path: Path) -> None:
+    month = told(consortium, "units", "--json")[0]["month"]
+    text = (EXAMPLES / "shares.toml").read_text(encoding="utf-8")
+    shares = tmp_path / "shares.toml"
+    shares.write_text(
+        text.replace(f'"{REPORT}"', f'"{REPORT}"\nmeasured = 500_000'), encoding="utf-8"
+    )
+    body: dict[str, JSON] = {"product": REPORT, "month": month}
+    made = Statement.of(
+        CONTRIBUTION, {**body, "shares": contribution({"bureau": 3, "hospital": 1})}
+    )
+    path = tmp_path / "contribution.json"
+    by = ("--month", month, "--shares", str(shares), "--contribution", str(path), "--json")
+    for name in ("hospital", "bureau"):  # the second one signs what it bills from
+        key = read_signing_key(consortium / "keys" / f"{name}.sign")
+        path.write_text(json.dumps(made.sign(name, key).to_json()), encoding="utf-8")
+        if name == "hospital":
+            with pytest.raises(UsageError, match=r"contribution\.json: .*signature of bureau"):
+                told(consortium, "split", *by)
+    parts = told(consortium, "split", *by)["products"][REPORT]["parts_fen"]
+    # 37,916.655, 20,416.655 and 11,666.69: the fen left go to insurer, and of the equal ones to bureau.
+    assert parts == {"bureau": 37_917, "hospital": 20_416, "insurer": 11_667}
+
+
+def test_tables_show_every_digit_on_a_narrow_screen(
+    consortium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    month = told(consortium, "units", "--json")[0]["month"]
+    assert "5,000" in told(consortium, "units")
+    invoice = told(consortium, "invoice", "--month", month)
+    assert "700.00" in invoice.partition("payable: ")[0]
+    assert "…" not in invoice
 
 
 def test_a_ledger_that_is_not_whole_is_not_billed_from(consortium: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -75,7 +76,7 @@ def units(
         ]
         for one, units in found.items()
     ]
-    return _table("units", heads, cells)
+    return _table("units", heads, cells, numbers=4)
 
 
 @app.command("invoice")
@@ -105,7 +106,7 @@ def invoice(
         for line in lines
     ]
     payable = sum(line.payable_fen for line in lines)
-    _table(f"invoice of {month} (yuan)", heads, rows)
+    _table(f"invoice of {month} (yuan)", heads, rows, numbers=4)
     return print(f"payable: {_yuan(payable)} yuan")
 
 
@@ -133,7 +134,7 @@ def split(
         for product, part_of in parts.parts.items()
         for holder, part in part_of.items()
     ]
-    _table(f"income of {month} (yuan)", ("product", "right holder", "part"), rows)
+    _table(f"income of {month} (yuan)", ("product", "right holder", "part"), rows, numbers=1)
     return print(f"income: {_yuan(sum(parts.income.values()))} yuan")
 
 
@@ -192,10 +193,16 @@ def _json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=1))
 
 
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    table = Table(title=title, title_justify="left")
-    for head in heads:
-        table.add_column(head)
+def _table(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: int
+) -> None:
+    """The last `numbers` columns are never cut: text gives way to them."""
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    for i, head in enumerate(heads):
+        number = i >= len(heads) - numbers
+        table.add_column(
+            head, justify="right" if number else "left", no_wrap=number, overflow="fold"
+        )
     for row in rows:
         # A scenario or a name comes from a question, so its brackets are no markup of ours.
         table.add_row(*(f"{c:,}" if isinstance(c, int) else escape(str(c)) for c in row))
