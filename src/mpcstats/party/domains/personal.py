@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, ValidationError
 
@@ -72,6 +72,7 @@ class _Row(Table):
     fields: dict[str, Any]
 
 
+@final
 class PersonalDomain:
     """One organisation's store of the personal domain. A context manager; nothing here writes anywhere else."""
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated, Self, final
 
 from pydantic import Field, ValidationError
 
@@ -24,6 +24,7 @@ from mpcstats.records.tomlfile import Table
 _SEAL = object()
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Release:
     """The answer of run `run` of a permitted plan, found to be aggregate-safe."""
@@ -60,6 +61,7 @@ class Published(Table):
     states: Annotated[tuple[Annotated[tuple[State, ...], Listed], ...], Listed]
 
 
+@final
 class PublicDomain:
     """One organisation's store of the public domain. A context manager; everybody may read what is in it."""
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -72,6 +72,7 @@ def read_key(path: Path) -> bytes:
     return bytes.fromhex(text.strip())
 
 
+@final
 class Vault:
     """The rows of one store of one domain. A context manager; one thread at a time."""
 

@@ -99,7 +99,7 @@ class Line(Table):
     part_fen: Fen
 
 
-class Said(Table):
+class RevenueStatement(Table):
     """The body of a revenue statement: what `holder` gets for `month`, by which tariff, shares and ledger entries."""
 
     holder: PrincipalName
@@ -162,15 +162,15 @@ def _statement(parts: Parts, holder: str, source: Source) -> Statement:
     )
 
 
-def read_statement(statement: Statement, principals: Principals) -> Said:
+def read_statement(statement: Statement, principals: Principals) -> RevenueStatement:
     """What a revenue statement says, if its issuer has signed it and it adds up. Raises UsageError if not."""
     _check_kind(statement, KIND)
-    body = body_as(statement, Said)
+    body = body_as(statement, RevenueStatement)
     _check_signed(statement, principals, body.issuer)
     return body
 
 
-def check_balance(bodies: Iterable[Said]) -> int:
+def check_balance(bodies: Iterable[RevenueStatement]) -> int:
     """The income that the statements of one month split, if all of it went to somebody, to the fen.
 
     For an auditor who has every holder's statement. Raises UsageError if they are of several months or sources,

@@ -3,9 +3,9 @@
     price = tiered base x level factor x scenario factor x class factor, at most the product's highest price,
     and nothing at all in a scenario of the public good (公共治理、公益事业: 有条件无偿).
 
-It names no buyer: who belongs to which class stands in another file, so buyers of one class pay one price.
-Factors are whole numbers of thousandths, all arithmetic is in fractions, and an amount is rounded once, when it is
-whole: to the nearest fen, half a fen up.
+It names no buyer: who belongs to which class stands in another file, so buyers of one class pay one price for the
+same use. Factors are whole numbers of thousandths, all arithmetic is in fractions, and an amount is rounded once,
+when it is whole: to the nearest fen, half a fen up.
 """
 
 from __future__ import annotations
