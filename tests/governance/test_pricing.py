@@ -425,11 +425,25 @@ def test_all_products_together_have_a_cap_of_their_own(tmp_path: Path) -> None:
     assert (second.lines[0].deducted_fen, second.income_fen) == (36_000, 12_000)
 
 
+def test_what_is_above_both_caps_is_given_back_once(tmp_path: Path) -> None:
+    both = tariff_with(tmp_path, ("allowed_fen = 3_000_000", "allowed_fen = 108_000"))
+    first, second, _ = year({"2026-01": 3, "2026-02": 1}, both)
+    assert first.products[REPORT].carried_fen == first.overall.carried_fen == 24_000
+    assert second.lines[0].deducted_fen == 24_000
+
+
 def test_a_tariff_takes_over_what_an_earlier_one_has_left(tmp_path: Path) -> None:
     later = tariff_with(
         tmp_path, ("profit_per_mille = 80", "profit_per_mille = 80\ncarried_fen = 7")
     )
     assert year({"2026-01": 1}, later, "2026-01")[0].lines[0].deducted_fen == 7
+    # Of two equal bills each gets 3: the fen that does not divide stays with what is carried.
+    use = {
+        Use("2026-01", REPORT, "commercial", Level.LOW, buyer): Units(call=1)
+        for buyer in ("insurer", "insurer_q")
+    }
+    (account,) = accounts(use, later, BUYERS, through="2026-01")
+    assert [line.deducted_fen for line in account.lines] == [3, 3]
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 300_000)), min_size=1, max_size=6))
