@@ -73,8 +73,9 @@ def _tuple(value: object) -> object:
 
 
 def _level(value: object) -> object:
-    if isinstance(value, str) and value in Level.__members__:
-        return Level[value]
+    for level in Level:
+        if value in (level.name, level.chinese):
+            return level
     raise ValueError(f"expected a level of {', '.join(Level.__members__)}")
 
 
@@ -105,16 +106,25 @@ ItemName = Annotated[str, BeforeValidator(_item)]  # "bureau.settlement.certno"
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 
 
-def plain(value: Any) -> Any:
-    """A value of a catalogue's model as plain data that the model reads again: levels and terms by their names."""
+def plain(value: Any, *, chinese: bool = False) -> Any:
+    """A value of a catalogue's model as plain data that the model reads again, defaults left out.
+
+    Levels and terms by their names, or with `chinese` by the names in the rules.
+    """
+    if isinstance(value, Level):
+        return value.chinese if chinese else value.name
     if isinstance(value, Enum):
-        return value.name
+        return value.value if chinese else value.name
     if isinstance(value, Table):
-        fields = {name: getattr(value, name) for name in type(value).model_fields}
-        defaults = {name: field.default for name, field in type(value).model_fields.items()}
-        return {n: plain(v) for n, v in fields.items() if v != defaults[n] and v not in ((), {})}
+        about = type(value).model_fields
+        fields = {name: getattr(value, name) for name in about}
+        return {
+            name: plain(part, chinese=chinese)
+            for name, part in fields.items()
+            if part != about[name].default and part not in ((), {})
+        }
     if isinstance(value, dict):
-        return {name: plain(part) for name, part in value.items()}
+        return {name: plain(part, chinese=chinese) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
+        return [plain(part, chinese=chinese) for part in value]
     return value
