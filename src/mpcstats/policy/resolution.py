@@ -37,7 +37,4 @@ def _faults(
         entered = catalogue.dataset(item.dataset).owner
         yield f"{name} is read as data of {owner}, and the catalogue says that it is {entered}'s"
     if name in claimed:
-        yield (
-            f"{name} is in an open conflict; {claimed[name]}: a registrar settles it with a "
-            "source-settled statement"
-        )
+        yield f"{name} is in an open conflict: {claimed[name].what}"

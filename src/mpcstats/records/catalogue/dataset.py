@@ -42,7 +42,7 @@ class Dataset(Table):
     # 类, 项, 目, 细目, from the widest on
     category: Annotated[tuple[Text, ...], Field(max_length=4), Listed] = ()
     code: Code | None = None  # 信息资源代码
-    provider: Text | None = None  # the unit's registered name
+    provider: Text | None = None  # the unit's registered name; the owner's without
     provider_code: Code | None = None  # 统一社会信用代码
     abstract: Text | None = None
     format: Format | None = None

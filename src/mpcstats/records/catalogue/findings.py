@@ -22,7 +22,6 @@ WANTED = (
     "title",
     "category",
     "code",
-    "provider",
     "provider_code",
     "abstract",
     "format",
@@ -59,7 +58,7 @@ def findings(
     `disputed` are the open conflicts; `special` are the ranges of codes that every diagnosis must have at least;
     `regraded` are the items whose level somebody has decided on evidence.
     """
-    found = [Finding("error", f"element {c.element}", str(c)) for c in disputed]
+    found = [Finding("error", f"element {c.element}", c.what) for c in disputed]
     for dataset in catalogue.datasets:
         found += _of_dataset(dataset, catalogue)
         for name, column in dataset.columns.items():

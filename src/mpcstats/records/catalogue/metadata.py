@@ -74,7 +74,7 @@ def _tuple(value: object) -> object:
 
 def _level(value: object) -> object:
     for level in Level:
-        if value in (level.name, level.chinese):
+        if value is level or value in (level.name, level.chinese):
             return level
     raise ValueError(f"expected a level of {', '.join(Level.__members__)}")
 
@@ -84,7 +84,7 @@ def _member(kind: type[E]) -> Callable[[object], object]:
 
     def read(value: object) -> object:
         for member in kind:
-            if value in (member.name, member.value):
+            if value is member or value in (member.name, member.value):
                 return member
         raise ValueError(f"expected one of {', '.join(m.name for m in kind)}")
 

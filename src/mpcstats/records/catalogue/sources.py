@@ -50,10 +50,13 @@ class Conflict:
         """Every item that claims."""
         return tuple(item for claim in self.claims for item in claim.items)
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """What is in conflict, in words."""
         claimants = ", ".join(claim.name for claim in self.claims)
         return (
-            f"element {self.element}: expected one authoritative source, got claims by {claimants}"
+            f"expected one authoritative source of {self.element}, got claims by {claimants}: a "
+            f"registrar settles it with a {SETTLED} statement"
         )
 
 
