@@ -43,7 +43,7 @@ def to_csv(catalogue: Catalogue, *, chinese: bool) -> str:
     rows = list(_rows(catalogue, chinese=chinese))
     used = [field for field in HEADS if any(field in row for row in rows)]
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180; so both signs are quoted in a cell
     writer.writerow([HEADS[f] if chinese else ".".join(f) for f in used])
     for row in rows:
         writer.writerow([_cell(field, row.get(field)) for field in used])

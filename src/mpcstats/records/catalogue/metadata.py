@@ -121,7 +121,7 @@ def plain(value: Any, *, chinese: bool = False) -> Any:
         return {
             name: plain(part, chinese=chinese)
             for name, part in fields.items()
-            if part != about[name].default and part not in ((), {})
+            if about[name].is_required() or (part != about[name].default and part not in ((), {}))
         }
     if isinstance(value, dict):
         return {name: plain(part, chinese=chinese) for name, part in value.items()}
