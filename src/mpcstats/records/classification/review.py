@@ -125,7 +125,7 @@ class Levels:
         self._day = ""
         self._waiting: dict[Where, Waiting] = {}
         self._decided: dict[Where, Decision] = {}
-        self.log: tuple[Decision, ...] = ()
+        self._log: list[Decision] = []
 
     def add(self, statement: Statement) -> None:
         """Take the next statement. Raises UsageError if it cannot come next, or its signer may not say so."""
@@ -138,6 +138,11 @@ class Levels:
         if statement.kind not in known:
             raise UsageError(f"expected a statement of {', '.join(known)}, got {statement.kind}")
         known[statement.kind](statement)
+
+    @property
+    def log(self) -> tuple[Decision, ...]:
+        """The decision log, oldest first."""
+        return tuple(self._log)
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:
@@ -163,6 +168,7 @@ class Levels:
         body = body_as(statement, ProposedBody)
         by = self._signers(statement, body.day, "party", "user")
         self._waiting[body.where] = Waiting(body, by, statement.digest)
+        self._day = body.day
 
     def _confirm(self, statement: Statement) -> None:
         body = body_as(statement, ConfirmedBody)
@@ -226,6 +232,12 @@ class Levels:
                 f"{statement.kind}: expected review_by after {body.day} and not after {latest}, got "
                 f"{body.review_by}"
             )
+        decided = self._decided.get(body.where)
+        if decided is not None and level < decided.level and evidence is None:
+            raise UsageError(
+                f"{statement.kind}: expected a {REGRADED} statement with evidence, to lower the decided "
+                f"level {decided.level.name}, got {level.name} without"
+            )
         made = Decision(
             body.day,
             statement.kind,
@@ -241,10 +253,11 @@ class Levels:
         )
         self._waiting.pop(body.where, None)
         self._decided[body.where] = made
-        self.log = (*self.log, made)
+        self._log.append(made)
+        self._day = body.day
 
     def _signers(self, statement: Statement, day: str, *roles: Role) -> tuple[str, ...]:
-        """Who has signed, each in one of `roles` on `day`. Also holds the days in order."""
+        """Who has signed, each in one of `roles` on `day`, which is none before the last statement's."""
         if day < self._day:
             raise UsageError(f"{statement.kind}: expected a day not before {self._day}, got {day}")
         signers = statement.signers(self._principals)
@@ -254,7 +267,6 @@ class Levels:
                 f"{statement.kind}: expected a signature by a {' or '.join(roles)} on {day}, got "
                 f"{', '.join(wrong) or 'none'}"
             )
-        self._day = day
         return signers
 
 
