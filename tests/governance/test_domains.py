@@ -59,7 +59,7 @@ DAY = "2026-03-01"
 
 def permit_of(initiator: str = "bureau") -> tuple[Permit, Records]:
     text = (DEMO / "question.sql").read_text(encoding="utf-8")
-    asked = Question(text, "supervision", "a test", initiator, (initiator,))
+    asked = Question(text, "supervision", "a test", initiator, (initiator,), "2026-01-01")
     records = Records.load(
         "bureau",
         catalogue=DEMO / "catalogue.toml",

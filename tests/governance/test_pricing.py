@@ -703,7 +703,7 @@ def consortium(tmp_path: Path) -> Path:
 def _ran(ledger: Ledger, buyer: str, scenario: str) -> None:
     """A run of the settlement demo's question as a node writes it down; `scenario` as it was asked in."""
     text = (DEMO / "question.sql").read_text(encoding="utf-8")
-    asked = Question(text, "supervision", "diabetes fund report", "bureau", ("bureau",))
+    asked = Question(text, "supervision", "diabetes fund report", "bureau", ("bureau",), "2026-01-01")
     records = Records.load(
         "bureau",
         catalogue=DEMO / "catalogue.toml",

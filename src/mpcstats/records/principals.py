@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day
-from mpcstats.records.tomlfile import Table, Version, read_toml
+from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 KEY_BYTES = 32
 # party: an organisation of the consortium. user: a person of one, known by name. authoriser: grants licences
@@ -51,16 +51,12 @@ def _key(text: object) -> bytes:
     return key
 
 
-def _roles(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 class Principal(Table):
     """One principal: its public key, what it may do, since when and until when (both days included)."""
 
     name: PrincipalName
     key: Annotated[bytes, BeforeValidator(_key)]
-    roles: Annotated[tuple[Role, ...], Field(min_length=1), BeforeValidator(_roles)]
+    roles: Annotated[tuple[Role, ...], Field(min_length=1), Listed]
     real_name: bool = False  # somebody has seen this person's papers, and vouches for the name
     since: Day | None = None
     until: Day | None = None

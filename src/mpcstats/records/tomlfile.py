@@ -21,6 +21,14 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def _tuple(value: object) -> object:
+    # TOML and JSON have lists only, and a strict model takes a tuple only; its items stay strict.
+    return tuple(value) if isinstance(value, list) else value
+
+
+Listed = BeforeValidator(_tuple)  # beside a tuple in a model's field
+
+
 def _whole(value: object) -> object:
     # A literal is compared with ==, by which true and 1.0 are 1.
     if type(value) is not int:

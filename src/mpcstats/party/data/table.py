@@ -29,10 +29,8 @@ def load_table(
     Raises UsageError for a missing or unreadable file, a missing column, a wrong type, no rows or too many, and
     values that the catalogue excludes.
     """
-    form = _form(dataset, path)
-    options = ", header = true, all_varchar = true" if form == "csv" else ""
-    scan = f"read_{form}({_text(_alone(path))}{options})"
-    present = _present(connection, scan, dataset, path)
+    scan = scan_of(dataset.name, path)
+    present = columns_of(connection, scan, dataset.name, path)
     names = list(columns) or [next(iter(dataset.columns))]
     missing = [name for name in names if name not in present]
     if missing:
@@ -48,18 +46,23 @@ def load_table(
     try:
         connection.execute(f"CREATE TABLE {schema}.{table} AS SELECT {picked} FROM {scan}")
     except duckdb.Error as error:
-        raise _unreadable(dataset, path, error) from None
+        raise unreadable(dataset.name, path, error) from None
     _check_values(connection, f"{schema}.{table}", dataset, names, path)
 
 
-def _form(dataset: Dataset, path: Path) -> str:
+def scan_of(name: str, path: Path) -> str:
+    """The SQL of a scan of the file of dataset `name`: of CSV, every column as text.
+
+    Raises UsageError for no file, or one of another form.
+    """
     for suffix, form in FORMATS.items():
         if path.name.lower().endswith(suffix):
             if not path.is_file():
-                raise UsageError(f"{dataset.name}, {path}: expected a file, got none")
-            return form
+                raise UsageError(f"{name}, {path}: expected a file, got none")
+            options = ", header = true, all_varchar = true" if form == "csv" else ""
+            return f"read_{form}({quoted_text(_alone(path))}{options})"
     raise UsageError(
-        f"{dataset.name}, {path}: expected a file of {', '.join(FORMATS)}, got {path.suffix or 'none'}"
+        f"{name}, {path}: expected a file of {', '.join(FORMATS)}, got {path.suffix or 'none'}"
     )
 
 
@@ -74,14 +77,14 @@ def _known(present: Iterable[str], dataset: Dataset) -> str:
     return ", ".join(names) or "none of the catalogue's"
 
 
-def _present(
-    connection: duckdb.DuckDBPyConnection, scan: str, dataset: Dataset, path: Path
+def columns_of(
+    connection: duckdb.DuckDBPyConnection, scan: str, name: str, path: Path
 ) -> dict[str, str]:
-    """The columns of the file and their types."""
+    """The columns of the file behind `scan`, and their types in DuckDB. Raises UsageError if it cannot be read."""
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
     except duckdb.Error as error:
-        raise _unreadable(dataset, path, error) from None
+        raise unreadable(name, path, error) from None
     return {str(row[0]): str(row[1]) for row in described}
 
 
@@ -98,7 +101,7 @@ def _check_types(
         column, kind = dataset.columns[name], present[name]
         if kind == "VARCHAR" and column.type == "integer":
             tests[name] = (
-                f"COUNT(*) FILTER (NOT regexp_full_match({quoted_name(name)}, {_text(WHOLE)}) "
+                f"COUNT(*) FILTER (NOT regexp_full_match({quoted_name(name)}, {quoted_text(WHOLE)}) "
                 f"OR {quoted_name(name)} IS NOT NULL AND TRY_CAST({quoted_name(name)} AS BIGINT) IS NULL)"
             )
         elif kind in INTEGERS and column.type == "integer":
@@ -114,7 +117,7 @@ def _check_types(
     try:
         counts = connection.execute(f"SELECT {', '.join(tests.values())} FROM {scan}").fetchall()[0]
     except duckdb.Error as error:
-        raise _unreadable(dataset, path, error) from None
+        raise unreadable(dataset.name, path, error) from None
     for name, count in zip(tests, counts, strict=True):
         if count:
             raise UsageError(
@@ -160,7 +163,7 @@ def _tests(name: str, column: Column) -> list[tuple[str, str, str]]:
             )
         )
     if column.domain is not None:
-        labels = ", ".join(str(v) if isinstance(v, int) else _text(v) for v in column.domain)
+        labels = ", ".join(str(v) if isinstance(v, int) else quoted_text(v) for v in column.domain)
         found.append(
             (
                 f"COUNT(*) FILTER ({quoted} NOT IN ({labels}))",
@@ -197,24 +200,26 @@ def _tests(name: str, column: Column) -> list[tuple[str, str, str]]:
 
 def _within(text: str, column: Column) -> str:
     """Whether `text` is in a special range, which a plan's predicates are compared with as they are written."""
-    parts = (f"{text} >= {_text(low)} AND {text} < {_text(high)}" for low, high in column.special)
+    parts = (
+        f"{text} >= {quoted_text(low)} AND {text} < {quoted_text(high)}"
+        for low, high in column.special
+    )
     return " OR ".join(parts)
 
 
 def _code(text: str) -> str:
     """`text` as codes are written."""
-    return f"UPPER(TRIM({text}, {_text(SPACES)}))"
+    return f"UPPER(TRIM({text}, {quoted_text(SPACES)}))"
 
 
 def _type(column: Column) -> str:
     return "BIGINT" if column.type == "integer" else "VARCHAR"
 
 
-def _unreadable(dataset: Dataset, path: Path, error: duckdb.Error) -> UsageError:
+def unreadable(name: str, path: Path, error: duckdb.Error) -> UsageError:
+    """The error that the file of dataset `name` cannot be read."""
     # DuckDB's own message may quote a line of the file.
-    return UsageError(
-        f"{dataset.name}, {path}: expected a readable file, got {type(error).__name__}"
-    )
+    return UsageError(f"{name}, {path}: expected a readable file, got {type(error).__name__}")
 
 
 def quoted_name(text: str) -> str:
@@ -222,5 +227,6 @@ def quoted_name(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _text(text: str) -> str:
+def quoted_text(text: str) -> str:
+    """`text` as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

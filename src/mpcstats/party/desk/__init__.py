@@ -1,1 +1,1 @@
-"""What an organisation does with its records at its own desk: the work behind the commands."""
+"""What an organisation does with its records at its own desk: one module for each command."""

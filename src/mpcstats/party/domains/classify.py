@@ -18,9 +18,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.party.domains.anonymity import Microdata, k_anonymity, l_diversity, t_closeness
 from mpcstats.policy.permit import Permit
-from mpcstats.records.catalogue import Catalogue, Listed
+from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.levels import Level
-from mpcstats.records.tomlfile import Table, Version, read_toml
+from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 
 class Output(Enum):

@@ -19,10 +19,9 @@ from mpcstats.errors import InternalError, PolicyRefused, UsageError
 from mpcstats.party.domains.vault import Vault, read_key
 from mpcstats.party.question import check_name
 from mpcstats.records.canonical import JSON, canonical
-from mpcstats.records.catalogue import Listed
 from mpcstats.records.day import check_day
 from mpcstats.records.principals import PrincipalName
-from mpcstats.records.tomlfile import Table
+from mpcstats.records.tomlfile import Listed, Table
 
 Basis = Literal["owner", "treating", "consent"]
 Pseudonym = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]

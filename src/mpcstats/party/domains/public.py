@@ -18,8 +18,7 @@ from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.answer import Answer, Cell, State
 from mpcstats.party.domains.vault import Vault, read_key
 from mpcstats.policy.permit import Permit
-from mpcstats.records.catalogue import Listed
-from mpcstats.records.tomlfile import Table
+from mpcstats.records.tomlfile import Listed, Table
 
 _SEAL = object()
 

@@ -11,9 +11,8 @@ from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.records.billing.tariff import Word
-from mpcstats.records.catalogue import Listed
 from mpcstats.records.principals import PrincipalName
-from mpcstats.records.tomlfile import Table, Version, read_toml
+from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 
 class Buyer(Table):

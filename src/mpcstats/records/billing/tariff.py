@@ -23,9 +23,8 @@ from pydantic import Field, model_validator
 from mpcstats.errors import UsageError
 from mpcstats.records.billing.month import Month
 from mpcstats.records.billing.units import Run, Text, Unit
-from mpcstats.records.catalogue import Listed
 from mpcstats.records.levels import Level
-from mpcstats.records.tomlfile import Table, Version, read_toml
+from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 MILLE = 1000
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -18,9 +18,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mpcstats.errors import UsageError
 from mpcstats.records.billing.month import check_month
 from mpcstats.records.canonical import JSON
-from mpcstats.records.catalogue import Listed
 from mpcstats.records.levels import Level
-from mpcstats.records.tomlfile import counted, said
+from mpcstats.records.tomlfile import Listed, counted, said
 
 B = TypeVar("B", bound=BaseModel)
 GATED = "gated-cell"  # the leakage id of what the gate opens

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from mpcstats.errors import UsageError
-from mpcstats.records.tomlfile import counted, said
+from mpcstats.records.tomlfile import Listed, counted, said
 
 M = TypeVar("M", bound=BaseModel)
 FAULTS = 8  # that an error names, of many
 
 
-def _tuple(value: object) -> object:
-    # JSON has lists only, and a strict model takes a tuple only; its items stay strict.
-    return tuple(value) if isinstance(value, list) else value
-
-
-Listed = BeforeValidator(_tuple)
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256 in lower-case hex
 Size = Annotated[int, Field(ge=0, lt=1 << 62)]
 Proof = Annotated[tuple[Digest, ...], Field(max_length=64), Listed]

@@ -1,0 +1,150 @@
+"""`mpcstats catalogue`: which data exist, what is known of them, what is wrong with it, and which level to propose."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mpcstats.party.desk.catalogue import (
+    Grid,
+    Registers,
+    checked,
+    exported,
+    listed,
+    save,
+    shown,
+)
+from mpcstats.party.desk.classify import DEFAULT_ROWS, classify
+
+CatalogueFile = Annotated[
+    Path, typer.Argument(help="The catalogue: a file of TOML, CSV or JSON.", show_default=False)
+]
+OutFile = Annotated[
+    Path | None, typer.Option("--out", help="A new file for the result; else it is printed.")
+]
+RulesPath = Annotated[
+    Path | None, typer.Option("--rules", help="Rules of classification; else those of mpcstats.")
+]
+
+app = typer.Typer(help="The catalogue of data resources.", no_args_is_help=True)
+
+
+@app.callback()
+def catalogue() -> None:
+    """The catalogue of data resources."""
+
+
+@app.command("list")
+def list_command(file: CatalogueFile) -> None:
+    """Print the datasets with level, open type and share type, in English and Chinese."""
+    _print(listed(file))
+
+
+@app.command("show")
+def show(
+    file: CatalogueFile, dataset: Annotated[str, typer.Argument(help="A dataset of it.")]
+) -> None:
+    """Print one dataset: all metadata, all items, what its level means in the standards' terms."""
+    found = shown(file, dataset)
+    _print(found.metadata)
+    _print(found.items)
+    for note in found.notes:
+        print(note)
+
+
+@app.command("check")
+def check(
+    file: CatalogueFile,
+    rules: RulesPath = None,
+    reviews: Annotated[
+        Path | None, typer.Option(help="A journal of decisions on levels, to list what is overdue.")
+    ] = None,
+    settlements: Annotated[
+        Path | None, typer.Option(help="A journal of settled conflicts about sources.")
+    ] = None,
+    principals: Annotated[Path | None, typer.Option(help="Who signs in the journals.")] = None,
+    consortium: Annotated[
+        Path | None, typer.Option(help="The consortium file: its parties sign too.")
+    ] = None,
+    day: Annotated[str | None, typer.Option(help="As of that day, YYYY-MM-DD; else today.")] = None,
+) -> None:
+    """Print bounds and metadata that are missing, conflicts, overdue reviews, special ranges; exit code 1 on errors."""
+    registers = Registers.load(
+        rules=rules,
+        principals=principals,
+        consortium=consortium,
+        reviews=reviews,
+        settlements=settlements,
+    )
+    found = checked(file, registers, day or datetime.now(UTC).date().isoformat())
+    for finding in found:
+        print(finding)
+    errors = sum(finding.weight == "error" for finding in found)
+    print(f"{file}: {errors} errors, {len(found) - errors} warnings")
+    if errors:
+        raise typer.Exit(1)
+
+
+@app.command("classify")
+def classify_command(
+    data: Annotated[
+        Path | None, typer.Argument(help="A file of CSV or Parquet; it is read here, and stays.")
+    ] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="A catalogue that has an entry for the data.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="The dataset's name.")] = None,
+    rules: RulesPath = None,
+    sample: Annotated[int, typer.Option(help="Rows that are sampled at most.")] = DEFAULT_ROWS,
+    write: Annotated[
+        bool, typer.Option("--write", help="Print TOML to be pasted into a catalogue.")
+    ] = False,
+) -> None:
+    """Propose a level for each column of a file or of a catalogue's dataset. Counts are printed, never a value."""
+    found = classify(data=data, catalogue=catalogue, dataset=dataset, rules=rules, rows=sample)
+    if write:
+        print(found.toml, end="")
+        return
+    _print(found.grid)
+    print(f"{found.sampled:,} rows sampled; a reviewer confirms or overrides each proposal")
+
+
+@app.command("export")
+def export(
+    file: CatalogueFile,
+    form: Annotated[str, typer.Option(help="csv (one row an item), json or toml.")] = "csv",
+    chinese: Annotated[
+        bool, typer.Option("--chinese", help="Fields and terms under their Chinese names.")
+    ] = False,
+    out: OutFile = None,
+) -> None:
+    """Write the catalogue in another form."""
+    _give(exported(file, form, chinese=chinese), out)
+
+
+@app.command("import")
+def import_command(file: CatalogueFile, out: OutFile = None) -> None:
+    """Read a catalogue of CSV or JSON, check it, and write it as TOML, its own form."""
+    _give(exported(file, "toml", chinese=False), out)
+
+
+def _give(text: str, out: Path | None) -> None:
+    if out is None:
+        print(text, end="")
+    else:
+        save(text, out)
+        print(f"written to {out}")
+
+
+def _print(grid: Grid) -> None:
+    table = Table(title=grid.title, title_justify="left")
+    for head in grid.heads:
+        table.add_column(head, overflow="fold")
+    for row in grid.rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)

@@ -1,0 +1,1 @@
+"""How columns get their levels: rules propose, a reviewer decides, every decision is kept."""
