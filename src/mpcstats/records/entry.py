@@ -13,7 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON, read_canonical
 
-KINDS = ("request", "decision", "start", "opening", "finish", "fault")
+KINDS = (
+    *("request", "decision", "start", "opening", "finish", "fault"),
+    # What is done with an asset under its contract, and what a node holds against whom.
+    *("contract", "access", "package", "action", "violation", "reinstatement"),
+)
 GENESIS = "0" * 64  # what the first entry has as `previous`, and the head of an empty ledger
 DOMAIN = b"mpcstats ledger entry 1"
 NOT_CANONICAL = "expected a body of canonical JSON, got other text"
