@@ -130,8 +130,9 @@ class InLedger:
         self.ledger = Ledger.open(path, party=party, signing_key=KEYS[party])
         self.append = self.ledger.append
 
-    def after(self, index: int, /) -> Iterator[Entry]:
-        return (entry for entry in entries(self.path) if entry.index > index)
+    def entries(self, kind: str | None = None, *, since: int = 0) -> Iterator[Entry]:
+        found = (entry for entry in entries(self.path) if entry.index >= since)
+        return (entry for entry in found if kind in (None, entry.kind))
 
 
 class Four:

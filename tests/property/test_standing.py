@@ -82,16 +82,16 @@ class Noted:
 
 @dataclass(slots=True)
 class Memory:
-    """A log in memory."""
+    """A log in memory, whose first record is record 0, as in a ledger."""
 
     records: list[Noted] = field(default_factory=list)
 
     def append(self, kind: str, body: Mapping[str, JSON], /) -> Noted:
-        self.records.append(Noted(len(self.records) + 1, AT, kind, body))
+        self.records.append(Noted(len(self.records), AT, kind, body))
         return self.records[-1]
 
-    def after(self, index: int, /) -> Iterator[Noted]:
-        return iter(self.records[index:])
+    def entries(self, kind: str | None = None, *, since: int = 0) -> Iterator[Noted]:
+        return (r for r in self.records[since:] if kind in (None, r.kind))
 
 
 def signed(kind: str, signer: str, **body: Any) -> Statement:
@@ -203,7 +203,7 @@ OFFENDERS = ("p", "p.analyst", "h1.doctor")
 
 def violation(number: int, offender: str, what: str) -> Violation:
     subject = hashlib.sha256(str(number).encode()).hexdigest()
-    form = {"offender": offender, "what": what, "subject": subject, "entry": number + 1}
+    form = {"offender": offender, "what": what, "subject": subject, "entry": number}
     return Violation.model_validate({**form, "by": "bureau", "at": AT})
 
 
@@ -272,7 +272,7 @@ def test_nobody_else_reinstates_neither_through_the_function_nor_by_writing_it_i
         reinstate(log, log.records, statement, EVERYBODY, at=AT)
     log.append(REINSTATEMENT, {"at": AT, "statement": statement.to_json()})
     found = standing(log.records, "p", EVERYBODY)
-    assert (found.revoked, found.by) == (True, 1)
+    assert (found.revoked, found.by) == (True, 0)
     assert found.why == f"over-budget of p at {AT}, recorded by bureau"
 
 
@@ -288,5 +288,5 @@ def test_a_reinstatement_of_something_else_is_refused() -> None:
 def test_a_violation_that_cannot_be_read_is_an_error_not_a_clean_slate() -> None:
     log = Memory()
     log.append(VIOLATION, {"offender": "p", "what": "being-late"})
-    with pytest.raises(UsageError, match=r"violation, record 1: what: .*subject: field required"):
+    with pytest.raises(UsageError, match=r"violation, record 0: what: .*subject: field required"):
         standing(log.records, "p", EVERYBODY)

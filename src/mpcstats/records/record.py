@@ -24,7 +24,7 @@ class Record(Protocol):
 
     @property
     def index(self) -> int:
-        """Its place in the log, from 1."""
+        """Its place in the log: each is one more than the one before."""
         ...
 
     @property
@@ -54,8 +54,8 @@ class Appender(Protocol):
 class Log(Appender, Protocol):
     """A log that can be read too."""
 
-    def after(self, index: int, /) -> Iterable[Record]:
-        """The records behind `index`, in order; 0 for all."""
+    def entries(self, kind: str | None = None, *, since: int = 0) -> Iterable[Record]:
+        """The records of one kind, or of all, from index `since` on, in order."""
         ...
 
 

@@ -50,7 +50,7 @@ class Violation(Table):
     offender: PrincipalName
     what: What
     subject: Digest  # of the question, plan or action
-    entry: Annotated[int, Field(ge=1)]  # the record of the same log that shows it
+    entry: Annotated[int, Field(ge=0)]  # the record of the same log that shows it
     by: PrincipalName
     at: Second
 

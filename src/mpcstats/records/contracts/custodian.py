@@ -36,7 +36,7 @@ class Custodian:
         self._log = log
         self._principals = principals
         self._lock = threading.Lock()
-        self._seen = 0
+        self._next = 0  # the first index that was not read so far
         self._dealings = Dealings(owner, principals)
         self._read()
         self._settle()
@@ -109,8 +109,8 @@ class Custodian:
 
     def _read(self, last: int | None = None) -> None:
         """Take in what the log has from where it was read to, as far as record `last`."""
-        for record in self._log.after(self._seen):
+        for record in self._log.entries(since=self._next):
             if last is not None and record.index > last:
                 break
             self._dealings.add(record)
-            self._seen = record.index
+            self._next = record.index + 1

@@ -109,9 +109,10 @@ class Replica:
             self._add_seal(self._seal(self.me, block.index, after))
         return block
 
-    def after(self, index: int, /) -> Iterator[Block]:
-        """The blocks of this node's own log behind `index`, in order."""
-        return iter(self.log(self.me, index))
+    def entries(self, kind: str | None = None, *, since: int = 0) -> tuple[Block, ...]:
+        """The blocks of one kind, or of all, of this node's own log from index `since` on, in order."""
+        found = self.log(self.me, max(since, 1) - 1)
+        return tuple(block for block in found if kind in (None, block.kind))
 
     def log(self, name: str, after: int = 0) -> tuple[Block, ...]:
         """The copy of the log of `name`, behind block `after`. Raises UsageError if a body cannot be read."""
