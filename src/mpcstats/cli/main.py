@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpcstats.cli import bench, bill, catalogue, demo, explain, keys, ledger, run, serve
+from mpcstats.cli import bench, bill, catalogue, demo, explain, keys, ledger, provenance, run, serve
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
 from mpcstats.party.memory import keep_freed_memory
 from mpcstats.party.version import version as installed
@@ -31,6 +31,7 @@ app.command("keys")(keys.keys)
 app.command("serve")(serve.serve_command)
 app.command("run")(run.run)
 app.command("explain")(explain.explain_command)
+app.command("provenance")(provenance.provenance_command)
 app.command("bench")(bench.bench)
 app.command("bench-party", hidden=True)(bench.bench_party)
 app.add_typer(catalogue.app, name="catalogue")

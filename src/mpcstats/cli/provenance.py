@@ -1,0 +1,40 @@
+"""`mpcstats provenance`: who did what to an asset?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpcstats.party.desk.provenance import lines, look_up, table
+
+
+def provenance_command(
+    consortium: Annotated[Path, typer.Option("--consortium", help="The consortium file.")],
+    asset: Annotated[str, typer.Option("--asset", help="The dataset, as in bureau.settlement.")],
+    ledger: Annotated[
+        list[Path],
+        typer.Option(
+            "--ledger",
+            help="A party's ledger or a node's copies of logs; give as many as there are.",
+        ),
+    ],
+    principals: Annotated[
+        Path | None,
+        typer.Option("--principals", help="principals.toml, for users and authorisers."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print who did what to an asset, from several parties' logs together, each deed once.
+
+    Exit code 1 if something in a log cannot be believed; it is named, and the rest is shown.
+    """
+    found = look_up(consortium, principals, ledger, asset)
+    for line in lines(found) if as_json else table(found):
+        print(line)
+    for fault in found.faults:
+        print(fault, file=sys.stderr)
+    if found.faults:
+        raise typer.Exit(1)
