@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpcstats.cli import bench, bill, catalogue, demo, explain, keys, ledger, provenance, run, serve
+from mpcstats.cli import (
+    bench,
+    bill,
+    catalogue,
+    demo,
+    explain,
+    keys,
+    ledger,
+    provenance,
+    registration,
+    rights,
+    run,
+    serve,
+)
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
 from mpcstats.party.memory import keep_freed_memory
 from mpcstats.party.version import version as installed
@@ -37,6 +50,8 @@ app.command("bench-party", hidden=True)(bench.bench_party)
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(bill.app, name="bill")
+app.add_typer(rights.app, name="rights")
+app.add_typer(registration.app, name="registration")
 app.add_typer(demo.app, name="demo")
 
 
