@@ -27,9 +27,8 @@ from mpcstats.records.contracts.contract import Contract, job_actions, rows_dige
 from mpcstats.records.contracts.custodian import Custodian
 from mpcstats.records.contracts.dealing import ACTION, Package
 from mpcstats.records.contracts.dealings import Dealings, wrapped
-from mpcstats.records.entry import Entry
 from mpcstats.records.journal import body_as
-from mpcstats.records.ledger import Ledger, entries
+from mpcstats.records.ledger import Entry, Ledger, entries
 from mpcstats.records.principals import Principal, Principals
 from mpcstats.records.provenance import provenance
 from mpcstats.records.record import record_digest

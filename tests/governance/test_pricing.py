@@ -703,7 +703,9 @@ def consortium(tmp_path: Path) -> Path:
 def _ran(ledger: Ledger, buyer: str, scenario: str) -> None:
     """A run of the settlement demo's question as a node writes it down; `scenario` as it was asked in."""
     text = (DEMO / "question.sql").read_text(encoding="utf-8")
-    asked = Question(text, "supervision", "diabetes fund report", "bureau", ("bureau",), "2026-01-01")
+    asked = Question(
+        text, "supervision", "diabetes fund report", "bureau", ("bureau",), "2026-01-01"
+    )
     records = Records.load(
         "bureau",
         catalogue=DEMO / "catalogue.toml",
@@ -814,5 +816,5 @@ def test_a_ledger_that_is_not_whole_is_not_billed_from(consortium: Path) -> None
     raw = path.read_bytes()
     assert b'"wall_ms":700' in raw
     path.write_bytes(raw.replace(b'"wall_ms":700', b'"wall_ms":100'))
-    with pytest.raises(UsageError, match="expected a whole ledger to bill from, got: entry 5"):
+    with pytest.raises(UsageError, match="expected a whole ledger to bill from, got: entry 4"):
         told(consortium, "units")

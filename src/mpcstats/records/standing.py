@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON
@@ -20,7 +20,7 @@ from mpcstats.records.principals import PrincipalName, Principals, Role
 from mpcstats.records.record import Appender, Digest, Record, record_digest
 from mpcstats.records.second import Second, check_second, day_of
 from mpcstats.records.signed import Statement
-from mpcstats.records.tomlfile import Table, counted, said
+from mpcstats.records.tomlfile import Listed, Table, counted, said
 
 VIOLATION = "violation"
 REINSTATEMENT = "reinstatement"
@@ -32,10 +32,6 @@ FORGIVERS: tuple[Role, ...] = ("authoriser", "regulator")
 What = Literal[
     "outside-template", "replayed-token", "over-budget", "disallowed-action", "altered-plan"
 ]
-
-
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _printable(text: str) -> str:
@@ -59,9 +55,7 @@ class Reinstatement(Table):
     """What an authoriser or regulator signs: the named violations of `offender` count no longer."""
 
     offender: PrincipalName
-    violations: Annotated[
-        tuple[Digest, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=MOST)
-    ]
+    violations: Annotated[tuple[Digest, ...], Listed, Field(min_length=1, max_length=MOST)]
     reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
     day: Day
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON, canonical
 from mpcstats.records.day import Day
 from mpcstats.records.principals import PrincipalName, Role
 from mpcstats.records.record import Digest
-from mpcstats.records.tomlfile import Table, Version, read_toml
+from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 ROWS = b"mpcstats rows 1"
 SALT_BYTES = 32
@@ -78,11 +78,6 @@ def rows_digest(rows: Iterable[bytes], salt: bytes) -> str:
     return state.hexdigest()
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Listed = BeforeValidator(_tuple)
 Some = Field(min_length=1, max_length=64)
 Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
-from mpcstats.records.contracts.contract import Action, Contract, Listed, Purpose, Some
+from mpcstats.records.contracts.contract import Action, Contract, Purpose, Some
 from mpcstats.records.day import Day
 from mpcstats.records.journal import body_as
 from mpcstats.records.principals import PrincipalName, Principals
@@ -16,7 +16,7 @@ from mpcstats.records.record import Digest, Nonce
 from mpcstats.records.second import Second
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import What
-from mpcstats.records.tomlfile import Table
+from mpcstats.records.tomlfile import Listed, Table
 
 M = TypeVar("M", bound=Table)
 CONTRACT = "contract"

@@ -29,6 +29,11 @@ KINDS = (
     "reinstatement",
     "cosigned",
     "receipt",
+    # Of assets under contract (records.contracts), and of rows of the personal domain (party.domains).
+    "contract",
+    "package",
+    "action",
+    "access",
 )
 COSIGNED = "cosigned"  # what `Ledger.keep_seen` alone writes
 _NAMES = {"body", "index", "kind", "previous", "time"}

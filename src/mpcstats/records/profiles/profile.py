@@ -13,12 +13,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day
 from mpcstats.records.record import Digest
-from mpcstats.records.tomlfile import Table, Version, read_toml
+from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 ProfileName = Literal["CN", "EU", "JP", "US-CMS"]
 PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
@@ -34,11 +34,6 @@ Required = Literal[
 ]
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Listed = BeforeValidator(_tuple)
 Line = Annotated[str, Field(min_length=1, max_length=500)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day
@@ -16,7 +16,7 @@ from mpcstats.records.registration.states import Step
 from mpcstats.records.rights.events import Asset, Head, Number, Reason
 from mpcstats.records.rights.terms import Hash
 from mpcstats.records.signed import Statement
-from mpcstats.records.tomlfile import Table
+from mpcstats.records.tomlfile import Listed, Table
 
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet would compute a cell that begins so
 
@@ -37,11 +37,6 @@ def _code(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Listed = BeforeValidator(_tuple)
 Line = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_line)]
 Code = Annotated[str, AfterValidator(_code)]
 

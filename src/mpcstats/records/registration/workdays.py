@@ -6,21 +6,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day, check_day
-from mpcstats.records.tomlfile import Table, Version, read_toml
+from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 SATURDAY = 5
 MOST_DAYS = 10_000
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Days = Annotated[tuple[Day, ...], Field(max_length=MOST_DAYS), BeforeValidator(_tuple)]
+Days = Annotated[tuple[Day, ...], Field(max_length=MOST_DAYS), Listed]
 
 
 class _File(Table):

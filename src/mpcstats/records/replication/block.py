@@ -11,7 +11,7 @@ import hashlib
 from typing import Annotated, Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mpcstats.errors import PeerFault, UsageError
 from mpcstats.records.canonical import canonical
@@ -19,16 +19,12 @@ from mpcstats.records.principals import PrincipalName, Principals
 from mpcstats.records.record import Digest
 from mpcstats.records.second import check_second
 from mpcstats.records.signed import Signature, Statement
-from mpcstats.records.tomlfile import Table, said
+from mpcstats.records.tomlfile import Listed, Table, said
 
 DOMAIN = b"mpcstats block 1"
 EMPTY = "0" * 64  # the head of a log without blocks
 STEP = "replication"
 SEAL = "block"  # the kind of statement that a seal signs
-
-
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 Index = Annotated[int, Field(ge=1, le=1 << 40)]
@@ -101,8 +97,8 @@ class Copies(Table):
     """What one node has of some logs: blocks in order, and the seals that it knows."""
 
     node: PrincipalName
-    blocks: Annotated[tuple[Block, ...], BeforeValidator(_tuple)]
-    seals: Annotated[tuple[Seal, ...], BeforeValidator(_tuple)]
+    blocks: Annotated[tuple[Block, ...], Listed]
+    seals: Annotated[tuple[Seal, ...], Listed]
 
     @classmethod
     def read(cls, value: object, *, sender: str) -> Self:

@@ -11,9 +11,9 @@ from mpcstats.errors import UsageError
 from mpcstats.records.day import Day
 from mpcstats.records.journal import body_as
 from mpcstats.records.principals import PrincipalName
-from mpcstats.records.rights.terms import Hash, Listed, RightName, Terms
+from mpcstats.records.rights.terms import Hash, RightName, Terms
 from mpcstats.records.signed import Statement
-from mpcstats.records.tomlfile import Table
+from mpcstats.records.tomlfile import Listed, Table
 
 DATASET = r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*"  # as the catalogue calls it
 PRODUCT = r"product:[a-z][a-z0-9_-]{0,63}"

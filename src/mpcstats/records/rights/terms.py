@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.records.day import Day
-from mpcstats.records.tomlfile import Table
+from mpcstats.records.tomlfile import Listed, Table
 
 E = TypeVar("E", bound=Enum)
 ANY = "*"  # stands alone in a list, for whatever it may hold
@@ -52,11 +52,6 @@ def _named(kind: type[E]) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Listed = BeforeValidator(_tuple)
 RightName = Annotated[Right, _named(Right)]
 StageName = Annotated[Stage, _named(Stage)]
 Hash = Annotated[
