@@ -495,6 +495,8 @@ def test_list_and_show_print_both_languages() -> None:
     text = command("list", FILE)
     for words in ("HIGH 高敏感", "PROHIBITED 不予开放", "CONDITIONAL 有条件共享", "DAILY 每日"):
         assert words in text
+    assert "hospitals.cases" in text  # a union, of h1 and h2
+    assert "h1, h2" in text
     text = command("show", FILE, "bureau.enrolment")
     for words in (
         "信息资源代码",
