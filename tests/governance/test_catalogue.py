@@ -543,6 +543,12 @@ def test_export_and_import_are_each_others_reverse(tmp_path: Path) -> None:
     assert "expected a form of toml, csv, json" in str(refused("export", FILE, "--form", "xml"))
 
 
+def test_the_example_table_is_the_example_catalogue() -> None:
+    path = EXAMPLES / "catalogue.csv"
+    assert path.read_bytes().decode() == written(EXAMPLE, "csv", chinese=True)
+    assert read_file(path).digest() == EXAMPLE.digest()
+
+
 def test_the_example_journal_is_what_these_keys_sign() -> None:
     settled = Settlements(EVERYBODY)
     desk = Desk(settled.add)
