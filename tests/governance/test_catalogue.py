@@ -495,6 +495,8 @@ def test_list_and_show_print_both_languages() -> None:
     text = command("list", FILE)
     for words in ("HIGH 高敏感", "PROHIBITED 不予开放", "CONDITIONAL 有条件共享", "DAILY 每日"):
         assert words in text
+    assert "hospitals.cases" in text  # a union, of h1 and h2
+    assert "h1, h2" in text
     text = command("show", FILE, "bureau.enrolment")
     for words in (
         "信息资源代码",
@@ -539,6 +541,12 @@ def test_export_and_import_are_each_others_reverse(tmp_path: Path) -> None:
     assert Catalogue.load(back).digest() == EXAMPLE.digest()
     assert "expected no file there yet" in str(refused("import", table, "--out", back))
     assert "expected a form of toml, csv, json" in str(refused("export", FILE, "--form", "xml"))
+
+
+def test_the_example_table_is_the_example_catalogue() -> None:
+    path = EXAMPLES / "catalogue.csv"
+    assert path.read_bytes().decode() == written(EXAMPLE, "csv", chinese=True)
+    assert read_file(path).digest() == EXAMPLE.digest()
 
 
 def test_the_example_journal_is_what_these_keys_sign() -> None:

@@ -83,13 +83,15 @@ def of_file(path: Path, **options: Any) -> dict[str, Proposal]:
         ("psn_no", Level.MODERATE, "identity"),
         ("fund_pay_sumamt", Level.MODERATE, "amount"),
         ("acct_pay", Level.MODERATE, "amount"),  # an amount, not an account
+        ("benef_name", Level.HIGH, "identity"),
+        ("drug_name", Level.MODERATE, "treatment"),  # by `unless` not a person's
         ("fixmedins_name", Level.LOW, "institution"),
         ("insuplc", Level.LOW, "place"),
         ("hosp_lv", Level.NONE, None),
     ],
 )
 def test_a_name_proposes_a_level(name: str, level: Level, kind: str | None) -> None:
-    found = proposed(name)
+    found = proposed(name, type="text")
     assert (found.level, found.kind) == (level, kind)
     assert found.rule in {rule.id for rule in RULES.rule}
     assert found.reason
@@ -392,6 +394,22 @@ def test_the_command_lists_what_is_overdue_and_what_waits() -> None:
     assert overdue not in on_time
     assert "psn_no: expected level HIGH as was decided on 2026-06-01, got MODERATE" in on_time
     assert "insuplc: level LOW is proposed since 2026-06-02, and no reviewer" in on_time
+
+
+def test_the_command_prints_the_decision_log() -> None:
+    arguments = ["catalogue", "decisions", str(EXAMPLES / "levels.jsonl"), "--day", "2027-02-01"]
+    arguments += ["--principals", str(EXAMPLES / "catalogue_principals.toml")]
+    result = CliRunner(env={"COLUMNS": "250"}).invoke(app, arguments)
+    assert result.exit_code == 0
+    regraded = next(line for line in result.output.splitlines() if "level-regraded" in line)
+    for words in (
+        "2026-06-01",
+        "MODERATE to HIGH",
+        "office.reviewer",
+        "a test of re-ident",
+        "HIGH 高",
+    ):
+        assert words in regraded
 
 
 # --- Min: dataset level = max column; combination rule (id + diagnosis => HIGH) ---

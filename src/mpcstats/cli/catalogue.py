@@ -14,6 +14,7 @@ from mpcstats.party.desk.catalogue import (
     Grid,
     Registers,
     checked,
+    decisions,
     exported,
     listed,
     save,
@@ -30,6 +31,16 @@ OutFile = Annotated[
 RulesPath = Annotated[
     Path | None, typer.Option("--rules", help="Rules of classification; else those of mpcstats.")
 ]
+ReviewsPath = Annotated[
+    Path | None, typer.Option("--reviews", help="A journal of decisions on levels.")
+]
+PrincipalsPath = Annotated[
+    Path | None, typer.Option("--principals", help="Who signs in the journals.")
+]
+ConsortiumPath = Annotated[
+    Path | None, typer.Option("--consortium", help="The consortium file: its parties sign too.")
+]
+Day = Annotated[str | None, typer.Option("--day", help="As of YYYY-MM-DD; else of today.")]
 
 app = typer.Typer(help="The catalogue of data resources.", no_args_is_help=True)
 
@@ -61,17 +72,13 @@ def show(
 def check(
     file: CatalogueFile,
     rules: RulesPath = None,
-    reviews: Annotated[
-        Path | None, typer.Option(help="A journal of decisions on levels, to list what is overdue.")
-    ] = None,
+    reviews: ReviewsPath = None,
     settlements: Annotated[
         Path | None, typer.Option(help="A journal of settled conflicts about sources.")
     ] = None,
-    principals: Annotated[Path | None, typer.Option(help="Who signs in the journals.")] = None,
-    consortium: Annotated[
-        Path | None, typer.Option(help="The consortium file: its parties sign too.")
-    ] = None,
-    day: Annotated[str | None, typer.Option(help="As of that day, YYYY-MM-DD; else today.")] = None,
+    principals: PrincipalsPath = None,
+    consortium: ConsortiumPath = None,
+    day: Day = None,
 ) -> None:
     """Print bounds and metadata that are missing, conflicts, overdue reviews, special ranges; exit code 1 on errors."""
     registers = Registers.load(
@@ -81,13 +88,28 @@ def check(
         reviews=reviews,
         settlements=settlements,
     )
-    found = checked(file, registers, day or datetime.now(UTC).date().isoformat())
+    found = checked(file, registers, day or _today())
     for finding in found:
         print(finding)
     errors = sum(finding.weight == "error" for finding in found)
     print(f"{file}: {errors} errors, {len(found) - errors} warnings")
     if errors:
         raise typer.Exit(1)
+
+
+@app.command("decisions")
+def decisions_command(
+    reviews: Annotated[Path, typer.Argument(help="A journal of decisions on levels.")],
+    rules: RulesPath = None,
+    principals: PrincipalsPath = None,
+    consortium: ConsortiumPath = None,
+    day: Day = None,
+) -> None:
+    """Print who decided on which level, when and why, and what the column counts as now."""
+    registers = Registers.load(
+        rules=rules, principals=principals, consortium=consortium, reviews=reviews
+    )
+    _print(decisions(registers, day or _today()))
 
 
 @app.command("classify")
@@ -131,6 +153,10 @@ def export(
 def import_command(file: CatalogueFile, out: OutFile = None) -> None:
     """Read a catalogue of CSV or JSON, check it, and write it as TOML, its own form."""
     _give(exported(file, "toml", chinese=False), out)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _give(text: str, out: Path | None) -> None:

@@ -73,13 +73,20 @@ class Registers:
 
 
 def listed(path: Path) -> Grid:
-    """One row a dataset: level, open type and share type in both languages. Raises UsageError for a bad file."""
+    """One row a dataset or union: level, open type and share type in both languages.
+
+    Raises UsageError for a bad file.
+    """
     catalogue = read_file(path)
-    rows = tuple(_line(dataset, catalogue) for dataset in catalogue.datasets)
+    rows = [_line(dataset, catalogue) for dataset in catalogue.datasets]
+    for union in catalogue.unions:
+        parts = [catalogue.dataset(name) for name in union.of]
+        highest = max(parts, key=lambda part: together(part.columns, catalogue.combinations))
+        owners = ", ".join(part.owner for part in parts)
+        rows.append((union.name, owners, *_line(highest, catalogue)[2:]))
     heads = ("dataset", "owner 持有方", "items", "level 敏感级别", "open type 开放属性")
-    return Grid(
-        str(path), (*heads, "share type 共享类型", "update 更新周期", "domain 数据域"), rows
-    )
+    more = ("share type 共享类型", "update 更新周期", "domain 数据域")
+    return Grid(str(path), (*heads, *more), tuple(rows))
 
 
 def _line(dataset: Dataset, catalogue: Catalogue) -> tuple[str, ...]:
@@ -219,6 +226,28 @@ def _of_register(catalogue: Catalogue, levels: Levels, day: str) -> Iterator[Fin
                 f"expected level {decided.level.name} as was decided on {decided.day}, got "
                 f"{column.level.name}: the higher counts",
             )
+
+
+def decisions(registers: Registers, day: str) -> Grid:
+    """The decision log, oldest first, and what each column counts as on `day`. Raises UsageError for no day."""
+    check_day(day)
+    levels = registers.levels
+    rows = [
+        (
+            entry.day,
+            entry.name,
+            entry.kind,
+            f"{entry.before.name} to {entry.level.name}",
+            ", ".join(entry.by),
+            entry.reason,
+            "-" if entry.evidence is None else entry.evidence[:16],
+            entry.review_by,
+            _level(levels.level(entry.dataset, entry.column, day) or entry.level),
+        )
+        for entry in levels.log
+    ]
+    heads = ("day", "item 信息项", "statement", "level", "by", "reason", "evidence", "review by")
+    return Grid("decisions on levels", (*heads, f"counts on {day}"), tuple(rows))
 
 
 def exported(path: Path, form: str, *, chinese: bool) -> str:

@@ -55,14 +55,15 @@ def read_file(path: Path) -> Catalogue:
     if form is None:
         raise UsageError(f"{path}: expected a file of {', '.join(FORMS)}, got {path.suffix!r}")
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(SIZE_LIMIT + 1)
         text = raw.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"{path}: expected a file to read, got: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: expected text in UTF-8, got something else") from None
     if len(raw) > SIZE_LIMIT:
-        raise UsageError(f"{path}: expected at most {SIZE_LIMIT} bytes, got {len(raw)}")
+        raise UsageError(f"{path}: expected at most {SIZE_LIMIT} bytes, got more")
     return read(text, form, str(path))
 
 
