@@ -6,8 +6,12 @@ from mpcstats.errors import PolicyRefused
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case, Condition
 from mpcstats.policy.conditions.bounds import bounds
+from mpcstats.policy.conditions.budget import budget
+from mpcstats.policy.conditions.columns_known import columns_known
+from mpcstats.policy.conditions.gate_rules import gate_rules
 from mpcstats.policy.conditions.granted import granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
+from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.protocols import protocols
 from mpcstats.policy.conditions.table import table
 from mpcstats.policy.permit import Permit, issue
@@ -17,7 +21,17 @@ from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.records.catalogue import Catalogue
 
 # All are asked, so that a refusal has every reason; the order is that of the reasons.
-CONDITIONS: tuple[Condition, ...] = (table, helpers_accepted, bounds, protocols, granted)
+CONDITIONS: tuple[Condition, ...] = (
+    table,
+    columns_known,
+    helpers_accepted,
+    bounds,
+    operations_permitted,
+    protocols,
+    gate_rules,
+    granted,
+    budget,
+)
 
 
 def reasons(case: Case) -> tuple[Reason, ...]:
