@@ -37,7 +37,7 @@ def magnitudes(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     def amount(factor: Factor) -> bool:
         return not _surely_count(factor, catalogue) and not _surely_single(factor, catalogue)
 
-    unknown = (step.name for step in plan.steps if not isinstance(step, KNOWN))
+    unknown = (step.name for step in plan.steps if type(step) not in KNOWN)
     return (*_totals(plan, lambda factors: any(map(amount, factors))), *unknown)
 
 
