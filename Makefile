@@ -13,7 +13,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 WHEEL   := dist/mpcstats-$(VERSION)-py3-none-any.whl
 # Directories are listed too: removing a file changes nothing else.
 SOURCES := pyproject.toml README.md LICENSE .gitignore \
-           $(shell find src protocols demos -name __pycache__ -prune -o -print)
+           $(shell find src protocols governance demos -name __pycache__ -prune -o -print)
 
 # Megabytes (10^6 bytes) on disk that the environment may take after the core install.
 CORE_LIMIT_MB := 250

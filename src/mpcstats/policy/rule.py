@@ -153,20 +153,14 @@ class Policy:
 
     @classmethod
     def of(cls, rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> Policy:
-        """A policy of these rules. Raises UsageError if two speak of one case, or a higher level permits more."""
-        seen = [(rule.scenario, rule.level) for rule in rules]
-        for rule in rules:
-            if seen.count((rule.scenario, rule.level)) > 1:
-                raise UsageError(f"expected one rule for {rule.name}, got several")
-        owners = [helper.owner for helper in accepted]
-        if len(set(owners)) != len(owners):
-            raise UsageError("expected one [[helper]] for each owner, got several")
-        for kind in _placeholders(rules, accepted):
-            raise UsageError(
-                f"expected names of parties, got {kind}, which stands for a kind of party: this is a template"
-            )
-        for scenario in dict.fromkeys(rule.scenario for rule in rules):
-            _check_order([rule for rule in rules if rule.scenario == scenario])
+        """A policy of these rules.
+
+        Raises UsageError with every fault: two rules for one case, two entries for one owner, names that are kinds
+        of parties, a higher level that permits more.
+        """
+        faults = list(_faults(rules, accepted))
+        if faults:
+            raise UsageError("; ".join(faults))
         return cls(rules, accepted, _digest(rules, accepted))
 
     def rule(self, scenario: str, level: Level) -> Rule | None:
@@ -185,13 +179,31 @@ class Policy:
         return tuple(name for name in first if name in second)
 
 
-def _check_order(rules: list[Rule]) -> None:
+def _faults(rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> Iterator[str]:
+    cases: dict[tuple[str, Level], list[Rule]] = {}
+    for rule in rules:
+        cases.setdefault((rule.scenario, rule.level), []).append(rule)
+    for same in cases.values():
+        if len(same) > 1:
+            yield f"expected one rule for {same[0].name}, got several"
+    owners = [helper.owner for helper in accepted]
+    if len(set(owners)) != len(owners):
+        yield "expected one [[helper]] for each owner, got several"
+    named = [name for rule in rules for name in rule.recipients]
+    named += [name for helper in accepted for name in (helper.owner, *helper.accepts)]
+    for kind in sorted({name for name in named if name.startswith(PLACEHOLDER)}):
+        yield f"expected names of parties, got {kind}, a kind of party: fill the template first"
+    for scenario in dict.fromkeys(rule.scenario for rule in rules):
+        yield from _out_of_order([rule for rule in rules if rule.scenario == scenario])
+
+
+def _out_of_order(rules: list[Rule]) -> Iterator[str]:
+    """Where a level of one scenario permits more than a lower one."""
     for lower, higher in pairwise(sorted(rules, key=lambda rule: rule.level)):
-        faults = list(wider(higher, lower))
-        if faults:
-            raise UsageError(
+        if more := list(wider(higher, lower)):
+            yield (
                 f"expected rule {higher.name} to permit no more than {lower.name}, but it has "
-                + ", ".join(faults)
+                + ", ".join(more)
             )
     permitted = [rule.level for rule in rules if rule.permit]
     missing = [
@@ -200,7 +212,7 @@ def _check_order(rules: list[Rule]) -> None:
         if permitted and level < max(permitted) and level not in permitted
     ]
     if missing:
-        raise UsageError(
+        yield (
             f"scenario {rules[0].scenario}: expected {max(permitted).name} to permit no more than lower "
             f"levels, but nothing is permitted for {', '.join(missing)}"
         )
@@ -253,12 +265,6 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
     for name in ("government_led", "fee"):
         if getattr(other, name) and not getattr(one, name):
             yield f"no {name}"
-
-
-def _placeholders(rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> list[str]:
-    named = [name for rule in rules for name in rule.recipients]
-    named += [name for helper in accepted for name in (helper.owner, *helper.accepts)]
-    return [name for name in named if name.startswith(PLACEHOLDER)]
 
 
 def _digest(rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> str:
