@@ -157,7 +157,9 @@ def _duties(rule: Rule, wish: Wish) -> Iterator[Obligation]:
         yield Obligation("adversary", f"protocols with {rule.adversary} security")
     if ANYBODY not in rule.recipients:
         yield Obligation("recipients", f"for {', '.join(sorted(rule.recipients))} alone")
-    if not rule.blind_keys and wish.form != "plain":  # what is open as it stands is joined by anybody
+    if (
+        not rule.blind_keys and wish.form != "plain"
+    ):  # what is open as it stands is joined by anybody
         yield Obligation("no-blind-keys", "no join on a person key")
     yield from _papers(rule)
     if rule.budget is not None:
