@@ -110,7 +110,8 @@ def _against_adjudication(rule: Rule, wish: Wish) -> Iterator[Reason]:
         yield Reason("operation", f"rule {rule.name} permits no adjudication")
     if wish.form != PAYABLE_AMOUNT:
         yield Reason(
-            "form", f"an adjudication tells the payable amount alone; this asks for {wish.form!r}"
+            "form",
+            f"rule {rule.name} lets an adjudication tell the payable amount alone; this asks for {wish.form!r}",
         )
 
 
