@@ -133,6 +133,7 @@ def needing(kind: str) -> Any:
     return condition
 
 
+REAL = granted.CONDITIONS
 STAND_INS: dict[Requirement, Any] = {n: needing(n) for n in ("project", "licence", "approval")}
 PAPERS = tuple(Statement.of(kind, {}) for kind in STAND_INS)
 
@@ -325,7 +326,7 @@ def test_signatures_and_form_are_ordered() -> None:
     rule = {"scenario": "a", "level": "LOW", "because": "so", **MEETING}
     approved = {**rule, "requires": ["project", "approval"]}
     one, two = (Rule.model_validate({**approved, "signatures": n}) for n in (1, 2))
-    assert (list(wider(one, two)), list(wider(two, one))) == (["a smaller signatures"], [])
+    assert (list(wider(one, two)), list(wider(two, one))) == (["fewer signatures"], [])
     plain, cells = (Rule.model_validate({**rule, "form": f}) for f in ("plain", "aggregate"))
     assert (list(wider(plain, cells)), list(wider(cells, plain))) == (["a wider form (plain)"], [])
 
@@ -460,7 +461,7 @@ def in_another_process(seed: str, call: str, loading: str = "") -> list[str]:
 
 def test_another_process_decides_alike() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(granted, "CONDITIONS", {})  # the other process has no stand-ins
+        patch.setattr(granted, "CONDITIONS", REAL)  # the other process has no stand-ins
         here = decisions()
     loading = LOADING.format(path=sys.path, file=__file__)
     assert in_another_process("1", "laws.decisions()", loading) == here

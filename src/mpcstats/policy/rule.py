@@ -81,7 +81,7 @@ class Rule(Table):
     budget: Budget | None = None
     operations: Annotated[list[Operation], Field(min_length=1)] | None = None
     form: Form = "aggregate"
-    signatures: Annotated[int, Field(ge=1, le=16)] = 1
+    signatures: Annotated[int, Field(ge=1, le=64)] = 1
     government_led: bool = False
     fee: bool = False
     adjudication: bool = False
@@ -100,16 +100,19 @@ class Rule(Table):
                 f"expected rule {self.name} to name leakage, recipients and engines: what is not "
                 "named is denied"
             )
-        # What nobody asks for is not counted: such a rule would promise what it does not hold.
+        # A condition that is never asked would look like one that is met.
+        if self.government_led and "project" not in self.requires:
+            raise ValueError(
+                f"expected rule {self.name} to require project where it is government_led"
+            )
         if self.signatures > 1 and "approval" not in self.requires:
             raise ValueError(
-                f'expected rule {self.name} to have requires = ["approval"] for its signatures'
+                f"expected rule {self.name} to require approval where it asks for signatures"
             )
         by_project = self.budget is not None and self.budget.per == "project"
-        if (self.government_led or by_project) and "project" not in self.requires:
-            what = "government_led" if self.government_led else "budget for each project"
+        if by_project and "project" not in self.requires:
             raise ValueError(
-                f'expected rule {self.name} to have requires = ["project"] for its {what}'
+                f"expected rule {self.name} to require project where it has a budget for each"
             )
         return self
 
@@ -253,9 +256,11 @@ def _wider_sets(one: Rule, other: Rule) -> Iterator[str]:
 
 def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
     """Of the bounds that are not asked for unless they are named."""
-    for name in ("minimum_contributors", "dominance", "signatures"):
+    for name in ("minimum_contributors", "dominance"):
         if getattr(one, name) < getattr(other, name):
             yield f"a smaller {name}"
+    if one.signatures < other.signatures:
+        yield "fewer signatures"
     if LOUDNESS[one.noise] < LOUDNESS[other.noise]:
         yield "less noise"
     if other.budget is not None and (one.budget is None or one.budget.wider(other.budget)):
