@@ -11,6 +11,8 @@ from mpcstats.cards.formula import Formula
 Adversary = Literal["semi-honest", "malicious"]
 CostKind = Literal["exact", "bounded"]
 OnCheating = Literal["detected", "undetected"]
+# What a protocol tests or adds before it opens a cell; a policy may ask for each.
+Offer = Literal["minimum-persons", "minimum-contributors", "dominance", "noise-counts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All promises of one protocol; `digest` is SHA-256 of the card's file."""
+    """All promises of one protocol; `digest` is SHA-256 of the card's file.
+
+    `offers`: the rules of a gate that it can enforce; what is not named is not offered.
+    """
 
     id: str
     version: int
@@ -78,3 +83,4 @@ class Card:
     cost: Cost
     limits: Mapping[str, str | int]
     digest: str
+    offers: tuple[Offer, ...] = ()

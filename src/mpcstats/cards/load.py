@@ -25,6 +25,7 @@ from mpcstats.cards.card import (
     Cost,
     CostKind,
     Leakage,
+    Offer,
     OnCheating,
     Opening,
     Parties,
@@ -170,6 +171,7 @@ class _Card(_Table):
     leakage: _Leakage
     cost: _Cost
     limits: dict[str, str | int]
+    offers: list[Offer] = Field(default_factory=list)
 
 
 def _read(path: Path) -> Card:
@@ -207,6 +209,7 @@ def _read(path: Path) -> Card:
         cost=Cost(cost.kind, cost.rounds_kind, cost.rounds, cost.bytes, cost.sizes),
         limits=table.limits,
         digest=hashlib.sha256(raw).hexdigest(),
+        offers=tuple(table.offers),
     )
 
 

@@ -17,6 +17,7 @@ from mpcstats.cli import (
     explain,
     keys,
     ledger,
+    policy,
     provenance,
     registration,
     rights,
@@ -52,6 +53,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(bill.app, name="bill")
 app.add_typer(rights.app, name="rights")
 app.add_typer(registration.app, name="registration")
+app.add_typer(policy.app, name="policy")
 app.add_typer(demo.app, name="demo")
 
 

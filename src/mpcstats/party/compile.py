@@ -101,7 +101,12 @@ def compile_question(question: Question, records: Records, papers: Papers = ()) 
 
 def permitted(plan: Physical, question: Question, records: Records, papers: Papers = ()) -> Permit:
     """The permit of this party for `plan`, which is that of `question`. Raises PolicyRefused with every reason."""
-    case = Case(
+    return check(case_of(plan, question, records, papers), party=records.party)
+
+
+def case_of(plan: Physical, question: Question, records: Records, papers: Papers = ()) -> Case:
+    """All that this party's decision on `plan`, which is that of `question`, depends on."""
+    return Case(
         plan,
         records.catalogue,
         records.policy,
@@ -113,7 +118,6 @@ def permitted(plan: Physical, question: Question, records: Records, papers: Pape
         principals=records.principals,
         papers=papers,
     )
-    return check(case, party=records.party)
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from mpcstats.records.signed import Statement
 class Case:
     """A plan as a party meets it: its records, the day, who asks, and the papers that came with the question.
 
-    `papers` are signed statements as they came, unchecked. `day` is YYYY-MM-DD, from the question.
+    `papers` are signed statements as they came, unchecked. `day` is YYYY-MM-DD, from the question. `spent`: how
+    many questions this party permitted before, of the project or template and in the period of the rule's budget
+    (`Budget.since`); None if it has not counted, which is over any budget.
     """
 
     plan: Physical
@@ -32,6 +34,7 @@ class Case:
     question: str = ""  # digest of the question: what its user has signed
     principals: Principals = field(default_factory=lambda: Principals(()))
     papers: tuple[Statement, ...] = ()
+    spent: int | None = None
     found: Sensitivity = field(init=False)
     rule: Rule | None = field(init=False)
 

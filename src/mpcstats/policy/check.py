@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
+
 from mpcstats.errors import PolicyRefused
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case, Condition
 from mpcstats.policy.conditions.bounds import bounds
-from mpcstats.policy.conditions.granted import granted
+from mpcstats.policy.conditions.budget import budget
+from mpcstats.policy.conditions.columns_known import columns_known
+from mpcstats.policy.conditions.gate_rules import gate_rules
+from mpcstats.policy.conditions.granted import asked, granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
+from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.protocols import protocols
 from mpcstats.policy.conditions.table import table
 from mpcstats.policy.permit import Permit, issue
@@ -17,12 +25,48 @@ from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.records.catalogue import Catalogue
 
 # All are asked, so that a refusal has every reason; the order is that of the reasons.
-CONDITIONS: tuple[Condition, ...] = (table, helpers_accepted, bounds, protocols, granted)
+CONDITIONS: tuple[Condition, ...] = (
+    table,
+    columns_known,
+    helpers_accepted,
+    bounds,
+    operations_permitted,
+    protocols,
+    gate_rules,
+    granted,
+    budget,
+)
 
 
 def reasons(case: Case) -> tuple[Reason, ...]:
     """Every reason against the case; none if it is permitted."""
     return tuple(reason for condition in CONDITIONS for reason in condition(case))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one condition says; it is passed if there is no reason."""
+
+    condition: str
+    reasons: tuple[Reason, ...]
+
+
+def findings(case: Case) -> tuple[Finding, ...]:
+    """The reasons against the case, condition by condition, each requirement of the rule by itself."""
+    found: list[Finding] = []
+    for condition in CONDITIONS:
+        if condition is granted:
+            found += (Finding(f"granted: {name}", why) for name, why in asked(case))
+        else:
+            name = condition.__name__.replace("_", " ")
+            found.append(Finding(name, tuple(condition(case))))
+    return tuple(found)
+
+
+def digest(against: tuple[Reason, ...]) -> str:
+    """SHA-256 of reasons, in hex: parties that decide alike have the same."""
+    said = [[reason.code, reason.text] for reason in against]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
 
 def check(case: Case, *, party: str) -> Permit:

@@ -20,6 +20,9 @@ Code = Literal[
     "helper",
     "gate",  # a rule of the gate that no card offers
     "operation",  # a kind of step that the rule does not name
+    "form",  # an answer that may not look so
+    "requester",  # a role that does not ask
+    "permitted",  # no ground of refusal: which rule permits (policy.authorise)
     "real-name",
     "licence",
     "approval",

@@ -7,8 +7,9 @@ level of the same scenario, so raising a level never permits more; a file that b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -17,11 +18,22 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.cards.card import Adversary
 from mpcstats.errors import UsageError
+from mpcstats.policy.budget import Budget
+from mpcstats.policy.operations import Operation
 from mpcstats.records.levels import Level
 from mpcstats.records.tomlfile import Table, Version, read_toml
 
 ANYBODY = "*"
+PLACEHOLDER = (
+    "@"  # begins a kind of party in a template (policy.template), which is no party's name
+)
 STRENGTH: dict[Adversary, int] = {"semi-honest": 0, "malicious": 1}
+
+# What an answer may look like. aggregate: cells that the gate has opened; plain: as it stands, without a gate.
+Form = Literal["aggregate", "plain"]
+WIDTH: dict[Form, int] = {"aggregate": 0, "plain": 1}
+Noise = Literal["none", "counts"]  # what noise is added to before a cell is opened
+LOUDNESS: dict[Noise, int] = {"none": 0, "counts": 1}
 
 
 def _level(value: object) -> object:
@@ -42,6 +54,13 @@ class Rule(Table):
 
     minimum_persons: least persons of a cell that is opened; adversary: what every protocol must withstand at
     least; leakage: all that may leak; recipients: who may learn an answer ("*": any party).
+    minimum_contributors, dominance: for magnitudes (policy.magnitude), least contributors of a cell, and the
+    p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
+    the largest. noise: on what. operations: all that may be computed; not given: anything.
+    signatures: how many authorisers must sign an approval; government_led: only for projects that are;
+    fee: who asks is charged.
+    adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
+    may be told against that person's one-shot token.
     """
 
     scenario: Name
@@ -56,6 +75,16 @@ class Rule(Table):
     engines: list[Name] = Field(default_factory=list)
     blind_keys: bool = True  # a person key may join data of several owners, unseen
     requires: list[Requirement] = Field(default_factory=list)
+    minimum_contributors: Annotated[int, Field(ge=1, le=1 << 20)] = 1
+    dominance: Annotated[int, Field(ge=0, le=100)] = 0
+    noise: Noise = "none"
+    budget: Budget | None = None
+    operations: Annotated[list[Operation], Field(min_length=1)] | None = None
+    form: Form = "aggregate"
+    signatures: Annotated[int, Field(ge=1, le=64)] = 1
+    government_led: bool = False
+    fee: bool = False
+    adjudication: bool = False
 
     @property
     def name(self) -> str:
@@ -71,6 +100,20 @@ class Rule(Table):
                 f"expected rule {self.name} to name leakage, recipients and engines: what is not "
                 "named is denied"
             )
+        # A condition that is never asked would look like one that is met.
+        if self.government_led and "project" not in self.requires:
+            raise ValueError(
+                f"expected rule {self.name} to require project where it is government_led"
+            )
+        if self.signatures > 1 and "approval" not in self.requires:
+            raise ValueError(
+                f"expected rule {self.name} to require approval where it asks for signatures"
+            )
+        by_project = self.budget is not None and self.budget.per == "project"
+        if by_project and "project" not in self.requires:
+            raise ValueError(
+                f"expected rule {self.name} to require project where it has a budget for each"
+            )
         return self
 
 
@@ -81,7 +124,9 @@ class Helper(Table):
     accepts: list[Name]
 
 
-class _File(Table):
+class PolicyFile(Table):
+    """policy.toml."""
+
     version: Version
     rule: list[Rule]
     helper: list[Helper] = Field(default_factory=list)
@@ -89,16 +134,21 @@ class _File(Table):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A typed policy; `digest` is SHA-256 of what it says."""
+    """A typed policy; `digest` is SHA-256 of what it says, in whatever order it says it."""
 
     rules: tuple[Rule, ...]
     accepted: tuple[Helper, ...]
     digest: str
+    _by_case: Mapping[tuple[str, Level], Rule] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_case = {(rule.scenario, rule.level): rule for rule in self.rules}
+        object.__setattr__(self, "_by_case", by_case)
 
     @classmethod
     def load(cls, path: Path) -> Policy:
         """The policy file at `path`. Raises UsageError with file and place."""
-        table = read_toml(path, _File)
+        table = read_toml(path, PolicyFile)
         try:
             return cls.of(tuple(table.rule), tuple(table.helper))
         except UsageError as error:
@@ -106,26 +156,19 @@ class Policy:
 
     @classmethod
     def of(cls, rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> Policy:
-        """A policy of these rules. Raises UsageError if two speak of one case, or a higher level permits more."""
-        seen = [(rule.scenario, rule.level) for rule in rules]
-        for rule in rules:
-            if seen.count((rule.scenario, rule.level)) > 1:
-                raise UsageError(f"expected one rule for {rule.name}, got several")
-        owners = [helper.owner for helper in accepted]
-        if len(set(owners)) != len(owners):
-            raise UsageError("expected one [[helper]] for each owner, got several")
-        for scenario in dict.fromkeys(rule.scenario for rule in rules):
-            _check_order([rule for rule in rules if rule.scenario == scenario])
-        content = _File(version=1, rule=list(rules), helper=list(accepted))
-        text = content.model_dump_json()
-        return cls(rules, accepted, hashlib.sha256(text.encode()).hexdigest())
+        """A policy of these rules.
+
+        Raises UsageError with every fault: two rules for one case, two entries for one owner, names that are kinds
+        of parties, a higher level that permits more.
+        """
+        faults = list(_faults(rules, accepted))
+        if faults:
+            raise UsageError("; ".join(faults))
+        return cls(rules, accepted, _digest(rules, accepted))
 
     def rule(self, scenario: str, level: Level) -> Rule | None:
         """The rule for `scenario` and `level`; None, which denies, if there is none."""
-        for rule in self.rules:
-            if rule.scenario == scenario and rule.level == level:
-                return rule
-        return None
+        return self._by_case.get((scenario, level))
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -139,13 +182,31 @@ class Policy:
         return tuple(name for name in first if name in second)
 
 
-def _check_order(rules: list[Rule]) -> None:
+def _faults(rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> Iterator[str]:
+    cases: dict[tuple[str, Level], list[Rule]] = {}
+    for rule in rules:
+        cases.setdefault((rule.scenario, rule.level), []).append(rule)
+    for same in cases.values():
+        if len(same) > 1:
+            yield f"expected one rule for {same[0].name}, got several"
+    owners = [helper.owner for helper in accepted]
+    if len(set(owners)) != len(owners):
+        yield "expected one [[helper]] for each owner, got several"
+    named = [name for rule in rules for name in rule.recipients]
+    named += [name for helper in accepted for name in (helper.owner, *helper.accepts)]
+    for kind in sorted({name for name in named if name.startswith(PLACEHOLDER)}):
+        yield f"expected names of parties, got {kind}, a kind of party: fill the template first"
+    for scenario in dict.fromkeys(rule.scenario for rule in rules):
+        yield from _out_of_order([rule for rule in rules if rule.scenario == scenario])
+
+
+def _out_of_order(rules: list[Rule]) -> Iterator[str]:
+    """Where a level of one scenario permits more than a lower one."""
     for lower, higher in pairwise(sorted(rules, key=lambda rule: rule.level)):
-        faults = list(_wider(higher, lower))
-        if faults:
-            raise UsageError(
+        if more := list(wider(higher, lower)):
+            yield (
                 f"expected rule {higher.name} to permit no more than {lower.name}, but it has "
-                + ", ".join(faults)
+                + ", ".join(more)
             )
     permitted = [rule.level for rule in rules if rule.permit]
     missing = [
@@ -154,28 +215,70 @@ def _check_order(rules: list[Rule]) -> None:
         if permitted and level < max(permitted) and level not in permitted
     ]
     if missing:
-        raise UsageError(
+        yield (
             f"scenario {rules[0].scenario}: expected {max(permitted).name} to permit no more than lower "
             f"levels, but nothing is permitted for {', '.join(missing)}"
         )
 
 
-def _wider(higher: Rule, lower: Rule) -> Iterator[str]:
-    """In which bounds `higher` permits more than `lower`."""
-    if not higher.permit:
+def wider(one: Rule, other: Rule) -> Iterator[str]:
+    """In which bounds `one` permits more than `other`; nothing if `other` permits all that `one` does."""
+    if one.adjudication and not other.adjudication:
+        yield "adjudication"
+    if not one.permit:
         return
-    if higher.minimum_persons < lower.minimum_persons:
+    if one.minimum_persons < other.minimum_persons:
         yield "a smaller minimum_persons"
-    if STRENGTH[higher.adversary] < STRENGTH[lower.adversary]:
+    if STRENGTH[one.adversary] < STRENGTH[other.adversary]:
         yield "a weaker adversary"
-    if higher.minimum_parties < lower.minimum_parties:
+    if one.minimum_parties < other.minimum_parties:
         yield "a smaller minimum_parties"
-    if higher.blind_keys and not lower.blind_keys:
+    if one.blind_keys and not other.blind_keys:
         yield "blind_keys"
-    if fewer := set(lower.requires) - set(higher.requires):
+    if fewer := set(other.requires) - set(one.requires):
         yield f"fewer requires ({', '.join(sorted(fewer))})"
+    yield from _wider_sets(one, other)
+    yield from _wider_asked(one, other)
+
+
+def _wider_sets(one: Rule, other: Rule) -> Iterator[str]:
     for name in ("leakage", "recipients", "engines"):
-        more = set(getattr(higher, name)) - set(getattr(lower, name))
+        more = set(getattr(one, name)) - set(getattr(other, name))
         # "*" stands for everybody among recipients only; as leakage or engine it is a name that nothing has.
-        if more and not (name == "recipients" and ANYBODY in lower.recipients):
+        if more and not (name == "recipients" and ANYBODY in other.recipients):
             yield f"more {name} ({', '.join(sorted(more))})"
+    if other.operations is not None:
+        # Not given: anything, of which the closed list need not be all.
+        named = ["any"] if one.operations is None else one.operations
+        if extra := set(named) - set(other.operations):
+            yield f"more operations ({', '.join(sorted(extra))})"
+
+
+def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
+    """Of the bounds that are not asked for unless they are named."""
+    for name in ("minimum_contributors", "dominance"):
+        if getattr(one, name) < getattr(other, name):
+            yield f"a smaller {name}"
+    if one.signatures < other.signatures:
+        yield "fewer signatures"
+    if LOUDNESS[one.noise] < LOUDNESS[other.noise]:
+        yield "less noise"
+    if other.budget is not None and (one.budget is None or one.budget.wider(other.budget)):
+        yield f"a budget that is not within {other.budget}"
+    if WIDTH[one.form] > WIDTH[other.form]:
+        yield f"a wider form ({one.form})"
+    for name in ("government_led", "fee"):
+        if getattr(other, name) and not getattr(one, name):
+            yield f"no {name}"
+
+
+def _digest(rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> str:
+    """Equal for policies that decide alike; the order of `accepts` is kept, for it says which helper a plan takes."""
+    plain = [rule.model_dump(mode="json") for rule in rules]
+    for rule in plain:
+        for name, value in rule.items():
+            rule[name] = sorted(set(value)) if isinstance(value, list) else value
+    plain.sort(key=lambda rule: (rule["scenario"], rule["level"]))
+    helpers = {helper.owner: helper.accepts for helper in accepted}
+    text = json.dumps([plain, helpers], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

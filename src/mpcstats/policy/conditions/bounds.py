@@ -22,7 +22,7 @@ def bounds(case: Case) -> Iterator[Reason]:
         )
     for recipient in plan.gate.recipients:
         if ANYBODY not in rule.recipients and recipient not in rule.recipients:
-            known = ", ".join(rule.recipients)
+            known = ", ".join(sorted(rule.recipients))
             yield Reason(
                 "recipient",
                 f"rule {rule.name} permits {known} as recipient; this question is for {recipient}",
@@ -30,7 +30,7 @@ def bounds(case: Case) -> Iterator[Reason]:
     if plan.engine not in rule.engines:
         yield Reason(
             "engine",
-            f"rule {rule.name} permits engines {', '.join(rule.engines)}, the plan has {plan.engine}",
+            f"rule {rule.name} permits engines {', '.join(sorted(rule.engines))}, the plan has {plan.engine}",
         )
     parties = len(set(plan.compute))
     if parties < rule.minimum_parties:

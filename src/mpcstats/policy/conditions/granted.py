@@ -13,16 +13,23 @@ CONDITIONS: Mapping[Requirement, Condition] = {}
 
 def granted(case: Case) -> Iterator[Reason]:
     """Every requirement of the rule that is not met; one that nothing here can test counts so."""
+    for _, reasons in asked(case):
+        yield from reasons
+
+
+def asked(case: Case) -> Iterator[tuple[Requirement, tuple[Reason, ...]]]:
+    """Each requirement of the rule, and why it is not met; no reasons if it is."""
     rule = case.rule
     if rule is None or not rule.permit:
         return
-    for requirement in rule.requires:
+    for requirement in sorted(set(rule.requires)):
         condition = CONDITIONS.get(requirement)
         if condition is None:
-            yield Reason(
+            unknown = Reason(
                 "denied",
                 f"rule {rule.name} requires {requirement}, which cannot be tested here: what is unknown "
                 "is denied",
             )
+            yield requirement, (unknown,)
         else:
-            yield from condition(case)
+            yield requirement, tuple(condition(case))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mpcstats.cards.card import Card
 from mpcstats.policy.case import Case
@@ -20,17 +20,19 @@ def protocols(case: Case) -> Iterator[Reason]:
         if name not in case.cards:
             yield Reason("card", f"protocol {name} has no card: what is unknown is denied")
         else:
-            yield from _outside(case, rule, case.cards[name])
+            yield from outside(rule, case.cards[name], (case.plan.engine,))
     yield from _too_weak(case, rule)
 
 
-def _outside(case: Case, rule: Rule, card: Card) -> Iterator[Reason]:
-    engine = case.plan.engine
+def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
+    """Why a protocol is not permitted by `rule` on any of `engines`, its adversary aside."""
     if card.status == "withdrawn":
         yield Reason("card", f"protocol {card.id} v{card.version} has been withdrawn")
-    if engine not in card.parties.engines:
+    if not set(engines) & set(card.parties.engines):
         yield Reason(
-            "card", f"protocol {card.id} runs on {', '.join(card.parties.engines)}, not on {engine}"
+            "card",
+            f"protocol {card.id} runs on {', '.join(card.parties.engines)}, not on "
+            f"{' or '.join(engines)}",
         )
     more = sorted(card.leakage.ids - set(rule.leakage))
     if more:
@@ -44,9 +46,7 @@ def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
     """One reason for all protocols that withstand less than the rule asks for, and why it asks."""
     cards, found = case.cards, case.found
     names = [name for name in dict.fromkeys(s.card for s in case.plan.steps) if name in cards]
-    weak = [
-        name for name in names if STRENGTH[cards[name].parties.adversary] < STRENGTH[rule.adversary]
-    ]
+    weak = [name for name in names if too_weak(rule, cards[name])]
     if weak:
         yield Reason(
             "adversary",
@@ -54,3 +54,8 @@ def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
             f"rule {rule.name} asks for {rule.adversary} security, which {', '.join(weak)} do not "
             "have yet",
         )
+
+
+def too_weak(rule: Rule, card: Card) -> bool:
+    """Whether the protocol withstands less than the rule asks for."""
+    return STRENGTH[card.parties.adversary] < STRENGTH[rule.adversary]

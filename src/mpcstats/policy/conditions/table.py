@@ -15,7 +15,7 @@ def table(case: Case) -> Iterator[Reason]:
     found, rule = case.found, case.rule
     columns = named(found.columns)
     if rule is None:
-        known = ", ".join(case.policy.scenarios)
+        known = ", ".join(sorted(case.policy.scenarios))
         yield Reason(
             "no-rule",
             f"the question is of level {level_words(found.level)} ({columns}), and no rule speaks of "
@@ -43,7 +43,7 @@ def _nearest(case: Case) -> str:
         )
     others = [
         scenario
-        for scenario in policy.scenarios
+        for scenario in sorted(policy.scenarios)
         if (rule := policy.rule(scenario, found.level)) is not None and rule.permit
     ]
     return f"the same in scenario {' or '.join(others)}" if others else "none"

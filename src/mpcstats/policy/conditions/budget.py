@@ -1,0 +1,32 @@
+"""The query budget: how many questions of the project or template have been permitted before this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mpcstats.policy.case import Case
+from mpcstats.policy.reason import Reason
+
+
+def budget(case: Case) -> Iterator[Reason]:
+    """Why one question more is too many; where nobody has counted, any is."""
+    rule = case.rule
+    if rule is None or not rule.permit or rule.budget is None:
+        return
+    if rule.budget.per == "project" and case.project is None:
+        yield Reason(
+            "project",
+            f"rule {rule.name} permits {rule.budget}; this question names no project",
+        )
+    if case.spent is None:
+        # Not "over-budget", which is a violation: it is this party that has not counted.
+        yield Reason(
+            "denied",
+            f"rule {rule.name} permits {rule.budget}, and the earlier ones were not counted: what is "
+            "unknown is denied",
+        )
+    elif case.spent >= rule.budget.questions:
+        yield Reason(
+            "over-budget",
+            f"rule {rule.name} permits {rule.budget}, and {case.spent} have been permitted before",
+        )

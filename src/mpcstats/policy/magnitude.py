@@ -1,0 +1,102 @@
+"""Magnitudes: the totals of a plan that may be amounts rather than counts, so that one contributor could stand out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from mpcstats.plan.physical import (
+    SPINE,
+    Cohort,
+    Fragment,
+    Gate,
+    Lookup,
+    Physical,
+    Sum,
+    Term,
+    ValueColumn,
+)
+from mpcstats.records.catalogue import Catalogue
+
+KNOWN = (Sum, Lookup, Cohort, Gate)
+# A value column of a fragment; None if the fragment has none of the name that a total refers to.
+Factor = tuple[Fragment, ValueColumn | None]
+
+
+def magnitudes(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
+    """The totals of `plan` that the rules on contributors and dominance are about, by name.
+
+    A total is one if a factor of one of its terms is (a) not surely a count and (b) not surely of datasets without
+    a contributor item. A factor is surely a count if its fragment reads no column for its value, and if it is
+    never below 0 nor above the row bound of the smallest dataset that the fragment reads: each row then adds 0 or
+    1, where larger constants (a CASE over thresholds) could be amounts in disguise. A factor is surely without
+    contributors if every dataset that its fragment reads has no contributor item. A term without factors is the
+    number 1, a count. What cannot be told (a fragment that names no column, a dataset that the catalogue lacks, a
+    step of a kind that is not known here) is a magnitude: so is a count that shares its fragment with an amount.
+    """
+
+    def amount(factor: Factor) -> bool:
+        return not _surely_count(factor, catalogue) and not _surely_single(factor, catalogue)
+
+    unknown = (step.name for step in plan.steps if type(step) not in KNOWN)
+    return (*_totals(plan, lambda factors: any(map(amount, factors))), *unknown)
+
+
+def sums(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
+    """The totals of `plan` that are not surely counts, whether their datasets have contributors or not."""
+    return _totals(plan, lambda factors: not all(_surely_count(f, catalogue) for f in factors))
+
+
+def moments(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
+    """The totals of `plan` that sum products of two or more factors that are not surely counts."""
+
+    def amounts(factors: list[Factor]) -> int:
+        return sum(not _surely_count(factor, catalogue) for factor in factors)
+
+    return _totals(plan, lambda factors: amounts(factors) > 1)
+
+
+def _totals(plan: Physical, holds: Callable[[list[Factor]], bool]) -> tuple[str, ...]:
+    """The totals that have a term for whose factors `holds` is true."""
+    found = {
+        total.name: None
+        for step in plan.steps
+        if isinstance(step, Sum | Cohort)
+        for total in step.totals
+        if any(holds(factors) for term in total.terms for factors in _read(plan, step, term))
+    }
+    return tuple(found)
+
+
+def _read(plan: Physical, step: Sum | Cohort, term: Term) -> Iterator[list[Factor]]:
+    """The factors of `term`; of a sum, once for each owner, whose fragments have columns of the same names."""
+    if isinstance(step, Sum):
+        for name in step.fragments:
+            fragment = plan.fragment(name)
+            yield [(fragment, _column(fragment, ref.column)) for ref in term.factors]
+        return
+    right = {name: plan.fragment(plan.lookup(name).right) for name in step.lookups}
+    sources = {SPINE: plan.fragment(step.spine), **right}
+    yield [(sources[ref.source], _column(sources[ref.source], ref.column)) for ref in term.factors]
+
+
+def _column(fragment: Fragment, name: str) -> ValueColumn | None:
+    return next((column for column in fragment.values if column.name == name), None)
+
+
+def _surely_count(factor: Factor, catalogue: Catalogue) -> bool:
+    fragment, column = factor
+    datasets = {item.dataset for item in fragment.items}
+    if column is None or not datasets or not all(catalogue.has(name) for name in datasets):
+        return False
+    if any(item.use == "value" for item in fragment.items):
+        return False
+    rows = min(catalogue.dataset(name).rows for name in datasets)
+    return column.minimum >= 0 and column.maximum <= rows
+
+
+def _surely_single(factor: Factor, catalogue: Catalogue) -> bool:
+    """Whether the factor's datasets have no contributor item."""
+    datasets = {item.dataset for item in factor[0].items}
+    return bool(datasets) and all(
+        catalogue.has(name) and catalogue.dataset(name).contributor is None for name in datasets
+    )

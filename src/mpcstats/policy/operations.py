@@ -1,0 +1,70 @@
+"""Operations: the closed list of kinds of computing that a rule may permit, and which of them a plan needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from mpcstats.plan.physical import Cohort, Lookup, Physical, Sum
+from mpcstats.policy.magnitude import moments, sums
+from mpcstats.records.catalogue import Catalogue
+
+# count: how many in a cell; sum: totals that are no counts (an average is a sum and a count); join: tables of
+# several owners by a key; group-by: more than one cell; moments: sums of products of amounts.
+Operation = Literal[
+    "count",
+    "sum",
+    "join",
+    "group-by",
+    "moments",
+    "quantile",
+    "histogram",
+    "distinct",
+    "top-k",
+    "window",
+]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+
+# What the protocol of a card is for, where that is one operation. The others are means to any (sort, shuffle) or
+# none (gate).
+OF_CARD: Mapping[str, Operation] = {
+    "sum": "count",
+    "cohort_count": "count",
+    "lookup_join": "join",
+    "sort_join": "join",
+    "group_by": "group-by",
+    "group_by_owned": "group-by",
+    "group_by_public": "group-by",
+    "moments": "moments",
+    "quantile": "quantile",
+    "histogram": "histogram",
+    "distinct": "distinct",
+    "top_k": "top-k",
+    "window": "window",
+}
+MEANS = frozenset(
+    {"gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"}
+)
+
+
+def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
+    """The operations of `plan`, each once; a step of a kind that is not known here gives its card's name.
+
+    "count" is always among them: the gate counts the persons of every cell.
+    """
+    found: dict[str, None] = {"count": None}
+    for step in plan.steps:
+        match step:
+            case Lookup():
+                found["join"] = None
+            case Sum() | Cohort() if step.groups:
+                found["group-by"] = None
+            case Sum() | Cohort():
+                pass
+            case _ if step.card not in MEANS:
+                found[OF_CARD.get(step.card, step.card)] = None
+    if sums(plan, catalogue):
+        found["sum"] = None
+    if moments(plan, catalogue):
+        found["moments"] = None
+    return tuple(found)
