@@ -56,6 +56,8 @@ class Rule(Table):
     engines: list[Name] = Field(default_factory=list)
     blind_keys: bool = True  # a person key may join data of several owners, unseen
     requires: list[Requirement] = Field(default_factory=list)
+    signatures: Annotated[int, Field(ge=1, le=64)] = 1  # different authorisers that approve
+    government_led: bool = False  # only inside a project that the government leads
 
     @property
     def name(self) -> str:
@@ -172,6 +174,10 @@ def _wider(higher: Rule, lower: Rule) -> Iterator[str]:
         yield "a smaller minimum_parties"
     if higher.blind_keys and not lower.blind_keys:
         yield "blind_keys"
+    if higher.signatures < lower.signatures:
+        yield "fewer signatures"
+    if lower.government_led and not higher.government_led:
+        yield "no government_led"
     if fewer := set(lower.requires) - set(higher.requires):
         yield f"fewer requires ({', '.join(sorted(fewer))})"
     for name in ("leakage", "recipients", "engines"):
