@@ -575,7 +575,8 @@ def test_a_module_that_uses_permits_is_not() -> None:
     assert not issues("from mpcstats.policy.permit import Permit\nfrom a.issue import issue")
 
 
-def test_what_no_condition_can_test_is_denied() -> None:
+def test_what_no_condition_can_test_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpcstats.policy.conditions.granted.CONDITIONS", {})
     asking = {**FULL, "requires": ["licence"]}
     lower = [{**each, "requires": []} for each in (NONE, LOW)]
     (only,) = reasons(rules=policy(*lower, asking, NO))

@@ -8,6 +8,7 @@ from mpcstats.policy.case import Case, Condition
 from mpcstats.policy.conditions.bounds import bounds
 from mpcstats.policy.conditions.granted import granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
+from mpcstats.policy.conditions.licence import operated
 from mpcstats.policy.conditions.protocols import protocols
 from mpcstats.policy.conditions.table import table
 from mpcstats.policy.permit import Permit, issue
@@ -17,7 +18,7 @@ from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.records.catalogue import Catalogue
 
 # All are asked, so that a refusal has every reason; the order is that of the reasons.
-CONDITIONS: tuple[Condition, ...] = (table, helpers_accepted, bounds, protocols, granted)
+CONDITIONS: tuple[Condition, ...] = (table, helpers_accepted, bounds, protocols, operated, granted)
 
 
 def reasons(case: Case) -> tuple[Reason, ...]:

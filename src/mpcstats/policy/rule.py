@@ -73,6 +73,15 @@ class Rule(Table):
                 f"expected rule {self.name} to name leakage, recipients and engines: what is not "
                 "named is denied"
             )
+        # A condition that is never asked would look like one that is met.
+        if self.government_led and "project" not in self.requires:
+            raise ValueError(
+                f"expected rule {self.name} to require project where it is government_led"
+            )
+        if self.signatures > 1 and "approval" not in self.requires:
+            raise ValueError(
+                f"expected rule {self.name} to require approval where it asks for signatures"
+            )
         return self
 
 
