@@ -15,6 +15,7 @@ from mpcstats.policy.permit import Permit, issue
 from mpcstats.policy.reason import VIOLATIONS, Reason
 from mpcstats.policy.rule import Policy
 from mpcstats.policy.sensitivity import sensitivity
+from mpcstats.policy.uses import uses
 from mpcstats.records.catalogue import Catalogue
 
 # All are asked, so that a refusal has every reason; the order is that of the reasons.
@@ -38,6 +39,7 @@ def check(case: Case, *, party: str) -> Permit:
         level=case.found.level,
         rule=case.rule.name,
         policy_digest=case.policy.digest,
+        papers=uses(case),
     )
 
 
