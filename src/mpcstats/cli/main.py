@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpcstats.cli import bench, demo, explain, keys, ledger, run, serve
+from mpcstats.cli import bench, demo, explain, keys, ledger, paper, project, run, serve
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
 from mpcstats.party.memory import keep_freed_memory
 from mpcstats.party.version import version as installed
@@ -28,12 +28,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("keys")(keys.keys)
+app.command("principal")(keys.principal)
 app.command("serve")(serve.serve_command)
 app.command("run")(run.run)
 app.command("explain")(explain.explain_command)
 app.command("bench")(bench.bench)
 app.command("bench-party", hidden=True)(bench.bench_party)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(paper.app, name="paper")
+app.add_typer(project.app, name="project")
 app.add_typer(demo.app, name="demo")
 
 
