@@ -7,6 +7,7 @@ names and their case included.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from sqlglot import exp
 from mpcstats.errors import UsageError
 from mpcstats.plan.names import DIALECT
 from mpcstats.plan.sql import read_select
-from mpcstats.records.canonical import JSON, canonical
 from mpcstats.records.papers.template import Label, Slot, Template
 
 DOMAIN = "mpcstats template 1"
@@ -34,7 +34,7 @@ class Pattern:
 
     tree: exp.Select
     slots: dict[str, Slot]
-    digest: str  # SHA-256 of the SQL in one form, and of what may stand at each placeholder
+    digest: str  # SHA-256 of the SQL's tree, and of what may stand at each placeholder
 
     @classmethod
     def of(cls, template: Template) -> Self:
@@ -54,12 +54,14 @@ class Pattern:
                 raise UsageError(
                     f"expected the placeholder :{name} in the template's SQL, got none"
                 )
-        content: dict[str, JSON] = {
+        # Not the SQL as sqlglot would print it: it prints some different trees alike.
+        content = {
             "domain": DOMAIN,
-            "sql": tree.sql(DIALECT, comments=False),
+            "tree": _plain(tree),
             "slots": [slot.model_dump(mode="json") for _, slot in sorted(slots.items())],
         }
-        return cls(tree, slots, hashlib.sha256(canonical(content).encode()).hexdigest())
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return cls(tree, slots, hashlib.sha256(text.encode()).hexdigest())
 
     def outside(self, text: str) -> str | None:
         """Where the question `text` leaves the template, in words; None if it is inside.
@@ -134,6 +136,14 @@ def _parts(value: object) -> list[object]:
     """An argument of a node as a list, with all that means nothing given (None, False, an empty list) left out."""
     listed = value if isinstance(value, list) else [value]
     return [part for part in listed if part is not None and part is not False]
+
+
+def _plain(value: object) -> object:
+    """A part of a tree as plain data; different parts give different data."""
+    if not isinstance(value, exp.Expr):
+        return [type(value).__name__, str(value)]
+    parts = {name: [_plain(p) for p in _parts(part)] for name, part in value.args.items()}
+    return {"node": type(value).__name__, **{name: part for name, part in parts.items() if part}}
 
 
 def _value(node: exp.Expr) -> Label | None:

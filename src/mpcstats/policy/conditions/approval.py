@@ -61,8 +61,8 @@ def _against(case: Case, paper: Paper[Approval]) -> Iterator[Reason]:
     """Why one approval does not count."""
     body, name = paper.body, f"{paper.name} ({paper.body.number})"
     why = [*faults(body, paper.signers, case.asked, case.principals)]
-    if body.users and any(unsigned(case)):
-        why.append(f"{case.user or 'nobody'} has not signed the question")
+    if case.user in body.users and any(unsigned(case)):
+        why.append(f"{case.user} has not signed the question")
     if why:
         yield from (Reason("paper", f"{name} does not count: {each}") for each in why)
         return
