@@ -506,7 +506,7 @@ def test_least_persons_is_what_the_rule_asks() -> None:
 @pytest.mark.parametrize("seal", [None, object(), True])
 def test_a_permit_is_not_made_up(seal: object) -> None:
     with pytest.raises(InternalError, match=r"^expected a permit from policy\.check, got one that"):
-        Permit(PLAN, "insurer", Level.NONE, NAME, PLAN.digest(), GOOD.digest, seal)
+        Permit(PLAN, "insurer", Level.NONE, NAME, PLAN.digest(), GOOD.digest, (), seal)
 
 
 def test_a_permit_is_not_moved_to_another_plan() -> None:
@@ -575,7 +575,8 @@ def test_a_module_that_uses_permits_is_not() -> None:
     assert not issues("from mpcstats.policy.permit import Permit\nfrom a.issue import issue")
 
 
-def test_what_no_condition_can_test_is_denied() -> None:
+def test_what_no_condition_can_test_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpcstats.policy.conditions.granted.CONDITIONS", {})
     asking = {**FULL, "requires": ["licence"]}
     lower = [{**each, "requires": []} for each in (NONE, LOW)]
     (only,) = reasons(rules=policy(*lower, asking, NO))

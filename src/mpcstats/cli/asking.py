@@ -50,6 +50,17 @@ Recipients = Annotated[
     list[str] | None, typer.Option("--to", help="Who learns the answer; else who asks. Repeatable.")
 ]
 
+User = Annotated[
+    str | None, typer.Option("--user", help="Who asks for the party, by principal's name.")
+]
+Project = Annotated[
+    str | None, typer.Option("--project", help="The registered project that it belongs to.")
+]
+PaperFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--paper", help="A signed request, approval or licence. Repeatable."),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Where:

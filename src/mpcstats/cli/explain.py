@@ -6,15 +6,19 @@ from mpcstats.cli.asking import (
     ConsortiumFile,
     DataFolder,
     LocalFolder,
+    PaperFiles,
     PartyName,
+    Project,
     Purpose,
     QuestionFile,
     Recipients,
     Scenario,
+    User,
     Where,
     read_question,
 )
 from mpcstats.party.client import explained
+from mpcstats.party.desk.paper import read_paper_files
 from mpcstats.party.question import Asking, Defaults, question_of, today
 
 
@@ -27,6 +31,9 @@ def explain_command(
     scenario: Scenario = None,
     purpose: Purpose = None,
     to: Recipients = None,
+    user: User = None,
+    project: Project = None,
+    paper: PaperFiles = None,
 ) -> None:
     """Print the plan, who learns what, the cost, and this party's decision. No other party is needed.
 
@@ -36,12 +43,12 @@ def explain_command(
     asked = question_of(
         read_question(question),
         initiator=records.party,
-        asking=Asking(today()),
+        asking=Asking(today(), user, project),
         given=Defaults(scenario, purpose),
         defaults=defaults,
         to=to or None,
     )
-    explanation = explained(asked, records)
+    explanation = explained(asked, records, read_paper_files(paper or ()))
     print(explanation.text)
     if explanation.refusal is not None:
         raise explanation.refusal

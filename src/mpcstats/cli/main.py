@@ -17,7 +17,9 @@ from mpcstats.cli import (
     explain,
     keys,
     ledger,
+    paper,
     policy,
+    project,
     provenance,
     registration,
     rights,
@@ -42,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("keys")(keys.keys)
+app.command("principal")(keys.principal)
 app.command("serve")(serve.serve_command)
 app.command("run")(run.run)
 app.command("explain")(explain.explain_command)
@@ -54,6 +57,8 @@ app.add_typer(bill.app, name="bill")
 app.add_typer(rights.app, name="rights")
 app.add_typer(registration.app, name="registration")
 app.add_typer(policy.app, name="policy")
+app.add_typer(paper.app, name="paper")
+app.add_typer(project.app, name="project")
 app.add_typer(demo.app, name="demo")
 
 

@@ -14,18 +14,22 @@ from mpcstats.cli.asking import (
     ConsortiumFile,
     DataFolder,
     LocalFolder,
+    PaperFiles,
     PartyName,
     PartyPath,
+    Project,
     Purpose,
     QuestionFile,
     Recipients,
     Scenario,
+    User,
     Where,
     read_question,
 )
 from mpcstats.cli.progress import RunProgress
 from mpcstats.errors import PolicyRefused, TransportFault, UsageError
 from mpcstats.party.ask import Result, step_count
+from mpcstats.party.desk.paper import read_paper_files
 
 LOG_LINES = 3  # of another local party's log, where it is at fault
 
@@ -40,6 +44,9 @@ def run(
     scenario: Scenario = None,
     purpose: Purpose = None,
     to: Recipients = None,
+    user: User = None,
+    project: Project = None,
+    paper: PaperFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     keep: Annotated[
         Path | None, typer.Option(help="With --local: keep keys, ledgers and logs here.")
@@ -52,8 +59,17 @@ def run(
     """
     where = Where(local, consortium, party, party_file, data)
     text = read_question(question)
+    papers = read_paper_files(paper or ())
     with where.open(keep) as asking:
-        asked = asking.sql(text, scenario=scenario, purpose=purpose, to=to or None)
+        asked = asking.sql(
+            text,
+            scenario=scenario,
+            purpose=purpose,
+            to=to or None,
+            user=user,
+            project=project,
+            papers=papers,
+        )
         if local is not None and keep is None and asking.name not in asked.question.recipients:
             raise UsageError(
                 "the answer would go with the temporary folder of this run: name a folder with --keep; "

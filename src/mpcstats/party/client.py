@@ -14,10 +14,12 @@ from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Asking, Defaults, Question, question_of, today
+from mpcstats.party.registers import load_principals, load_projects
 from mpcstats.party.sandbox.local import Local
 from mpcstats.plan.explain import explain
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
+from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 
 
@@ -120,7 +122,9 @@ def explained(question: Question, records: Records, papers: Papers = ()) -> Expl
         permit = permitted(plan, question, records, papers)
     except PolicyRefused as refusal:
         reasons = "\n".join(f"  {reason}" for reason in refusal.reasons)
-        denied = f"{text}\n\nrefused by the policy of {refusal.party}\n{reasons}"
+        denied = (
+            f"{text}\n\nrefused by the policy of {refusal.party}\n{reasons}\n  plan {plan.digest()}"
+        )
         return Explanation(denied, refusal)
     allowed = (
         f"{text}\n\npermitted by the policy of {permit.party}\n"
@@ -183,15 +187,19 @@ def local_records(config: LocalFile) -> Records:
         policy=config.policy,
         compute=config.compute,
         members=config.parties,
+        principals=Principals.load(config.principals, {}),
     )
 
 
 def consortium_records(consortium: Consortium, party: str) -> Records:
     """What `party` of the consortium decides by."""
+    principals = load_principals(consortium)
     return Records.load(
         consortium.member(party).name,
         catalogue=consortium.catalogue,
         policy=consortium.policy,
         compute=consortium.compute,
         members=tuple(consortium.members),
+        principals=principals,
+        projects=load_projects(consortium, principals),
     )

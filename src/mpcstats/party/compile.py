@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mpcstats.policy.check import check, least_persons
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.rule import Policy
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.records.papers.project import Projects
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 
@@ -38,6 +39,7 @@ class Records:
     compute: tuple[str, ...]
     members: tuple[str, ...]
     principals: Principals
+    projects: Projects | None = None
 
     @classmethod
     def load(
@@ -49,6 +51,7 @@ class Records:
         compute: tuple[str, ...],
         members: tuple[str, ...],
         principals: Principals | None = None,
+        projects: Projects | None = None,
     ) -> Records:
         """The records of `party` from its files. Raises UsageError with file and place."""
         return cls(
@@ -59,7 +62,19 @@ class Records:
             compute,
             members,
             Principals(()) if principals is None else principals,
+            projects,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What this party alone knows: how often each paper was used before, and digests of its own frozen datasets."""
+
+    used: Mapping[str, int] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Known()
 
 
 def read_papers(value: object) -> Papers:
@@ -90,21 +105,35 @@ def planned(question: Question, records: Records) -> Physical:
         return reduce(lambda plan, stage: stage(plan, question, records), STAGES, draft)
 
 
-def compile_question(question: Question, records: Records, papers: Papers = ()) -> Permit:
+def compile_question(
+    question: Question, records: Records, papers: Papers = (), known: Known = NOTHING
+) -> Permit:
     """The permit of this party for `question`, with the papers that came with it.
 
     Raises UsageError as `planned`, PolicyRefused with every reason.
     """
     with _shallow():
-        return permitted(planned(question, records), question, records, papers)
+        return permitted(planned(question, records), question, records, papers, known)
 
 
-def permitted(plan: Physical, question: Question, records: Records, papers: Papers = ()) -> Permit:
+def permitted(
+    plan: Physical,
+    question: Question,
+    records: Records,
+    papers: Papers = (),
+    known: Known = NOTHING,
+) -> Permit:
     """The permit of this party for `plan`, which is that of `question`. Raises PolicyRefused with every reason."""
-    return check(case_of(plan, question, records, papers), party=records.party)
+    return check(case_of(plan, question, records, papers, known), party=records.party)
 
 
-def case_of(plan: Physical, question: Question, records: Records, papers: Papers = ()) -> Case:
+def case_of(
+    plan: Physical,
+    question: Question,
+    records: Records,
+    papers: Papers = (),
+    known: Known = NOTHING,
+) -> Case:
     """All that this party's decision on `plan`, which is that of `question`, depends on."""
     return Case(
         plan,
@@ -117,6 +146,9 @@ def case_of(plan: Physical, question: Question, records: Records, papers: Papers
         question=question.digest(),
         principals=records.principals,
         papers=papers,
+        projects=records.projects,
+        used=known.used,
+        inputs=known.inputs,
     )
 
 

@@ -7,18 +7,20 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 from mpcstats.errors import PolicyRefused, TransportFault
 from mpcstats.party.answer import Answer
-from mpcstats.party.compile import Papers, Records, compile_question
+from mpcstats.party.compile import Known, Papers, Records, compile_question
+from mpcstats.party.data.frozen import file_digest
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.sources import Own, Rows, Sources
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.question import Question, today
+from mpcstats.party.registers import load_principals, load_projects, used_papers
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
@@ -87,12 +89,15 @@ class Node:
             for name, m in consortium.members.items()
             if name != self.me
         }
+        principals = load_principals(consortium)
         self.records = Records.load(
             self.me,
             catalogue=consortium.catalogue,
             policy=consortium.policy,
             compute=consortium.compute,
             members=tuple(consortium.members),
+            principals=principals,
+            projects=load_projects(consortium, principals),
         )
         self.sources = Sources(self.me, files.data, self.records.catalogue)
         signing_key = read_signing_key(files.signing_key)
@@ -144,7 +149,10 @@ class Node:
         )
         try:
             _check_day(self.me, question)
-            permit = compile_question(question, self.records, papers)
+            # A project that was stopped since the node began is stopped here too.
+            projects = load_projects(self.consortium, self.records.principals)
+            self.records = replace(self.records, projects=projects)
+            permit = compile_question(question, self.records, papers, self._known(question, papers))
         except PolicyRefused as refusal:
             self.ledger.append(
                 "decision", {**about, "permit": False, "reasons": list(refusal.reasons)}
@@ -159,9 +167,22 @@ class Node:
                 "policy": permit.policy_digest,
                 "level": permit.level.name,
                 "rule": permit.rule,
+                "papers": list(permit.papers),
             },
         )
         return permit
+
+    def _known(self, question: Question, papers: Papers) -> Known:
+        """What this party knows of the papers' earlier uses, and of its datasets that the project has frozen."""
+        projects = self.records.projects
+        project = None
+        if projects is not None and question.project is not None:
+            project = projects.get(question.project, question.day)
+        frozen = {} if project is None else project.frozen
+        return Known(
+            used_papers(self.files.ledger) if papers else {},
+            {n: file_digest(path) for n, path in self.files.data.items() if n in frozen},
+        )
 
     def read(
         self, permit: Permit, *, on_step: OnStep = lambda _: None, halt: Halt | None = None
@@ -207,7 +228,9 @@ class Node:
         plan = permit.plan
         others = [self.peers[name] for name in plan.parties if name != self.me]
         about = {"run": label, "plan": permit.plan_digest}
-        self.ledger.append("start", {**about, "parties": list(plan.parties)})
+        self.ledger.append(
+            "start", {**about, "parties": list(plan.parties), "papers": list(permit.papers)}
+        )
         run = self._run = _Run(about)
         try:
             with Mesh.connect(
@@ -254,12 +277,15 @@ class Node:
         """What all parties must agree on before a share is sent, by the name that an error gives it."""
         plan = permit.plan
         sizes = sorted(public_sizes(plan).items())
-        versions = self.records.cards.versions
+        records = self.records
+        versions = records.cards.versions
         return {
             "mpcstats version": version(),
             "question": question.digest(),
-            "catalogue": self.records.catalogue.digest(),
+            "catalogue": records.catalogue.digest(),
             "policy": permit.policy_digest,
+            "principals": records.principals.digest,
+            "projects": "none" if records.projects is None else records.projects.digest,
             "plan": permit.plan_digest,
             "public sizes": hashlib.sha256(repr(sizes).encode()).hexdigest(),
             **{f"card {s.card}": versions[s.card] for s in plan.steps},

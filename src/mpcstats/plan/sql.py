@@ -38,7 +38,7 @@ CLAUSE_NAMES = {
 
 def parse(context: Context) -> Block:
     """The question of `context` as a block. Raises UsageError, with the place, at what is not supported."""
-    tree = _read(context.text)
+    tree = read_select(context.text)
     _check_clauses(tree, context)
     names = [_output_name(item) for item in tree.expressions]
     using = {
@@ -77,7 +77,8 @@ def parse(context: Context) -> Block:
     )
 
 
-def _read(text: str) -> exp.Select:
+def read_select(text: str) -> exp.Select:
+    """The one SELECT that `text` is. Raises UsageError, with line and column, for anything else."""
     try:
         statements = [tree for tree in sqlglot.parse(text, read=DIALECT) if tree is not None]
     except ParseError as error:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mpcstats.cards.load import Cards
 from mpcstats.plan.physical import Physical
+from mpcstats.policy.asked import asked_of
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.policy.sensitivity import Sensitivity, sensitivity
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.records.papers.asked import Asked
+from mpcstats.records.papers.papers import Papers, read
+from mpcstats.records.papers.project import Projects
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 
@@ -19,9 +23,11 @@ from mpcstats.records.signed import Statement
 class Case:
     """A plan as a party meets it: its records, the day, who asks, and the papers that came with the question.
 
-    `papers` are signed statements as they came, unchecked. `day` is YYYY-MM-DD, from the question. `spent`: how
-    many questions this party permitted before, of the project or template and in the period of the rule's budget
-    (`Budget.since`); None if it has not counted, which is over any budget.
+    `papers` are signed statements as they came, unchecked; `read` is what they say. `day` is YYYY-MM-DD, from the
+    question. `spent`: how many questions this party permitted before, of the project or template and in the period
+    of the rule's budget (`Budget.since`); None if it has not counted, which is over any budget. `used` says how
+    often each paper, by its digest, has been used before, `inputs` what is known here of the datasets' content, as
+    dataset -> digest.
     """
 
     plan: Physical
@@ -35,14 +41,28 @@ class Case:
     principals: Principals = field(default_factory=lambda: Principals(()))
     papers: tuple[Statement, ...] = ()
     spent: int | None = None
+    projects: Projects | None = None
+    used: Mapping[str, int] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
     found: Sensitivity = field(init=False)
     rule: Rule | None = field(init=False)
+    asked: Asked = field(init=False)  # the question in the terms of papers
+    read: Papers = field(init=False)
 
     def __post_init__(self) -> None:
-        # Frozen: the two that follow from the others are set here, once.
+        # Frozen: what follows from the rest is set here, once.
         found = sensitivity(self.plan, self.catalogue)
         object.__setattr__(self, "found", found)
         object.__setattr__(self, "rule", self.policy.rule(self.plan.scenario, found.level))
+        asked = asked_of(
+            self.plan,
+            question=self.question,
+            user=self.user,
+            project=self.project,
+            day=self.day,
+        )
+        object.__setattr__(self, "asked", asked)
+        object.__setattr__(self, "read", read(self.papers, self.principals))
 
 
 # One ground on which a plan may be refused; gives every reason that it has.

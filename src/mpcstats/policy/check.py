@@ -15,6 +15,7 @@ from mpcstats.policy.conditions.columns_known import columns_known
 from mpcstats.policy.conditions.gate_rules import gate_rules
 from mpcstats.policy.conditions.granted import asked, granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
+from mpcstats.policy.conditions.licence import operated
 from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.protocols import protocols
 from mpcstats.policy.conditions.table import table
@@ -22,6 +23,7 @@ from mpcstats.policy.permit import Permit, issue
 from mpcstats.policy.reason import VIOLATIONS, Reason
 from mpcstats.policy.rule import Policy
 from mpcstats.policy.sensitivity import sensitivity
+from mpcstats.policy.uses import uses
 from mpcstats.records.catalogue import Catalogue
 
 # All are asked, so that a refusal has every reason; the order is that of the reasons.
@@ -33,6 +35,7 @@ CONDITIONS: tuple[Condition, ...] = (
     operations_permitted,
     protocols,
     gate_rules,
+    operated,
     granted,
     budget,
 )
@@ -81,6 +84,7 @@ def check(case: Case, *, party: str) -> Permit:
         level=case.found.level,
         rule=case.rule.name,
         policy_digest=case.policy.digest,
+        papers=uses(case),
     )
 
 

@@ -21,6 +21,7 @@ class Permit:
     rule: str
     plan_digest: str
     policy_digest: str
+    papers: tuple[str, ...]  # digests of the papers that a run of the plan uses up
     # Not kept: dataclasses.replace would hand it on to a permit for another plan.
     seal: InitVar[object]
 
@@ -31,6 +32,14 @@ class Permit:
             raise InternalError("expected the permit's plan to have the permit's hash")
 
 
-def issue(plan: Physical, *, party: str, level: Level, rule: str, policy_digest: str) -> Permit:
+def issue(
+    plan: Physical,
+    *,
+    party: str,
+    level: Level,
+    rule: str,
+    policy_digest: str,
+    papers: tuple[str, ...] = (),
+) -> Permit:
     """The permit for `plan`. For policy.check alone; a test holds that nothing else calls it."""
-    return Permit(plan, party, level, rule, plan.digest(), policy_digest, _SEAL)
+    return Permit(plan, party, level, rule, plan.digest(), policy_digest, papers, _SEAL)

@@ -80,6 +80,8 @@ class Consortium:
     compute: tuple[str, ...]
     silence: float
     members: Mapping[str, Member]
+    principals: Path | None = None  # who else may sign, beside the parties
+    projects: Path | None = None  # the journal of projects
 
     @classmethod
     def load(cls, path: Path) -> Consortium:
@@ -98,6 +100,8 @@ class Consortium:
             tuple(table.compute),
             table.silence,
             members,
+            None if table.principals is None else here / table.principals,
+            None if table.projects is None else here / table.projects,
         )
 
     def member(self, name: str) -> Member:
@@ -247,6 +251,8 @@ class _Consortium(Table):
     policy: Text
     compute: list[Name]
     silence: Silence = SILENCE
+    principals: Text | None = None
+    projects: Text | None = None
     party: list[_Member]
 
     @model_validator(mode="after")

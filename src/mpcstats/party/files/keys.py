@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Address
-from mpcstats.party.question import check_name
-from mpcstats.records.tomlfile import toml_text
+from mpcstats.party.question import PRINCIPAL, check_name
+from mpcstats.records.principals import Principal
+from mpcstats.records.tomlfile import said, toml_text
 from mpcstats.transport.identity import fingerprint, make_certificate
 
 
@@ -61,6 +64,47 @@ def make_keys(party: str, folder: Path) -> Made:
     der = x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
     known = signing.public_key().public_bytes_raw()
     return Made(party, public, private, sign, fingerprint(der), known)
+
+
+def make_signing_key(name: str, folder: Path) -> tuple[Path, bytes]:
+    """A new signing key of the principal `name`: its file in `folder`, and its public part of 32 bytes.
+
+    Raises UsageError for another kind of name, or if the file is there: keys are never replaced.
+    """
+    if PRINCIPAL.fullmatch(name) is None:
+        raise UsageError(
+            f'expected a principal\'s name, as "bureau" or "bureau.claims_desk", got {name[:80]!r}'
+        )
+    path = folder / f"{name}.sign"
+    if path.exists():
+        raise UsageError(f"{path}: expected no such file, got one: move it away first")
+    signing = Ed25519PrivateKey.generate()
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(path, _pem(signing), 0o600)
+    return path, signing.public_key().public_bytes_raw()
+
+
+def principal_entry(name: str, key: bytes, roles: Sequence[str], *, real_name: bool) -> str:
+    """The [[principal]] entry for principals.toml. Raises UsageError for an unknown role or two that clash."""
+    entry = {
+        "name": name,
+        "key": base64.b64encode(key).decode(),
+        "roles": list(roles),
+        "real_name": real_name,
+    }
+    try:
+        Principal.model_validate(entry)
+    except ValidationError as error:
+        raise UsageError(f"{name}: " + "; ".join(said(e["msg"]) for e in error.errors())) from None
+    lines = [
+        "[[principal]]",
+        f"name = {toml_text(name)}",
+        f"key = {toml_text(str(entry['key']))}",
+        f"roles = [{', '.join(toml_text(role) for role in roles)}]",
+        *(["real_name = true"] if real_name else []),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def read_signing_key(path: Path) -> Ed25519PrivateKey:

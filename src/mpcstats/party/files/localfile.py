@@ -30,6 +30,7 @@ class LocalFile:
     scenario: str | None
     purpose: str | None
     data: Mapping[str, Mapping[str, Path]] = field(repr=False)  # party -> dataset -> file
+    principals: Path | None = None  # who else may sign, beside the parties
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -62,6 +63,7 @@ class LocalFile:
                 party: {dataset: root / where for dataset, where in files.items()}
                 for party, files in table.data.items()
             },
+            None if table.principals is None else here / table.principals,
         )
 
 
@@ -75,6 +77,7 @@ class _Local(Table):
     scenario: Text | None = None
     purpose: Text | None = None
     data_root: Text = "."
+    principals: Text | None = None
     data: dict[Name, Files] = Field(default_factory=dict)
 
     @model_validator(mode="after")

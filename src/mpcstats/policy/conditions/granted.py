@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mpcstats.policy.case import Case, Condition
+from mpcstats.policy.conditions.approval import approval
+from mpcstats.policy.conditions.licence import licence
+from mpcstats.policy.conditions.project import project
+from mpcstats.policy.conditions.real_name import real_name
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import Requirement
 
-CONDITIONS: Mapping[Requirement, Condition] = {}
+CONDITIONS: Mapping[Requirement, Condition] = {
+    "real-name": real_name,
+    "licence": licence,
+    "approval": approval,
+    "project": project,
+}
 
 
 def granted(case: Case) -> Iterator[Reason]:

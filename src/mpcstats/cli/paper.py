@@ -1,0 +1,101 @@
+"""`mpcstats paper`: approvals, licences and requests that come with a question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpcstats.cli.asking import (
+    Project,
+    Purpose,
+    QuestionFile,
+    Recipients,
+    Scenario,
+    read_question,
+)
+from mpcstats.party.desk.paper import (
+    add_signature,
+    approval_of,
+    check_paper,
+    licence_of,
+    read_paper,
+    request_of,
+    shown,
+    sign_again,
+)
+from mpcstats.party.question import Asking, Defaults, question_of, today
+
+Body = Annotated[Path, typer.Argument(help="A TOML file with what the paper says.")]
+PaperFile = Annotated[Path, typer.Argument(help="A paper's file, *.paper.json.")]
+Signer = Annotated[str, typer.Option(help="Who signs, by principal's name.")]
+Key = Annotated[Path, typer.Option(help="The signer's key, as `mpcstats principal` makes it.")]
+Out = Annotated[Path, typer.Option(help="Where the paper is written; signatures there are kept.")]
+Day = Annotated[str | None, typer.Option(help="YYYY-MM-DD; else today in UTC.")]
+
+app = typer.Typer(help="Papers that come with a question.", no_args_is_help=True)
+
+
+@app.command("approve")
+def approve(body: Body, signer: Signer, key: Key, out: Out) -> None:
+    """Sign an approval of a plan or a template."""
+    print(shown(add_signature(out, approval_of(body), signer, key)))
+
+
+@app.command("licence")
+def licence(body: Body, signer: Signer, key: Key, out: Out) -> None:
+    """Sign an operator's licence."""
+    print(shown(add_signature(out, licence_of(body), signer, key)))
+
+
+@app.command("request")
+def request(
+    question: QuestionFile,
+    party: Annotated[str, typer.Option(help="Which party asks.")],
+    user: Annotated[str, typer.Option(help="Who asks for it and signs, by principal's name.")],
+    key: Key,
+    out: Out,
+    scenario: Scenario = None,
+    purpose: Purpose = None,
+    to: Recipients = None,
+    project: Project = None,
+    day: Day = None,
+) -> None:
+    """Sign a question as its real-name user; it must then be asked with the same options, on the same day."""
+    asked = question_of(
+        read_question(question),
+        initiator=party,
+        asking=Asking(day or today(), user, project),
+        given=Defaults(scenario, purpose),
+        defaults=Defaults(),
+        to=to or None,
+    )
+    print(shown(add_signature(out, request_of(asked), user, key)))
+
+
+@app.command("sign")
+def sign(paper: PaperFile, signer: Signer, key: Key) -> None:
+    """Add a signature to a paper, or to a project's statement, that others have signed."""
+    print(shown(sign_again(paper, signer, key)))
+
+
+@app.command("show")
+def show(paper: PaperFile) -> None:
+    """Print what a paper says; it does not check the signatures: see check."""
+    print(shown(read_paper(paper)))
+
+
+@app.command("check")
+def check(
+    paper: PaperFile,
+    consortium: Annotated[Path, typer.Option("--consortium", help="The consortium file.")],
+    day: Day = None,
+) -> None:
+    """Check a paper's signatures, roles and days; exit code 1 with all that is wrong if it does not count."""
+    faults = list(check_paper(read_paper(paper), consortium, day or today()))
+    for fault in faults:
+        print(f"{paper}: {fault}")
+    if faults:
+        raise typer.Exit(1)
+    print(f"{paper}: good")

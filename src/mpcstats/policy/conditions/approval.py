@@ -1,0 +1,92 @@
+"""Authorisers have approved the plan, or a template that the question is one of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mpcstats.errors import UsageError
+from mpcstats.plan.template import Pattern, pattern_of
+from mpcstats.policy.case import Case
+from mpcstats.policy.conditions.real_name import unsigned
+from mpcstats.policy.reason import Code, Reason
+from mpcstats.policy.uncounted import unread
+from mpcstats.records.papers.approval import (
+    KIND,
+    Approval,
+    approvers,
+    exemption_fault,
+    faults,
+)
+from mpcstats.records.papers.papers import Paper
+from mpcstats.records.papers.template import Template
+from mpcstats.records.papers.words import joined
+
+
+def approval(case: Case) -> Iterator[Reason]:
+    """Why too few authorisers have approved. Distinct ones count, over all approvals that count."""
+    wanted = 1 if case.rule is None else case.rule.signatures
+    names: set[str] = set()
+    against: list[Reason] = []
+    for paper in case.read.approvals:
+        why = list(_against(case, paper))
+        against += why
+        if not why:
+            names.update(approvers(paper.body, paper.signers, case.asked, case.principals))
+    if len(names) < wanted:
+        by = "an authoriser" if wanted == 1 else f"{wanted} different authorisers"
+        yield Reason(
+            "approval",
+            f"expected an approval by {by}, got what counts from {joined(tuple(sorted(names)))}",
+        )
+        yield from against
+        yield from unread(case, KIND)
+
+
+def counting(case: Case) -> tuple[str, ...]:
+    """The digests of the approvals that count for the case: what a run of it uses up."""
+    return tuple(p.digest for p in case.read.approvals if not any(_against(case, p)))
+
+
+def fitting(case: Case) -> frozenset[str]:
+    """The digests of the templates among the papers that the question is one of, whoever has approved them."""
+    found = set()
+    for paper in case.read.approvals:
+        pattern = _pattern(paper.body.template)
+        if isinstance(pattern, Pattern) and pattern.outside(case.plan.question) is None:
+            found.add(pattern.digest)
+    return frozenset(found)
+
+
+def _against(case: Case, paper: Paper[Approval]) -> Iterator[Reason]:
+    """Why one approval does not count."""
+    body, name = paper.body, f"{paper.name} ({paper.body.number})"
+    why = [*faults(body, paper.signers, case.asked, case.principals)]
+    if case.user in body.users and any(unsigned(case)):
+        why.append(f"{case.user} has not signed the question")
+    if why:
+        yield from (Reason("paper", f"{name} does not count: {each}") for each in why)
+        return
+    for each in exemption_fault(body):
+        yield Reason("gate", f"{name} does not count: {each}")
+    pattern = _pattern(body.template)
+    if isinstance(pattern, str):
+        yield Reason("paper", f"{name} does not count: {pattern}")
+    elif pattern is not None and (place := pattern.outside(case.plan.question)) is not None:
+        # With the approval of another template that fits, its sender may have sent one too many.
+        honest = bool(fitting(case)) or any(
+            p.body.plan == case.asked.plan for p in case.read.approvals
+        )
+        code: Code = "paper" if honest else "outside-template"
+        yield Reason(code, f"the question is outside the template of {name}: {place}")
+    elif case.used.get(paper.digest, 0) >= body.uses:
+        yield Reason("over-budget", f"{name} has been used up: {body.uses} uses were approved")
+
+
+def _pattern(template: Template | None) -> Pattern | str | None:
+    """The template's pattern; in words why it cannot be read; None if there is no template."""
+    if template is None:
+        return None
+    try:
+        return pattern_of(template.sql, template.slots)
+    except UsageError as error:
+        return f"its template: {error}"

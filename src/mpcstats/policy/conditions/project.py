@@ -1,0 +1,34 @@
+"""The question belongs to a registered project that is running, and is one of the project's analyses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mpcstats.policy.case import Case
+from mpcstats.policy.conditions.approval import fitting
+from mpcstats.policy.reason import Reason
+
+
+def project(case: Case) -> Iterator[Reason]:
+    """Why the question is no part of a project that may run it."""
+    if case.project is None:
+        yield Reason("project", "expected a question of a registered project, it names none")
+        return
+    if case.projects is None:
+        yield Reason(
+            "project",
+            f"there is no register of projects here, so project {case.project} is unknown: what is "
+            "unknown is denied",
+        )
+        return
+    found = case.projects.get(case.project, case.day)
+    if found is None:
+        yield Reason("project", f"project {case.project} is not registered on {case.day}")
+        return
+    for why in found.faults(case.asked, fitting(case), case.inputs):
+        yield Reason("project", f"project {case.project}: {why}")
+    if case.rule is not None and case.rule.government_led and not found.registration.government_led:
+        yield Reason(
+            "project",
+            f"rule {case.rule.name} asks for a government-led project, {case.project} is none",
+        )
