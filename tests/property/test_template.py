@@ -119,7 +119,11 @@ def test_what_is_left_out_is_missed(number: int) -> None:
     list(copy.walk())[number].pop()
     try:
         left = copy.sql("duckdb", comments=False)
-    except (AttributeError, KeyError, TypeError):  # sqlglot cannot print a tree that lacks this part
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+    ):  # sqlglot cannot print a tree that lacks this part
         assume(False)
     assume(left != TREE.sql("duckdb", comments=False))
     assert PATTERN.outside(left) is not None
