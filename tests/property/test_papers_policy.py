@@ -76,6 +76,7 @@ LIMITS = {
     "persons": 11,
 }
 TEMPLATE = {"sql": SQL, "slots": []}
+BOUND: list[dict[str, Any]] = [{"plan": PLAN.digest()}, {"template": TEMPLATE}]
 
 
 def signed(kind: str, body: dict[str, Any], names: Sequence[str]) -> Statement:
@@ -109,13 +110,12 @@ def papers(draw: st.DrawFn, changes: Sequence[dict[str, Any]] = ({}, *OTHERS)) -
     """A paper that counts, or one that is for somebody, something or some time else."""
     names = draw(signers)
     kind = draw(st.sampled_from(["request", "approval", "licence"]))
-    change: dict[str, Any] = draw(st.sampled_from(list(changes)))
+    change = draw(st.sampled_from(list(changes)))
     if kind == "request":
         return signed(kind, {"question": OTHER if change else QUESTION}, names)
     if kind == "approval":
-        bound: list[dict[str, Any]] = [{"plan": PLAN.digest()}, {"template": TEMPLATE}]
-        what = draw(st.sampled_from(bound))
-        body: dict[str, Any] = {"number": draw(st.sampled_from("ab")), **TERM, **LIMITS, **what}
+        what = draw(st.sampled_from(BOUND))
+        body = {"number": draw(st.sampled_from("ab")), **TERM, **LIMITS, **what}
         # A template covers no other plan: that is the plan's own case.
         change = {n: v for n, v in change.items() if n != "plan" or "plan" in what}
     else:

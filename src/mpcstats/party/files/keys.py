@@ -71,10 +71,7 @@ def make_signing_key(name: str, folder: Path) -> tuple[Path, bytes]:
 
     Raises UsageError for another kind of name, or if the file is there: keys are never replaced.
     """
-    if PRINCIPAL.fullmatch(name) is None:
-        raise UsageError(
-            f'expected a principal\'s name, as "bureau" or "bureau.claims_desk", got {name[:80]!r}'
-        )
+    _check_principal(name)
     path = folder / f"{name}.sign"
     if path.exists():
         raise UsageError(f"{path}: expected no such file, got one: move it away first")
@@ -85,7 +82,8 @@ def make_signing_key(name: str, folder: Path) -> tuple[Path, bytes]:
 
 
 def principal_entry(name: str, key: bytes, roles: Sequence[str], *, real_name: bool) -> str:
-    """The [[principal]] entry for principals.toml. Raises UsageError for an unknown role or two that clash."""
+    """The [[principal]] entry for principals.toml. Raises UsageError for a bad name or role."""
+    _check_principal(name)
     entry = {
         "name": name,
         "key": base64.b64encode(key).decode(),
@@ -118,6 +116,13 @@ def read_signing_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise UsageError(f"{path}: expected an Ed25519 key, got another kind")
     return key
+
+
+def _check_principal(name: str) -> None:
+    if PRINCIPAL.fullmatch(name) is None:
+        raise UsageError(
+            f'expected a principal\'s name, as "bureau" or "bureau.claims_desk", got {name[:80]!r}'
+        )
 
 
 def _pem(key: Ed25519PrivateKey) -> bytes:
