@@ -21,6 +21,7 @@ from mpcstats.cli import (
     policy,
     project,
     provenance,
+    receipt,
     registration,
     rights,
     run,
@@ -59,6 +60,7 @@ app.add_typer(registration.app, name="registration")
 app.add_typer(policy.app, name="policy")
 app.add_typer(paper.app, name="paper")
 app.add_typer(project.app, name="project")
+app.add_typer(receipt.app, name="receipt")
 app.add_typer(demo.app, name="demo")
 
 
