@@ -44,6 +44,9 @@ QUESTION = Question(
     purpose="inpatients who are enrolled",
     initiator="bureau",
     recipients=("bureau",),
+    day="2026-09-21",
+    user=None,
+    project=None,
 )
 ANSWER: Mapping[str, Any] = {"columns": ["persons"], "rows": [[4211]], "states": [["value"]]}
 FRAGMENTS = {"bureau": {"right1": b"enrolled"}, "hospital": {"spine": b"cases"}, "insurer": {}}

@@ -145,6 +145,7 @@ def replayed(world: Audited, records: Records) -> str:
         question.purpose,
         question.initiator,
         question.recipients,
+        question.day,
     )
     return compile_question(asked, records).plan_digest
 
@@ -159,7 +160,7 @@ def test_the_policy_decision_is_replayed_from_the_question(tmp_path: Path) -> No
         members=PARTIES,
     )
     text = (SETTLEMENT / "question.sql").read_text("utf-8")
-    asked = Asked(text, "supervision", "of 2024", "bureau", ("bureau",))
+    asked = Asked(text, "supervision", "of 2024", "bureau", ("bureau",), "2026-09-21")
     permit = compile_question(asked, records)
     question = Question.model_validate(asked.to_json())
     world = Audited(tmp_path, question, permit.plan_digest, permit.policy_digest)
@@ -340,7 +341,7 @@ def test_a_ledger_that_cannot_be_written_stops_the_decision(
     monkeypatch.setattr(file, "WAIT", 0.01)
     town = Town(tmp_path, tmp_path, silence=30)
     text = (SETTLEMENT / "question.sql").read_text("utf-8")
-    asked = Asked(text, "supervision", "of 2024", "bureau", ("bureau",))
+    asked = Asked(text, "supervision", "of 2024", "bureau", ("bureau",), "2026-09-21")
     with town.node() as node:
         path = tmp_path / "ledgers" / "bureau.sqlite"
         with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -20,6 +20,7 @@ from mpcstats.party.files.keys import make_signing_key, principal_entry
 from mpcstats.party.question import Question
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
+from mpcstats.policy.registers import Registers
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 
@@ -87,7 +88,7 @@ class Office:
             policy=DEMO / "policy.toml",
             compute=PARTIES,
             members=PARTIES,
-            principals=self.principals,
+            registers=Registers(self.principals),
         )
 
     def decide(

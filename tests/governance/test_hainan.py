@@ -24,6 +24,7 @@ from mpcstats.party.data.frozen import file_digest
 from mpcstats.party.question import Question
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.template import Pattern
+from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy
 from mpcstats.records.journal import Journal, append
 from mpcstats.records.papers.project import Projects, Registered
@@ -83,8 +84,7 @@ def records(party: str, projects: Projects | None) -> Records:
         policy=DEMO / "policy.toml",
         compute=PARTIES,
         members=PARTIES,
-        principals=EVERYBODY,
-        projects=projects,
+        registers=Registers(EVERYBODY, projects=projects),
     )
     # The demo's policy, but what is not of level NONE belongs to a government-led project.
     rules = tuple(

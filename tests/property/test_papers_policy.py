@@ -16,6 +16,7 @@ from mpcstats.cards.load import load_cards
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import reasons
+from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Helper, Policy, Rule
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.levels import Level
@@ -151,7 +152,7 @@ def policy(requires: Sequence[str], signatures: int) -> Policy:
 
 def case(given_papers: Sequence[Statement], rules: Policy, user: str = "bureau.lab") -> Case:
     return Case(
-        *(PLAN, CATALOGUE, rules, CARDS, DAY, user, None, QUESTION, EVERYBODY),
+        *(PLAN, CATALOGUE, rules, CARDS, DAY, user, None, QUESTION, Registers(EVERYBODY)),
         papers=tuple(given_papers),
     )
 

@@ -35,7 +35,7 @@ PLAN = plan_question(
         helpers=lambda left, right: tuple(p for p in PARTIES if p not in (left, right)),
     ),
 )
-TERMS = Terms("ab" * 32, "cd" * 16, PLAN, {"plan": PLAN.digest(), "policy": "ef" * 32})
+TERMS = Terms("cd" * 16, "ab" * 32, PLAN, {"plan": PLAN.digest(), "policy": "ef" * 32})
 
 
 def inputs(party: str) -> dict[str, str]:
@@ -43,7 +43,7 @@ def inputs(party: str) -> dict[str, str]:
 
 
 def signed(party: str, terms: Terms = TERMS, own: Mapping[str, str] | None = None) -> Statement:
-    made = Statement.of("agreement", terms.body(party, inputs(party) if own is None else own))
+    made = terms.statement(inputs(party) if own is None else own)
     return made.sign(party, KEYS[party])
 
 
@@ -69,9 +69,8 @@ class Others:
 
 def agreed(**said: Statement) -> dict[str, Statement]:
     honest = {party: signed(party) for party in PARTIES[1:]}
-    own = inputs("bureau")
     others = Others({**honest, **said})
-    return exchange_agreements(others, TERMS, "bureau", KEYS["bureau"], own, PRINCIPALS)
+    return exchange_agreements(others, TERMS, signed("bureau"), "bureau", PRINCIPALS)
 
 
 def test_everybody_has_everybody_s_signature() -> None:
@@ -83,8 +82,8 @@ def test_everybody_has_everybody_s_signature() -> None:
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        (replace(TERMS, run="00" * 32), "run"),
-        (replace(TERMS, label="00" * 16), "label"),
+        (replace(TERMS, question="00" * 32), "question"),
+        (replace(TERMS, label="00" * 16), "run"),
         (replace(TERMS, agreed={**TERMS.agreed, "policy": "00" * 32}), "terms"),
         (replace(TERMS, agreed={"plan": TERMS.agreed["plan"]}), "terms"),
     ],
@@ -97,14 +96,10 @@ def test_who_signs_other_terms_is_named(changed: Terms, named: str) -> None:
 def test_nobody_signs_for_somebody_else() -> None:
     for wrong in (
         signed("insurer"),
-        Statement.of("agreement", TERMS.body("hospital", inputs("hospital"))).sign(
-            "hospital", KEYS["insurer"]
-        ),
+        TERMS.statement(inputs("hospital")).sign("hospital", KEYS["insurer"]),
         signed("hospital").sign("insurer", KEYS["insurer"]),
         replace(signed("hospital"), signatures=()),
-        Statement.of("approval", TERMS.body("hospital", inputs("hospital"))).sign(
-            "hospital", KEYS["hospital"]
-        ),
+        Statement.of("approval", signed("hospital").body).sign("hospital", KEYS["hospital"]),
     ):
         with pytest.raises(PeerFault, match="hospital at agreement"):
             agreed(hospital=wrong)
@@ -112,11 +107,11 @@ def test_nobody_signs_for_somebody_else() -> None:
 
 def test_commitments_are_to_the_party_s_own_fragments() -> None:
     own = inputs("hospital")
-    for wrong in (
-        {**own, "more": "01" * 32},
-        inputs("bureau"),
-        dict.fromkeys(own, "01" * 31),
-        dict.fromkeys(own, "X" * 64),
-    ):
+    for wrong in ({**own, "more": "01" * 32}, inputs("bureau")):
         with pytest.raises(PeerFault, match="hospital at agreement: expected commitments"):
             agreed(hospital=signed("hospital", own=wrong))
+    for digest in ("01" * 31, "X" * 64, "AB" * 32):
+        body = {**signed("hospital").body, "commitments": dict.fromkeys(own, digest)}
+        made = Statement.of("agreement", body).sign("hospital", KEYS["hospital"])
+        with pytest.raises(PeerFault, match=r"hospital at agreement: agreement: commitments\."):
+            agreed(hospital=made)

@@ -14,8 +14,9 @@ from mpcstats.errors import UsageError
 from mpcstats.party.desk.paper import approval_of, licence_of, read_paper, read_paper_files
 from mpcstats.party.files.config import Address, Consortium
 from mpcstats.party.files.keys import make_keys, read_signing_key
-from mpcstats.party.registers import load_principals, runs_by_project, used_papers
-from mpcstats.records.ledger import Ledger
+from mpcstats.party.history import History
+from mpcstats.party.registers import load_principals
+from mpcstats.records.ledger import Ledger, entries
 
 CHECKOUT = Path(__file__).parents[2]
 DEMO = CHECKOUT / "demos" / "settlement"
@@ -66,6 +67,7 @@ def town(tmp_path: Path) -> Path:
         f'catalogue = "{DEMO / "catalogue.toml"}"',
         'policy = "policy.toml"',
         'compute = ["bureau", "hospital", "insurer"]',
+        "[registers]",
         'principals = "principals.toml"',
         'projects = "projects.jsonl"',
     ]
@@ -225,20 +227,22 @@ def test_the_ledger_counts_uses_and_runs(town: Path) -> None:
         for project, question, plan in (("p", "q1", "a"), ("p", "q2", "b"), (None, "q3", "c")):
             ledger.append("request", {"question": question, "project": project})
             ledger.append("decision", {"question": question, "permit": plan != "b", "plan": plan})
-        for plan in ("a", "a", "c"):
-            ledger.append("start", {"plan": plan, "papers": ["1", "2"] if plan == "a" else []})
-    assert used_papers(path) == {"1": 2, "2": 2}
-    assert runs_by_project(path) == {"p": 2}
+        for question in ("q1", "q1", "q3"):
+            papers = ["1", "2"] if question == "q1" else []
+            ledger.append("start", {"question": question, "papers": papers})
+    history = History.of(entries(path))
+    assert history.used == {"1": 2, "2": 2}
+    assert history.runs == {"p": 2}
 
 
 def test_the_consortium_file_names_its_registers(town: Path) -> None:
     agreed = Consortium.load(town / "consortium.toml")
-    assert (agreed.principals, agreed.projects) == (
+    assert (agreed.registers.principals, agreed.registers.projects) == (
         town / "principals.toml",
         town / "projects.jsonl",
     )
     raw = tomllib.loads((town / "consortium.toml").read_text(encoding="utf-8"))
-    assert "projects" in raw
+    assert "projects" in raw["registers"]
     (town / "projects.jsonl").write_text("{}\n", encoding="utf-8")
     shown = fails("project", "show", "--consortium", town / "consortium.toml")
     assert "projects.jsonl: line 1: expected a statement" in str(shown.exception)

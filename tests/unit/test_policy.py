@@ -506,7 +506,7 @@ def test_least_persons_is_what_the_rule_asks() -> None:
 @pytest.mark.parametrize("seal", [None, object(), True])
 def test_a_permit_is_not_made_up(seal: object) -> None:
     with pytest.raises(InternalError, match=r"^expected a permit from policy\.check, got one that"):
-        Permit(PLAN, "insurer", Level.NONE, NAME, PLAN.digest(), GOOD.digest, (), seal)
+        Permit(PLAN, "insurer", Level.NONE, NAME, PLAN.digest(), GOOD.digest, (), None, seal)
 
 
 def test_a_permit_is_not_moved_to_another_plan() -> None:

@@ -74,7 +74,7 @@ def test_a_good_receipt_holds_in_every_check(good: Any) -> None:
 
 
 def test_the_question_has_the_digest_that_every_party_computes() -> None:
-    asked = Asked("SELECT '保'", "supervision", "of 2024", "bureau", ("bureau", "h1"))
+    asked = Asked("SELECT '保'", "supervision", "of 2024", "bureau", ("bureau", "h1"), "2026-09-21")
     question = Question.model_validate(
         {
             "text": asked.text,
@@ -82,6 +82,9 @@ def test_the_question_has_the_digest_that_every_party_computes() -> None:
             "purpose": asked.purpose,
             "initiator": asked.initiator,
             "recipients": list(asked.recipients),
+            "day": asked.day,
+            "user": asked.user,
+            "project": asked.project,
         }
     )
     assert question.digest == asked.digest()

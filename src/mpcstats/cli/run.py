@@ -100,8 +100,11 @@ def as_object(result: Result) -> dict[str, object]:
     """A finished run as plain data; without columns and rows where this party is no recipient."""
     table = {} if result.answer is None else result.answer.to_json()
     audits = [asdict(audit) for audit in result.audits]
+    salt = {} if result.salt is None else {"salt": result.salt.hex()}
     return {
         **table,
+        **salt,
+        "receipt": None if result.kept is None else str(result.kept),
         "run": result.label,
         "plan": result.permit.plan_digest,
         "spent": result.spent,
@@ -117,6 +120,8 @@ def _figures(result: Result) -> str:
             f"have no key and {audit.invalid_keys:,} an invalid one: they match nothing; "
             f"{audit.repeated_keys:,} have a key that an earlier row has"
         )
+    for trouble in result.closed.troubles:
+        lines.append(f"the run has ended well; its closing has not: {trouble}")
     for party, spent in result.spent.items():
         lines.append(
             f"{party}: {spent['rounds']} rounds, {spent['bytes_sent']:,} bytes sent, "

@@ -1,65 +1,55 @@
 """Agreements: before a share is sent, every party signs what it takes part in, and sees that all others did.
 
-An agreement is a statement of one party about one run: the run's id, the terms (digests of question, plan, policy,
-catalogue, registers; card versions), and commitments to the rows that it brings in. The handshake has compared
+An agreement is a statement of one party about one run: question and plan, the terms (digests of policy, catalogue
+and registers; card versions; the run's id), and commitments to the rows that it brings in. The handshake has compared
 the terms already; the signature makes each party answerable for them later, to who holds the receipt.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from mpcstats.errors import Disagreement, PeerFault, UsageError
 from mpcstats.plan.physical import Physical
-from mpcstats.records.canonical import JSON
+from mpcstats.records.journal import body_as
+from mpcstats.records.ledger.receipt import AGREEMENT, Agreement, agreement
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 from mpcstats.transport.handshake import Exchanger
 
-KIND = "agreement"
 STEP = "agreement"
-COMMITMENT = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one run is about: its id and label, the plan, and what all have agreed on, name by name."""
+    """What one run is about: its label, the question's digest, the plan, and all that is agreed on, by name."""
 
-    run: str
     label: str
+    question: str
     plan: Physical
     agreed: Mapping[str, str]
 
-    def body(self, party: str, inputs: Mapping[str, str]) -> dict[str, JSON]:
-        """What `party` signs; `inputs` are its commitments by fragment."""
-        return {
-            "run": self.run,
-            "label": self.label,
-            "party": party,
-            "terms": dict(self.agreed),
-            "inputs": dict(inputs),
-        }
+    def statement(self, inputs: Mapping[str, str]) -> Statement:
+        """The agreement of a party that comes with `inputs`, not signed yet."""
+        return agreement(
+            run=self.label,
+            question=self.question,
+            plan=self.plan.digest(),
+            terms=self.agreed,
+            commitments=inputs,
+        )
 
 
 def exchange_agreements(
-    mesh: Exchanger,
-    terms: Terms,
-    me: str,
-    key: Ed25519PrivateKey,
-    inputs: Mapping[str, str],
-    principals: Principals,
+    mesh: Exchanger, terms: Terms, own: Statement, me: str, principals: Principals
 ) -> dict[str, Statement]:
-    """Sign this party's agreement, send it to all others, return everybody's, by party.
+    """Send this party's signed agreement to all others, return everybody's, by party.
 
     Raises Disagreement naming a party that signs other terms, PeerFault for one that signs nothing or with
     another key, and what `mesh` raises. No share has been sent then.
     """
-    own = Statement.of(KIND, terms.body(me, inputs)).sign(me, key)
     others = [party for party in terms.plan.parties if party != me]
     found = {me: own}
 
@@ -78,16 +68,19 @@ def _checked(
         signers = said.signers(principals)
     except UsageError as error:
         raise PeerFault(peer, STEP, str(error)) from None
-    if said.kind != KIND or signers != (peer,):
+    if said.kind != AGREEMENT or signers != (peer,):
         raise PeerFault(peer, STEP, f"expected an agreement signed by {peer} alone, got another")
-    inputs = said.body.get("inputs")
+    try:
+        body = body_as(said, Agreement)
+    except UsageError as error:
+        raise PeerFault(peer, STEP, str(error)) from None
     owned = {f.name for f in terms.plan.fragments if f.owner == peer}
-    if not isinstance(inputs, Mapping) or set(inputs) != owned:
-        raise PeerFault(peer, STEP, f"expected commitments to {len(owned)} fragments of {peer}")
-    if not all(isinstance(c, str) and COMMITMENT.fullmatch(c) for c in inputs.values()):
-        raise PeerFault(peer, STEP, "expected commitments of 64 hex digits, got other values")
-    expected = terms.body(peer, {name: str(c) for name, c in inputs.items()})
+    if set(body.commitments) != owned:
+        raise PeerFault(
+            peer, STEP, f"expected commitments to its {len(owned)} fragments, got others"
+        )
+    expected = terms.statement(body.commitments).body
     if said.body != expected:
-        differ = sorted(n for n in expected if said.body.get(n) != expected[n])
-        raise Disagreement(peer, STEP, f"it signs another {', '.join(differ) or 'agreement'}")
+        differ = sorted(name for name in expected if said.body[name] != expected[name])
+        raise Disagreement(peer, STEP, f"it signs another {', '.join(differ)}")
     return said

@@ -6,16 +6,20 @@ import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
+from mpcstats.party.closing import Closed
 from mpcstats.party.compile import Papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Audited, Own
 from mpcstats.party.invite import Invitations
+from mpcstats.party.keep import keep_receipt
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Question
 from mpcstats.policy.permit import Permit
+from mpcstats.records.ledger.receipt import Receipt
 
 ENDING = 2.0  # seconds for DuckDB to stop when it is told to
 
@@ -29,6 +33,14 @@ class Result:
     label: str
     audits: tuple[Audited, ...]
     spent: Mapping[str, Mapping[str, int]] = field(repr=False)  # party -> figure -> number
+    salt: bytes | None = field(repr=False)  # with it, the answer can be held against the receipt
+    closed: Closed = field(repr=False)
+    kept: Path | None = None  # where the receipt is
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What proves how the answer came about; None if the parties could not close the run (`closed.troubles`)."""
+        return self.closed.receipt
 
     def __str__(self) -> str:
         """The table; or whom it has gone to."""
@@ -64,9 +76,10 @@ def ask(
     ) as invitations:
         invitations.ask(label, question, papers, on_step=on_step)
         invitations.go()
-        played = node.take_part(question, permit, own.rows, label, on_step=on_step)
+        played = node.take_part(question, permit, own.rows, label, papers, on_step=on_step)
+        kept = keep_receipt(node.files, played)
         spent = {node.me: played.spent.to_json(), **invitations.collect()}
-    return Result(played.answer, permit, label, own.audits, spent)
+    return Result(played.answer, permit, label, own.audits, spent, played.salt, played.closed, kept)
 
 
 def _read(node: Node, permit: Permit, on_step: OnStep) -> Own:
@@ -82,7 +95,9 @@ def _read(node: Node, permit: Permit, on_step: OnStep) -> Own:
 
 
 def step_count(permit: Permit) -> int:
-    """How often `on_step` will be called in a run: own datasets, other parties, the handshake, the plan's steps."""
+    """How often `on_step` will be called in a run: own datasets, other parties, the handshake, the plan's steps, the
+    receipt.
+    """
     plan = permit.plan
     own = {i.dataset for f in plan.fragments if f.owner == permit.party for i in f.items}
-    return len(own) + len(plan.parties) - 1 + 1 + len(plan.steps)
+    return len(own) + len(plan.parties) - 1 + 1 + len(plan.steps) + 1

@@ -14,7 +14,7 @@ from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Asking, Defaults, Question, question_of, today
-from mpcstats.party.registers import load_principals, load_projects
+from mpcstats.party.registers import load_principals, load_registers
 from mpcstats.party.sandbox.local import Local
 from mpcstats.plan.explain import explain
 from mpcstats.plan.physical import Physical
@@ -187,7 +187,9 @@ def local_records(config: LocalFile) -> Records:
         policy=config.policy,
         compute=config.compute,
         members=config.parties,
-        principals=Principals.load(config.principals, {}),
+        registers=load_registers(
+            config.registers, Principals.load(config.registers.principals, {})
+        ),
     )
 
 
@@ -200,6 +202,5 @@ def consortium_records(consortium: Consortium, party: str) -> Records:
         policy=consortium.policy,
         compute=consortium.compute,
         members=tuple(consortium.members),
-        principals=principals,
-        projects=load_projects(consortium, principals),
+        registers=load_registers(consortium.registers, principals),
     )

@@ -16,12 +16,14 @@ from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, least_persons
+from mpcstats.policy.conditions.approval import fitting
 from mpcstats.policy.permit import Permit
+from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy
+from mpcstats.records.budget import Spending
 from mpcstats.records.catalogue import Catalogue
-from mpcstats.records.papers.project import Projects
-from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
+from mpcstats.records.standing import Standing
 
 ENGINE = "rep3"
 Papers = tuple[Statement, ...]  # that come with a question, unchecked
@@ -38,8 +40,7 @@ class Records:
     cards: Cards
     compute: tuple[str, ...]
     members: tuple[str, ...]
-    principals: Principals
-    projects: Projects | None = None
+    registers: Registers = field(default_factory=Registers)
 
     @classmethod
     def load(
@@ -50,8 +51,7 @@ class Records:
         policy: Path,
         compute: tuple[str, ...],
         members: tuple[str, ...],
-        principals: Principals | None = None,
-        projects: Projects | None = None,
+        registers: Registers | None = None,
     ) -> Records:
         """The records of `party` from its files. Raises UsageError with file and place."""
         return cls(
@@ -61,17 +61,20 @@ class Records:
             load_cards(),
             compute,
             members,
-            Principals(()) if principals is None else principals,
-            projects,
+            Registers() if registers is None else registers,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What this party alone knows: how often each paper was used before, and digests of its own frozen datasets."""
+    """What this party alone knows: how often each paper was used before, how many questions of the project or
+    template it has permitted in the rule's period, digests of its own frozen datasets, who may not ask any more.
+    """
 
     used: Mapping[str, int] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    spending: Spending | None = None
+    standing: Standing | None = None
 
 
 NOTHING = Known()
@@ -135,21 +138,37 @@ def case_of(
     known: Known = NOTHING,
 ) -> Case:
     """All that this party's decision on `plan`, which is that of `question`, depends on."""
-    return Case(
+    case = Case(
         plan,
-        records.catalogue,
+        records.registers.graded(records.catalogue, question.day),
         records.policy,
         records.cards,
         day=question.day,
         user=question.user,
         project=question.project,
         question=question.digest(),
-        principals=records.principals,
+        registers=records.registers,
         papers=papers,
-        projects=records.projects,
+        standing=known.standing,
         used=known.used,
         inputs=known.inputs,
     )
+    spent = None if known.spending is None else _spent(case, known.spending)
+    return case if spent is None else replace(case, spent=spent)
+
+
+def _spent(case: Case, spending: Spending) -> int | None:
+    """How many questions like this one have been permitted here in the period of the rule's budget; None without one.
+
+    Of several templates that the question fits, the one that has been used most counts.
+    """
+    budget = None if case.rule is None else case.rule.budget
+    if budget is None:
+        return None
+    names = {case.project} if budget.per == "project" else fitting(case)
+    since = budget.since(case.day)
+    counts = (spending.spent(budget.per, n, since=since, until=case.day) for n in names if n)
+    return max(counts, default=0)
 
 
 @contextmanager
@@ -161,9 +180,14 @@ def _shallow() -> Iterator[None]:
         raise UsageError("expected a question that nests less deeply, got one too deep") from None
 
 
-def _with_minimum(plan: Physical, _: Question, records: Records) -> Physical:
+def _with_minimum(plan: Physical, question: Question, records: Records) -> Physical:
     """The gate opens what the policy permits for a question of this level, and no smaller cell."""
-    k = least_persons(plan, catalogue=records.catalogue, policy=records.policy)
+    k = least_persons(
+        plan,
+        catalogue=records.registers.graded(records.catalogue, question.day),
+        policy=records.policy,
+        profile=records.registers.profile,
+    )
     return replace(plan, steps=(*plan.steps[:-1], replace(plan.gate, k=k)))
 
 

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast, get_args
 
 from mpcstats.errors import PolicyRefused, TransportFault
+from mpcstats.party.agreement import Terms, exchange_agreements
 from mpcstats.party.answer import Answer
+from mpcstats.party.closing import Closed, Finished, close
 from mpcstats.party.compile import Known, Papers, Records, compile_question
 from mpcstats.party.data.frozen import file_digest
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.sources import Own, Rows, Sources
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
+from mpcstats.party.history import History
+from mpcstats.party.inputs import commitments
 from mpcstats.party.question import Question, today
-from mpcstats.party.registers import load_principals, load_projects, used_papers
+from mpcstats.party.registers import Shelf
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
 from mpcstats.policy.permit import Permit
 from mpcstats.records.day import later
-from mpcstats.records.ledger import Ledger
+from mpcstats.records.ledger import Entry, Ledger
+from mpcstats.records.ledger.commitment import SALT_BYTES, commit
+from mpcstats.records.ledger.receipt import answer_bytes
+from mpcstats.records.ledger.witness import Witness
+from mpcstats.records.signed import Statement
+from mpcstats.records.standing import Violation, What, violated
 from mpcstats.session import Opening, Program, Session
 from mpcstats.transport.handshake import agree
 from mpcstats.transport.identity import Identity, Peer
@@ -34,6 +44,7 @@ from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
+Body = Coroutine[Any, Any, Answer | None]
 TEXT_KEPT = (
     24 * 1024
 )  # bytes of a question that go into the ledger: escaped, they may be twice as many
@@ -61,6 +72,8 @@ class Played:
     answer: Answer | None
     spent: Spent
     label: str
+    salt: bytes | None = field(repr=False)  # of the commitment to the answer, where there is one
+    closed: Closed
 
 
 @dataclass(slots=True)
@@ -69,7 +82,6 @@ class _Run:
 
     about: Mapping[str, str]
     openings: list[Opening] = field(default_factory=list)
-    mesh: Mesh | None = None
 
 
 class Node:
@@ -81,6 +93,7 @@ class Node:
         self.files = files
         self.silence = consortium.silence
         self._run: _Run | None = None
+        self._mesh: Mesh | None = None
         self._ending = threading.Lock()  # a run is written down once, by whoever ends it
         own = consortium.member(self.me)
         self.identity = Identity(self.me, own.certificate, files.tls_key)
@@ -89,19 +102,21 @@ class Node:
             for name, m in consortium.members.items()
             if name != self.me
         }
-        principals = load_principals(consortium)
+        self._shelf = Shelf(consortium)
         self.records = Records.load(
             self.me,
             catalogue=consortium.catalogue,
             policy=consortium.policy,
             compute=consortium.compute,
             members=tuple(consortium.members),
-            principals=principals,
-            projects=load_projects(consortium, principals),
+            registers=self._shelf.current(),
         )
         self.sources = Sources(self.me, files.data, self.records.catalogue)
-        signing_key = read_signing_key(files.signing_key)
-        self.ledger = Ledger.open(files.ledger, party=self.me, signing_key=signing_key)
+        self._key = read_signing_key(files.signing_key)
+        self.ledger = Ledger.open(files.ledger, party=self.me, signing_key=self._key)
+        keys = {name: member.signing_key for name, member in consortium.members.items()}
+        self._witness = Witness(self.ledger, keys)
+        self._history = History()
         try:
             self.listener = Listener(
                 self.identity, own.address.host, own.address.port, self.peers, silence=self.silence
@@ -149,15 +164,16 @@ class Node:
         )
         try:
             _check_day(self.me, question)
-            # A project that was stopped since the node began is stopped here too.
-            projects = load_projects(self.consortium, self.records.principals)
-            self.records = replace(self.records, projects=projects)
-            permit = compile_question(question, self.records, papers, self._known(question, papers))
+            # A licence that was cancelled since the node began does not count here either.
+            self.records = replace(self.records, registers=self._shelf.current())
+            permit = compile_question(question, self.records, papers, self._known(question))
         except PolicyRefused as refusal:
-            self.ledger.append(
+            entry = self.ledger.append(
                 "decision", {**about, "permit": False, "reasons": list(refusal.reasons)}
             )
+            self._write_violations(question, refusal, entry)
             raise
+        plan = permit.plan
         self.ledger.append(
             "decision",
             {
@@ -167,22 +183,41 @@ class Node:
                 "policy": permit.policy_digest,
                 "level": permit.level.name,
                 "rule": permit.rule,
-                "papers": list(permit.papers),
+                "approvals": list(permit.papers),
+                "template": permit.template,
+                "datasets": sorted({i.dataset for f in plan.fragments for i in f.items}),
             },
         )
         return permit
 
-    def _known(self, question: Question, papers: Papers) -> Known:
-        """What this party knows of the papers' earlier uses, and of its datasets that the project has frozen."""
-        projects = self.records.projects
+    def _known(self, question: Question) -> Known:
+        """What this party's ledger says of earlier questions, and what its project has frozen of its datasets."""
+        registers = self.records.registers
+        self._history.read_on(self.ledger)
         project = None
-        if projects is not None and question.project is not None:
-            project = projects.get(question.project, question.day)
+        if registers.projects is not None and question.project is not None:
+            project = registers.projects.get(question.project, question.day)
         frozen = {} if project is None else project.frozen
         return Known(
-            used_papers(self.files.ledger) if papers else {},
-            {n: file_digest(path) for n, path in self.files.data.items() if n in frozen},
+            used=self._history.used,
+            inputs={n: file_digest(path) for n, path in self.files.data.items() if n in frozen},
+            spending=self._history.spending,
+            standing=self._history.standing(_asker(question), registers.principals),
         )
+
+    def _write_violations(self, question: Question, refusal: PolicyRefused, entry: Entry) -> None:
+        """Who asked what it must have known to be forbidden loses the right to ask, from its next question on."""
+        for what in refusal.violations:
+            if what in get_args(What):
+                body = Violation(
+                    offender=_asker(question),
+                    what=cast("What", what),
+                    subject=question.digest(),
+                    entry=entry.index,
+                    by=self.me,
+                    at=entry.time,
+                )
+                violated(self.ledger, body)
 
     def read(
         self, permit: Permit, *, on_step: OnStep = lambda _: None, halt: Halt | None = None
@@ -202,9 +237,9 @@ class Node:
 
     def stop_run(self) -> None:
         """Tell the others of a run that this party leaves it, if there is one; any thread may call this."""
-        run = self._run
-        if run is not None and run.mesh is not None:
-            run.mesh.abort(self._stopped())
+        mesh = self._mesh
+        if mesh is not None:
+            mesh.abort(self._stopped())
 
     def abandon_run(self) -> None:
         """Write down that a run has ended here, if there is one; any thread may call this.
@@ -221,42 +256,71 @@ class Node:
         permit: Permit,
         rows: Mapping[str, Rows],
         label: str,
+        papers: Papers = (),
         *,
         on_step: OnStep = lambda _: None,
     ) -> Played:
         """The run `label` of the permitted plan. Raises PeerFault and TransportFault; both are written down."""
         plan = permit.plan
         others = [self.peers[name] for name in plan.parties if name != self.me]
-        about = {"run": label, "plan": permit.plan_digest}
-        self.ledger.append(
-            "start", {**about, "parties": list(plan.parties), "papers": list(permit.papers)}
-        )
-        run = self._run = _Run(about)
+        run = self._run = _Run({"run": label, "plan": permit.plan_digest})
         try:
             with Mesh.connect(
                 self.identity, self.listener, label, others, silence=self.silence
             ) as mesh:
-                run.mesh = mesh
+                self._mesh = mesh
                 seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
+                agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
+                terms = Terms(label, question.digest(), plan, agreed)
+                own = self._sign(terms, permit, rows)
+                exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
                 on_step("handshake")
                 session = Session(self.me, plan.parties, seeds, openings=run.openings)
-                program = Program(self.me, play(session, permit, rows, on_step=on_step))
-                clock, work = time.monotonic(), time.process_time()
-                traffic = mesh.run(program)
-                spent = Spent(
-                    traffic.rounds,
-                    traffic.bytes_sent[self.me],
-                    round(1000 * (time.monotonic() - clock)),
-                    round(1000 * (time.process_time() - work)),
-                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                )
+                answer, spent = _driven(mesh, play(session, permit, rows, on_step=on_step), self.me)
+                if not self._write_down(run, None):
+                    raise self._stopped()
+                salt = self._finish(run, permit, answer, spent)
+                ended = Finished(label, plan, question, papers, agreed, own)
+                closed = close(mesh, self._witness, ended)
+                on_step("receipt")
         except BaseException as fault:
             self._write_down(run, fault)
             raise
-        if not self._write_down(run, None):
-            raise self._stopped()
-        self.ledger.append("finish", {**about, **spent.to_json()})
-        return Played(program.result, spent, label)
+        finally:
+            self._mesh = None
+        return Played(answer, spent, label, salt, closed)
+
+    def _sign(self, terms: Terms, permit: Permit, rows: Mapping[str, Rows]) -> Statement:
+        """This party's agreement, written down before anybody sees it: it cannot sign two for one run."""
+        inputs = commitments(rows, self._key, terms.label)
+        own = terms.statement(inputs).sign(self.me, self._key)
+        self.ledger.append(
+            "start",
+            {
+                "run": terms.label,
+                "plan": permit.plan_digest,
+                "question": terms.question,
+                "parties": list(permit.plan.parties),
+                "papers": list(permit.papers),
+                "agreement": own.digest,
+            },
+        )
+        return own
+
+    def _finish(
+        self, run: _Run, permit: Permit, answer: Answer | None, spent: Spent
+    ) -> bytes | None:
+        """Write the run's end down: what it took, what the gate did, a commitment to the answer where there is one."""
+        salt = None if answer is None else secrets.token_bytes(SALT_BYTES)
+        result = None
+        if answer is not None and salt is not None:
+            result = commit(answer_bytes(answer.to_json()), salt)
+        suppressed = None if answer is None else answer.suppressed
+        gate = {"k": permit.plan.gate.k, "cells": permit.plan.cells, "suppressed": suppressed}
+        self.ledger.append(
+            "finish", {**run.about, **spent.to_json(), "gate": gate, "result": result}
+        )
+        return salt
 
     def _write_down(self, run: _Run, fault: BaseException | None) -> bool:
         """Keep the end of `run`; whether it had not been kept before."""
@@ -284,12 +348,33 @@ class Node:
             "question": question.digest(),
             "catalogue": records.catalogue.digest(),
             "policy": permit.policy_digest,
-            "principals": records.principals.digest,
-            "projects": "none" if records.projects is None else records.projects.digest,
+            **{f"register of {name}": head for name, head in records.registers.heads.items()},
             "plan": permit.plan_digest,
             "public sizes": hashlib.sha256(repr(sizes).encode()).hexdigest(),
             **{f"card {s.card}": versions[s.card] for s in plan.steps},
         }
+
+
+def _driven(mesh: Mesh, body: Body, me: str) -> tuple[Answer | None, Spent]:
+    """What the party's coroutine gives, and what it took."""
+    program = Program(me, body)
+    clock, work = time.monotonic(), time.process_time()
+    traffic = mesh.run(program)
+    spent = Spent(
+        traffic.rounds,
+        traffic.bytes_sent[me],
+        round(1000 * (time.monotonic() - clock)),
+        round(1000 * (time.process_time() - work)),
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+    return program.result, spent
+
+
+def _asker(question: Question) -> str:
+    """Who answers for a question: its user, if it is one of the initiator's; else the initiator."""
+    user = question.user
+    own = user is not None and user.partition(".")[0] == question.initiator
+    return user if user is not None and own else question.initiator
 
 
 def _check_day(me: str, question: Question) -> None:

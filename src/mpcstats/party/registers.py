@@ -1,54 +1,99 @@
-"""The registers of a consortium, from the files that its own file names: who may sign, and its projects."""
+"""The registers of a consortium, read from the files that its own file names, and read again when one has changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from mpcstats.party.files.config import Consortium
+from mpcstats.party.files.registerfiles import RegisterFiles
+from mpcstats.policy.registers import Registers
+from mpcstats.records.catalogue.sources import Settlements
+from mpcstats.records.classification.review import Levels
+from mpcstats.records.classification.rules import load_rules
 from mpcstats.records.journal import Journal
-from mpcstats.records.ledger import entries
 from mpcstats.records.papers.project import Projects
 from mpcstats.records.principals import Principals
+from mpcstats.records.profiles.acknowledgement import Acknowledgements
+from mpcstats.records.profiles.profile import shipped
+from mpcstats.records.registration.register import Registrations
+from mpcstats.records.registration.workdays import Calendar
+from mpcstats.records.rights.register import RightsRegister
+from mpcstats.records.signed import Statement
+
+
+class Fold(Protocol):
+    """What a journal is read for."""
+
+    def add(self, statement: Statement) -> None:
+        """Take the next statement."""
+
+
+F = TypeVar("F", bound=Fold)
+Stamp = tuple[tuple[Path, int, int], ...]
 
 
 def load_principals(consortium: Consortium) -> Principals:
     """The parties with their signing keys, and the principals of the file. Raises UsageError with file and place."""
     keys = {name: member.signing_key for name, member in consortium.members.items()}
-    return Principals.load(consortium.principals, keys)
+    return Principals.load(consortium.registers.principals, keys)
 
 
-def load_projects(consortium: Consortium, principals: Principals) -> Projects | None:
-    """The projects of the journal, checked; None if the consortium keeps none. Raises UsageError with file and line."""
-    if consortium.projects is None:
-        return None
-    projects = Projects(principals)
-    Journal.load(consortium.projects, principals, projects.add)
-    return projects
+def load_registers(files: RegisterFiles, principals: Principals) -> Registers:
+    """All registers, every statement checked. Raises UsageError with file and line of the first bad one."""
+    heads = {"principals": principals.digest}
+
+    def read(name: str, path: Path | None, make: Callable[[], F]) -> F | None:
+        if path is None:
+            return None
+        fold = make()
+        heads[name] = Journal.load(path, principals, fold.add).head
+        return fold
+
+    calendar = Calendar.load(files.holidays)
+    if files.holidays is not None:
+        heads["holidays"] = hashlib.sha256(files.holidays.read_bytes()).hexdigest()
+    if files.profile is not None:
+        heads["profile"] = files.profile
+    return Registers(
+        principals,
+        projects=read("projects", files.projects, lambda: Projects(principals)),
+        rights=read("rights", files.rights, lambda: RightsRegister(principals)),
+        registrations=read(
+            "registrations", files.registrations, lambda: Registrations(principals, calendar)
+        ),
+        levels=read("levels", files.levels, lambda: Levels(principals, load_rules().review)),
+        settlements=read("sources", files.sources, lambda: Settlements(principals)),
+        acknowledgements=read(
+            "acknowledgements", files.acknowledgements, lambda: Acknowledgements(principals)
+        ),
+        profile=None if files.profile is None else shipped(files.profile),
+        heads=heads,
+    )
 
 
-def runs_by_project(ledger: Path) -> Mapping[str, int]:
-    """How many runs of each project have begun, as the ledger at `ledger` says."""
-    projects: dict[object, str] = {}  # question -> project, then plan -> project
-    found: dict[str, int] = {}
-    for entry in entries(ledger):
-        body = entry.body
-        match entry.kind, body.get("project"):
-            case "request", str(project):
-                projects[str(body.get("question"))] = project
-            case "decision", _ if body.get("permit") and body.get("question") in projects:
-                projects[str(body.get("plan"))] = projects[str(body.get("question"))]
-            case "start", _ if body.get("plan") in projects:
-                project = projects[str(body.get("plan"))]
-                found[project] = found.get(project, 0) + 1
-    return found
+class Shelf:
+    """A consortium's registers as they are on disk now: a licence that was cancelled counts at the next question."""
 
+    def __init__(self, consortium: Consortium) -> None:
+        self._consortium = consortium
+        self._stamp = self._seen()
+        self._read = load_registers(consortium.registers, load_principals(consortium))
 
-def used_papers(ledger: Path) -> Mapping[str, int]:
-    """How often each paper, by digest, has been used by a run that began, as the ledger at `ledger` says."""
-    found: dict[str, int] = {}
-    for entry in entries(ledger):
-        papers = entry.body.get("papers") if entry.kind == "start" else None
-        for digest in papers if isinstance(papers, list) else ():
-            found[digest] = found.get(digest, 0) + 1
-    return found
+    def current(self) -> Registers:
+        """The registers; read again if a file has changed. Raises UsageError with file and line."""
+        seen = self._seen()
+        if seen != self._stamp:
+            principals = load_principals(self._consortium)
+            self._read, self._stamp = load_registers(self._consortium.registers, principals), seen
+        return self._read
+
+    def _seen(self) -> Stamp:
+        return tuple(
+            (path, state.st_mtime_ns, state.st_size)
+            for path in self._consortium.registers.paths
+            if path.exists()
+            for state in (path.stat(),)
+        )

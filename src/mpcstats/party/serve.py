@@ -7,7 +7,6 @@ keeps the node from stopping, or from telling others that it is busy.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import re
 import threading
@@ -17,7 +16,6 @@ from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mpcstats.errors import (
     Disagreement,
@@ -31,7 +29,8 @@ from mpcstats.party.compile import Papers, read_papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Own
 from mpcstats.party.invite import LENGTH, LINES, STEP, check_plan, quietly
-from mpcstats.party.node import Node, Played
+from mpcstats.party.keep import keep_answer, keep_receipt
+from mpcstats.party.node import Node
 from mpcstats.party.question import Question
 from mpcstats.policy.permit import Permit
 from mpcstats.transport.control import Control
@@ -189,9 +188,13 @@ class _Talk:
         if not self._told_to_go(terms):
             log.info("the run does not take place")
             return
-        played = node.take_part(question, permit, own.rows, label, on_step=self._log_step)
+        played = node.take_part(question, permit, own.rows, label, papers, on_step=self._log_step)
         quietly(control, {"kind": "done", **played.spent.to_json()})
-        _keep_answer(node, question, played)
+        for trouble in played.closed.troubles:
+            log.warning("the run has ended well; its closing has not: %s", _line(trouble))
+        for path in (keep_answer(node.files, question, played), keep_receipt(node.files, played)):
+            if path is not None:
+                log.info("kept %s", path)
 
     def _request(self) -> tuple[str, Question, Papers]:
         peer = self._control.peer
@@ -280,20 +283,3 @@ def _prepare(node: Node, question: Question, papers: Papers, halt: Halt) -> tupl
 def _line(text: str) -> str:
     """`text` as it may stand in a log: a question's names may hold new lines, with which they could forge others."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _keep_answer(node: Node, question: Question, played: Played) -> None:
-    """A recipient that did not ask finds the answer beside its ledger. Raises UsageError if it cannot be written."""
-    if played.answer is None:
-        return
-    folder = node.files.ledger.parent / "answers"
-    path = folder / f"{played.label}.json"
-    content: Mapping[str, Any] = {"question": question.to_json(), **played.answer.to_json()}
-    try:
-        folder.mkdir(exist_ok=True, mode=0o700)
-        path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{path}: expected a place for the answer, got: {error.strerror}"
-        ) from None
-    log.info("answer in %s", path)

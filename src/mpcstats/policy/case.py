@@ -9,6 +9,7 @@ from mpcstats.cards.load import Cards
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.asked import asked_of
 from mpcstats.policy.reason import Reason
+from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.policy.sensitivity import Sensitivity, sensitivity
 from mpcstats.records.catalogue import Catalogue
@@ -17,6 +18,7 @@ from mpcstats.records.papers.papers import Papers, read
 from mpcstats.records.papers.project import Projects
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
+from mpcstats.records.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,10 @@ class Case:
     user: str | None = None  # who asks for the initiator, by principal's name
     project: str | None = None
     question: str = ""  # digest of the question: what its user has signed
-    principals: Principals = field(default_factory=lambda: Principals(()))
+    registers: Registers = field(default_factory=Registers)
     papers: tuple[Statement, ...] = ()
     spent: int | None = None
-    projects: Projects | None = None
+    standing: Standing | None = None  # of who asks, by this party's ledger
     used: Mapping[str, int] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     found: Sensitivity = field(init=False)
@@ -63,6 +65,16 @@ class Case:
         )
         object.__setattr__(self, "asked", asked)
         object.__setattr__(self, "read", read(self.papers, self.principals))
+
+    @property
+    def principals(self) -> Principals:
+        """Who may sign."""
+        return self.registers.principals
+
+    @property
+    def projects(self) -> Projects | None:
+        """The register of projects, if the consortium keeps one."""
+        return self.registers.projects
 
 
 # One ground on which a plan may be refused; gives every reason that it has.

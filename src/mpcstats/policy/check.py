@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mpcstats.errors import PolicyRefused
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case, Condition
+from mpcstats.policy.conditions.approval import fitting
 from mpcstats.policy.conditions.bounds import bounds
 from mpcstats.policy.conditions.budget import budget
 from mpcstats.policy.conditions.columns_known import columns_known
@@ -17,7 +18,9 @@ from mpcstats.policy.conditions.granted import asked, granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
 from mpcstats.policy.conditions.licence import operated
 from mpcstats.policy.conditions.operations_permitted import operations_permitted
+from mpcstats.policy.conditions.profile import profile
 from mpcstats.policy.conditions.protocols import protocols
+from mpcstats.policy.conditions.standing import standing
 from mpcstats.policy.conditions.table import table
 from mpcstats.policy.permit import Permit, issue
 from mpcstats.policy.reason import VIOLATIONS, Reason
@@ -25,9 +28,11 @@ from mpcstats.policy.rule import Policy
 from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.policy.uses import uses
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.records.profiles.profile import Profile
 
 # All are asked, so that a refusal has every reason; the order is that of the reasons.
 CONDITIONS: tuple[Condition, ...] = (
+    standing,
     table,
     columns_known,
     helpers_accepted,
@@ -35,6 +40,7 @@ CONDITIONS: tuple[Condition, ...] = (
     operations_permitted,
     protocols,
     gate_rules,
+    profile,
     operated,
     granted,
     budget,
@@ -85,10 +91,14 @@ def check(case: Case, *, party: str) -> Permit:
         rule=case.rule.name,
         policy_digest=case.policy.digest,
         papers=uses(case),
+        template=min(fitting(case), default=None),
     )
 
 
-def least_persons(plan: Physical, *, catalogue: Catalogue, policy: Policy) -> int:
-    """The k that the policy asks of a plan like this one; 1 where it permits none at all."""
+def least_persons(
+    plan: Physical, *, catalogue: Catalogue, policy: Policy, profile: Profile | None = None
+) -> int:
+    """The k that the policy asks of a plan like this one, or the profile if that is more; else 1."""
     rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
-    return 1 if rule is None else rule.minimum_persons
+    least = 1 if profile is None else profile.minimum_persons
+    return least if rule is None else max(least, rule.minimum_persons)

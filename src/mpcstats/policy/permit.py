@@ -22,6 +22,7 @@ class Permit:
     plan_digest: str
     policy_digest: str
     papers: tuple[str, ...]  # digests of the papers that a run of the plan uses up
+    template: str | None  # digest of the approved template that the question is one of
     # Not kept: dataclasses.replace would hand it on to a permit for another plan.
     seal: InitVar[object]
 
@@ -40,6 +41,7 @@ def issue(
     rule: str,
     policy_digest: str,
     papers: tuple[str, ...] = (),
+    template: str | None = None,
 ) -> Permit:
     """The permit for `plan`. For policy.check alone; a test holds that nothing else calls it."""
-    return Permit(plan, party, level, rule, plan.digest(), policy_digest, papers, _SEAL)
+    return Permit(plan, party, level, rule, plan.digest(), policy_digest, papers, template, _SEAL)

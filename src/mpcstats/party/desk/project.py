@@ -8,9 +8,11 @@ from pathlib import Path
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
-from mpcstats.party.registers import load_principals, runs_by_project
+from mpcstats.party.history import History
+from mpcstats.party.registers import load_principals
 from mpcstats.records.canonical import JSON
 from mpcstats.records.journal import Journal, append, body_as
+from mpcstats.records.ledger import entries
 from mpcstats.records.papers.project import MODELS, Line, Projects
 from mpcstats.records.signed import Statement
 
@@ -50,18 +52,18 @@ def view(consortium: Path, day: str, ledgers: Sequence[Path]) -> tuple[Line, ...
     Journal.load(_journal(agreed), principals, projects.add)
     counted: dict[str, int] = {}
     for ledger in ledgers:
-        for name, runs in runs_by_project(ledger).items():
+        for name, runs in History.of(entries(ledger)).runs.items():
             # Every party of a run writes it down: the counts of two ledgers are not added.
             counted[name] = max(runs, counted.get(name, 0))
     return projects.supervision(day, counted)
 
 
 def _journal(consortium: Consortium) -> Path:
-    if consortium.projects is None:
+    if consortium.registers.projects is None:
         raise UsageError(
             f'{consortium.path}: expected projects = "...", a journal of projects, got none'
         )
-    return consortium.projects
+    return consortium.registers.projects
 
 
 def _table(path: Path) -> dict[str, JSON]:

@@ -17,6 +17,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mpcstats.errors import UsageError
+from mpcstats.party.files.registerfiles import RegisterFiles, RegistersTable
 from mpcstats.party.question import check_name
 from mpcstats.records.tomlfile import Table, read_toml
 
@@ -80,8 +81,7 @@ class Consortium:
     compute: tuple[str, ...]
     silence: float
     members: Mapping[str, Member]
-    principals: Path | None = None  # who else may sign, beside the parties
-    projects: Path | None = None  # the journal of projects
+    registers: RegisterFiles = field(default_factory=RegisterFiles)
 
     @classmethod
     def load(cls, path: Path) -> Consortium:
@@ -100,8 +100,7 @@ class Consortium:
             tuple(table.compute),
             table.silence,
             members,
-            None if table.principals is None else here / table.principals,
-            None if table.projects is None else here / table.projects,
+            RegisterFiles.of(table.registers, here),
         )
 
     def member(self, name: str) -> Member:
@@ -251,8 +250,7 @@ class _Consortium(Table):
     policy: Text
     compute: list[Name]
     silence: Silence = SILENCE
-    principals: Text | None = None
-    projects: Text | None = None
+    registers: RegistersTable = Field(default_factory=RegistersTable)
     party: list[_Member]
 
     @model_validator(mode="after")

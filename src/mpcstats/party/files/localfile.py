@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import SILENCE, Files, Name, Silence, Text, check_compute
+from mpcstats.party.files.registerfiles import RegisterFiles, RegistersTable
 from mpcstats.records.tomlfile import Table, read_toml
 
 FILE = "local.toml"
@@ -30,7 +31,7 @@ class LocalFile:
     scenario: str | None
     purpose: str | None
     data: Mapping[str, Mapping[str, Path]] = field(repr=False)  # party -> dataset -> file
-    principals: Path | None = None  # who else may sign, beside the parties
+    registers: RegisterFiles = field(default_factory=RegisterFiles)
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ class LocalFile:
                 party: {dataset: root / where for dataset, where in files.items()}
                 for party, files in table.data.items()
             },
-            None if table.principals is None else here / table.principals,
+            RegisterFiles.of(table.registers, here),
         )
 
 
@@ -77,7 +78,7 @@ class _Local(Table):
     scenario: Text | None = None
     purpose: Text | None = None
     data_root: Text = "."
-    principals: Text | None = None
+    registers: RegistersTable = Field(default_factory=RegistersTable)
     data: dict[Name, Files] = Field(default_factory=dict)
 
     @model_validator(mode="after")

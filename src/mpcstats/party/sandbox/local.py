@@ -165,10 +165,8 @@ def _write_files(config: LocalFile, folder: Path, silence: float) -> Path:
         f"silence = {silence:.3f}",
         "",
     ]
-    if config.principals is not None:
-        head.insert(-1, f"principals = {toml_text(str(config.principals.resolve()))}")
     path = folder / "consortium.toml"
-    path.write_text("\n".join([*head, *entries]), encoding="utf-8")
+    path.write_text("\n".join([*head, *config.registers.lines(), *entries]), encoding="utf-8")
     Consortium.load(path)
     return path
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mpcstats.policy.case import Case, Condition
+from mpcstats.policy.conditions.acknowledgement import acknowledgement
 from mpcstats.policy.conditions.approval import approval
 from mpcstats.policy.conditions.licence import licence
 from mpcstats.policy.conditions.project import project
 from mpcstats.policy.conditions.real_name import real_name
+from mpcstats.policy.conditions.registration import registration
+from mpcstats.policy.conditions.rights import rights
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import Requirement
 
@@ -17,6 +20,9 @@ CONDITIONS: Mapping[Requirement, Condition] = {
     "licence": licence,
     "approval": approval,
     "project": project,
+    "rights": rights,
+    "registration": registration,
+    "acknowledgement": acknowledgement,
 }
 
 

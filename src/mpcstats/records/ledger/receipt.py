@@ -18,12 +18,13 @@ from pydantic import Field, PlainValidator, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON
+from mpcstats.records.day import Day
 from mpcstats.records.ledger.entry import Entry
-from mpcstats.records.ledger.form import Digest, Listed, NoteText, Proof, as_model, to_proof
+from mpcstats.records.ledger.form import Digest, NoteText, Proof, as_model, to_proof
 from mpcstats.records.ledger.log import Ledger
 from mpcstats.records.principals import PrincipalName
 from mpcstats.records.signed import Statement
-from mpcstats.records.tomlfile import Table, Version
+from mpcstats.records.tomlfile import Listed, Table, Version
 
 FILE_LIMIT = 16 * 1024 * 1024  # bytes
 AGREEMENT = "agreement"  # the kind of the statement that a party signs before a run
@@ -63,6 +64,9 @@ class Question(Table):
     purpose: Annotated[str, Field(min_length=1, max_length=4096)]
     initiator: PrincipalName
     recipients: Annotated[tuple[PrincipalName, ...], Field(min_length=1, max_length=64), Listed]
+    day: Day
+    user: PrincipalName | None
+    project: Text | None
 
     def to_json(self) -> dict[str, JSON]:
         """The question as plain data."""
@@ -72,6 +76,9 @@ class Question(Table):
             "purpose": self.purpose,
             "initiator": self.initiator,
             "recipients": list(self.recipients),
+            "day": self.day,
+            "user": self.user,
+            "project": self.project,
         }
 
     @property

@@ -1,0 +1,64 @@
+"""What a party's ledger says of earlier questions: how often papers were used, what projects ran, who broke a rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Self
+
+from mpcstats.records.budget import Spending
+from mpcstats.records.ledger import Entry, Ledger
+from mpcstats.records.principals import Principals
+from mpcstats.records.standing import REINSTATEMENT, VIOLATION, Standing, standing
+
+KINDS = ("request", "decision", "start", VIOLATION, REINSTATEMENT)
+
+
+class History:
+    """The fold of a ledger's entries in order; `read_on` takes those that have been written since."""
+
+    def __init__(self) -> None:
+        self.spending = Spending()
+        self.used: Counter[str] = Counter()  # paper -> runs that began
+        self.runs: Counter[str] = Counter()  # project -> runs that began
+        self._projects: dict[str, str] = {}  # question -> project
+        self._of_standing: list[Entry] = []
+        self._next = 0
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Self:
+        """What these entries say."""
+        history = cls()
+        for entry in entries:
+            history.add(entry)
+        return history
+
+    def add(self, entry: Entry) -> None:
+        """One entry more."""
+        self._next = entry.index + 1
+        body = entry.body
+        if entry.kind in (VIOLATION, REINSTATEMENT):
+            self._of_standing.append(entry)
+        elif entry.kind == "start":
+            papers = body.get("papers")
+            self.used.update(papers if isinstance(papers, list) else ())
+            of = self._projects.get(str(body.get("question")))
+            if of is not None:
+                self.runs[of] += 1
+        elif entry.kind in ("request", "decision"):
+            project = body.get("project")
+            if isinstance(project, str):
+                self._projects[str(body.get("question"))] = project
+            self.spending.add(entry)
+
+    def read_on(self, ledger: Ledger) -> None:
+        """Take what any process of this party has written since the last time."""
+        since = self._next
+        new = (entry for kind in KINDS for entry in ledger.entries(kind, since=since))
+        for entry in sorted(new, key=attrgetter("index")):
+            self.add(entry)
+
+    def standing(self, name: str, principals: Principals) -> Standing:
+        """Whether `name` may still ask this party."""
+        return standing(self._of_standing, name, principals)

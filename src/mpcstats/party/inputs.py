@@ -1,0 +1,49 @@
+"""What a party comes with to a run, committed to before a share is sent: whoever doubts it later can have it opened.
+
+A commitment says nothing of the rows. Its salt follows from the party's signing key and the run, so the party
+keeps nothing, and nobody else can try contents out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mpcstats.party.data.sources import Rows
+from mpcstats.records.ledger.commitment import SALT_BYTES, commit
+
+PURPOSE = b"mpcstats input salt 1"
+
+
+def commitments(rows: Mapping[str, Rows], key: Ed25519PrivateKey, label: str) -> dict[str, str]:
+    """The commitment to the rows of each fragment in the run `label`, 64 hex digits each."""
+    return {name: commit(content(own), salt(key, label, name)) for name, own in rows.items()}
+
+
+def salt(key: Ed25519PrivateKey, label: str, fragment: str) -> bytes:
+    """The salt of one commitment: with the rows, all that it takes to open it."""
+    about = json.dumps([label, fragment]).encode()
+    derived = HKDF(SHA256(), length=SALT_BYTES, salt=PURPOSE, info=about)
+    return derived.derive(key.private_bytes_raw())
+
+
+def content(rows: Rows) -> bytes:
+    """The rows as bytes: a line of JSON that says their form, then keys, values and codes, all little-endian."""
+    columns = {**rows.values, **rows.codes}
+    form = {
+        "keys": list(rows.keys.shape),
+        "values": {name: len(column) for name, column in rows.values.items()},
+        "codes": {name: len(column) for name, column in rows.codes.items()},
+    }
+    parts = [json.dumps(form, sort_keys=True).encode() + b"\n", _bytes(rows.keys)]
+    parts += (_bytes(columns[name]) for name in sorted(columns))
+    return b"".join(parts)
+
+
+def _bytes(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bytes:
+    return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
