@@ -203,6 +203,36 @@ def test_a_keeper_with_two_blocks_for_one_index_is_named_when_it_sends_them(
     assert caught.value.party == "bureau"
 
 
+def test_a_keeper_that_shows_two_logs_is_named_and_those_who_believed_it_are_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "two").mkdir()
+    with (
+        closing(opened(tmp_path, "bureau")) as one,
+        closing(opened(tmp_path / "two", "bureau")) as two,
+        closing(opened(tmp_path, "h1")) as h1,
+        closing(opened(tmp_path, "h2")) as h2,
+    ):
+        one.append("action", body(1))
+        two.append("action", body(2))
+        h1.take(one.since(h1.have()), sender="bureau")
+        h2.take(two.since(h2.have()), sender="bureau")
+        shown: Any = h2.since({})
+        with pytest.raises(PeerFault, match="expected one block, got two") as caught:
+            h1.take(shown, sender="h2")
+        assert caught.value.party == "bureau"
+        # With seals alone: the keeper's convicts it, another's without it leaves open which of the two.
+        for signers, party in (({"bureau", "h2"}, "bureau"), ({"h2"}, "bureau or h2")):
+            seals = [s for s in shown["seals"] if s["node"] in signers]
+            with pytest.raises(PeerFault, match="expected a seal under the head here") as caught:
+                h1.take({"node": "h2", "blocks": [], "seals": seals}, sender="h2")
+            assert caught.value.party == party
+        named = faults(
+            [read_copies(tmp_path / f"{name}.sqlite") for name in ("h1", "h2")], EVERYBODY
+        )
+    assert [(f.log, f.index, f.node) for f in named] == [("bureau", 1, "bureau")]
+
+
 Change = Callable[[dict[str, Any]], None]
 
 

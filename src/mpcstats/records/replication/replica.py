@@ -89,6 +89,9 @@ class Replica:
     def append(self, kind: str, body: Mapping[str, JSON], /) -> Block:
         """Add a record to this node's own log, sealed by it; it is on disk when this returns.
 
+        A node that has lost its file, or has an old one, must first `take` what the others have of its log:
+        else it seals a second block for one index, which convicts it.
+
         Raises UsageError for a body without `at` as a UTC second, without a canonical form, or with a
         statement that is not signed as it says.
         """
@@ -142,7 +145,8 @@ class Replica:
         """Take in what the `since` of node `sender` gave; the answer is this node's seals, for the others' `take`.
 
         Raises PeerFault, naming the node at fault: who sent something that is not as its maker signed it, or
-        the maker who signed two blocks for one index. What was taken in before that stays.
+        the maker who signed two blocks for one index ("a or b" if it is one of two). What was taken in before
+        that stays.
         """
         given = Copies.read(copies, sender=sender)
         most = 2 * PAGE * len(self.nodes)
@@ -157,7 +161,8 @@ class Replica:
                 seal = self._take_block(block, keepers.get((block.log, block.index)), sender)
             made += [] if seal is None else [seal]
         with self._transaction():
-            for other in given.seals:
+            # The keeper's first: where it has sealed two heads, those who sealed what they were shown are honest.
+            for other in sorted(given.seals, key=lambda seal: seal.node != seal.log):
                 self._take_seal(other, sender)
         return Copies(node=self.me, blocks=(), seals=tuple(made)).model_dump(mode="json")
 
@@ -215,10 +220,10 @@ class Replica:
         if held is None:
             return  # of a block that has not come yet: its seal comes again with it
         if held != seal.head:
+            # The keeper has shown two logs, or the node has sealed what it was not shown: one seal does not say.
+            who = seal.log if seal.node == seal.log else f"{seal.log} or {seal.node}"
             raise PeerFault(
-                seal.node,
-                STEP,
-                f"{place(seal)}: expected a seal under the head here, got one under another",
+                who, STEP, f"{place(seal)}: expected a seal under the head here, got another"
             )
         self._add_seal(seal)
 
