@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -161,6 +162,10 @@ class Four:
     def crash(self, name: str) -> None:
         self.nodes.pop(name).close()
 
+    def close(self) -> None:
+        for node in self.nodes.values():
+            node.close()
+
     def kinds(self, node: str = "bureau") -> list[str]:
         return [block.kind for block in self.nodes[node].log("bureau")]
 
@@ -174,8 +179,7 @@ def four(tmp_path: Path) -> Iterator[Four]:
     four = Four(tmp_path)
     four.custodian.release(released(contract()), at=AT)
     yield four
-    for node in four.nodes.values():
-        node.close()
+    four.close()
 
 
 # --- request(user, purpose, query) -> authenticate -> package = data reference + contract
@@ -333,6 +337,24 @@ def test_a_custodian_that_gives_more_than_the_contract_is_found_out(
         Dealings.of("bureau", log.log("bureau"), EVERYBODY)
 
 
+def test_a_custodian_that_dates_a_request_back_is_found_out(four: Four) -> None:
+    four.custodian.request(access(), at="2026-12-31T08:00:00Z")
+    log = four.nodes["bureau"]
+    log.append("access", wrapped(access(), AT))
+    with pytest.raises(
+        UsageError, match="expected a dealing from 2026-12-31T08:00:00Z on, got one"
+    ):
+        Dealings.of("bureau", log.log("bureau"), EVERYBODY)
+
+
+def test_a_clock_that_runs_backwards_does_not_stop_a_custodian(four: Four) -> None:
+    four.custodian.request(access(), at="2026-03-02T08:00:05Z")
+    package = four.custodian.request(access(), at="2026-03-02T08:00:04Z")
+    assert package.body["at"] == "2026-03-02T08:00:05Z"
+    with pytest.raises(UsageError, match="expected a time as YYYY-MM-DDThh:mm:ssZ"):
+        four.custodian.request(access(), at="now")
+
+
 # --- a disallowed action => violation record + automatic revocation before the next request
 
 
@@ -365,7 +387,8 @@ def test_one_violating_action_revokes_before_the_next_request(
     }
     with pytest.raises(PolicyRefused, match=f"p.analyst has no right to ask: {what}"):
         four.custodian.request(access(), at=AT)
-    four.custodian.request(access("h1.doctor"), at=AT)  # nobody else is
+    held = four.nodes["bureau"].log("bureau")
+    assert not standing(held, "h1.doctor", EVERYBODY).revoked  # nobody else is
 
 
 def test_more_uses_than_given_and_more_releases_than_jobs_are_violations(four: Four) -> None:
@@ -589,9 +612,11 @@ def test_only_the_owner_releases_and_a_name_only_once(four: Four) -> None:
 # --- provenance: who did what to asset A, complete under node crash; tamper one block
 
 
-@pytest.fixture
-def busy(four: Four) -> Four:
-    """What h1 and p did with the bureau's rows, on all four nodes; one violation."""
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The nodes' files after h1 and p have worked with the bureau's rows; one violation."""
+    four = Four(tmp_path_factory.mktemp("nodes"))
+    four.custodian.release(released(contract()), at=AT)
     package = four.custodian.request(access(), at="2026-03-02T08:00:00Z")
     four.custodian.report(action(package, "sum", "join"), at="2026-03-02T08:01:00Z")
     four.custodian.report(release(package), at="2026-03-02T08:02:00Z")
@@ -600,7 +625,18 @@ def busy(four: Four) -> Four:
     with pytest.raises(PolicyRefused):
         four.custodian.request(access("h1.doctor"), at="2026-03-02T08:05:00Z")
     four.exchange()
-    return four
+    four.close()
+    return four.folder
+
+
+@pytest.fixture
+def busy(worked: Path, tmp_path: Path) -> Iterator[Four]:
+    """The four nodes that have worked, on files of their own."""
+    for name in NODES:
+        shutil.copy(worked / f"{name}.sqlite", tmp_path)
+    four = Four(tmp_path)
+    yield four
+    four.close()
 
 
 DEEDS = [

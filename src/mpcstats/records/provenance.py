@@ -99,6 +99,7 @@ class _Known:
         """One record of any kind. Raises UsageError if it is not what its signer signed."""
         if record.kind == VIOLATION:
             self.violations[record_digest(VIOLATION, record.body)] = read_violation(record)
+            return
         if record.kind not in (CONTRACT, ACCESS, PACKAGE, ACTION):
             return
         statement, at = unwrapped(record.body)

@@ -26,7 +26,8 @@ def look_up(
     """What was done to `asset` by the ledgers, or nodes' copies of logs, at `ledgers` together.
 
     Copies are compared first: a block that does not fit its seals is a fault, and it and all behind it in that
-    copy are left out. Raises UsageError if a file cannot be read.
+    copy are left out. A ledger is read as it is: what is signed in it is checked, its times and violations are its
+    keeper's word until `mpcstats ledger verify` says that it is whole. Raises UsageError if a file cannot be read.
     """
     agreed = Consortium.load(consortium)
     keys = {name: member.signing_key for name, member in agreed.members.items()}
