@@ -697,6 +697,25 @@ def test_a_statement_that_was_changed_is_no_provenance(busy: Four) -> None:
     assert "rank, join" not in {deed.what for deed in found.deeds}
 
 
+def test_only_the_owner_says_that_an_action_broke_its_contract(
+    busy: Four, files: tuple[Path, Path]
+) -> None:
+    job = next(b for b in busy.nodes["h1"].log("bureau") if b.kind == "action")
+    subject = Statement.from_json(job.body["statement"]).digest
+    form = {"what": "over-budget", "subject": subject, "entry": 1, "by": "bureau", "at": AT}
+    claimed = Violation.model_validate({"offender": "p.analyst", **form})
+    violated(
+        busy.nodes["h1"], claimed
+    )  # h1 writes into its own log what the bureau should have said
+    done = run(files, busy.path("h1"))
+    assert done.exit_code == 1
+    assert (
+        "log of h1 at h1, record 1: violation: expected one by h1, got one by bureau" in done.output
+    )
+    shown = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+    assert [(d["who"], d["what"], d["verdict"]) for d in shown] == DEEDS
+
+
 def tamper(path: Path, sql: str) -> None:
     with closing(sqlite3.connect(path)) as db:
         assert db.execute(sql).rowcount == 1

@@ -33,6 +33,7 @@ def look_up(
     keys = {name: member.signing_key for name, member in agreed.members.items()}
     known = Principals.load(principals, keys)
     logs: dict[str, Iterable[Record]] = {}
+    keepers: dict[str, str] = {}
     copies = []
     for path in ledgers:
         if holds_copies(path):
@@ -44,8 +45,9 @@ def look_up(
     for copy in copies:
         for log in dict.fromkeys(block.log for block in copy.blocks):
             end = first.get((copy.node, log))
-            logs[f"log of {log} at {copy.node}"] = _until(copy.blocks, log, end)
-    looked = provenance(logs, asset, known)
+            name = f"log of {log} at {copy.node}"
+            logs[name], keepers[name] = _until(copy.blocks, log, end), log
+    looked = provenance(logs, asset, known, keepers=keepers)
     return Provenance(asset, looked.deeds, (*(str(fault) for fault in found), *looked.faults))
 
 
