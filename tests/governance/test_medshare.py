@@ -36,7 +36,8 @@ from mpcstats.records.provenance import provenance
 from mpcstats.records.record import record_digest
 from mpcstats.records.replication.block import Copies
 from mpcstats.records.replication.compare import faults
-from mpcstats.records.replication.replica import Replica, read_copies
+from mpcstats.records.replication.file import read_copies
+from mpcstats.records.replication.replica import Replica
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import VIOLATION, Violation, standing, violated
 

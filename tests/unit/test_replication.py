@@ -17,7 +17,8 @@ from mpcstats.errors import PeerFault, UsageError
 from mpcstats.records.principals import Principal, Principals
 from mpcstats.records.replication.block import Copies, Seal, head_after
 from mpcstats.records.replication.compare import faults
-from mpcstats.records.replication.replica import Replica, read_copies
+from mpcstats.records.replication.file import read_copies
+from mpcstats.records.replication.replica import Replica
 from mpcstats.records.signed import Statement
 
 NODES = ("bureau", "h1", "h2", "p")
@@ -145,6 +146,8 @@ WHERE = "WHERE log = 'bureau' AND number ="
         (f"{UPDATE} body = 'rubbish' {WHERE} 1", 1),
         (f"{UPDATE} kind = 'access' {WHERE} 3", 3),
         (f"{UPDATE} head = printf('%064d', 0) {WHERE} 2", 2),
+        (f"{UPDATE} log = 'no name!' {WHERE} 3", 3),
+        (f"{UPDATE} number = -4 {WHERE} 1", 1),
         (f"DELETE FROM block {WHERE} 2", 2),
         (f"DELETE FROM block {WHERE} 3", 3),
         (f"DELETE FROM seal {WHERE} 1 AND node = 'bureau'", 1),
@@ -163,6 +166,14 @@ def test_one_tampered_block_names_the_node_and_the_first_index(
         if other != node:
             pair = [read_copies(tmp_path / f"{name}.sqlite") for name in (node, other)]
             assert faults(pair, EVERYBODY) == named
+
+
+def test_a_block_moved_to_another_log_is_a_fault_in_both(
+    four: list[Replica], tmp_path: Path
+) -> None:
+    tamper(tmp_path, "h2", f"{UPDATE} log = 'p' {WHERE} 2")
+    named = faults(shown(tmp_path), EVERYBODY)
+    assert [(f.log, f.index, f.node) for f in named] == [("bureau", 2, "h2"), ("p", 1, "h2")]
 
 
 def rewritten(folder: Path, node: str) -> Copies:

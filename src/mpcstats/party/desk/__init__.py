@@ -1,1 +1,1 @@
-"""The desk: what an organisation does with its records by itself, apart from any run."""
+"""What an organisation does with its records at its own desk."""

@@ -14,7 +14,7 @@ from mpcstats.records.provenance import Deed, Provenance, provenance
 from mpcstats.records.record import Record
 from mpcstats.records.replication.block import Block
 from mpcstats.records.replication.compare import faults
-from mpcstats.records.replication.replica import holds_copies, read_copies
+from mpcstats.records.replication.file import holds_copies, read_copies
 
 HEADS = ("at", "who", "what", "verdict", "query", "result", "cells", "statement")
 SHORT = 16  # hex digits of a digest in a table; enough to find it in a log
