@@ -600,6 +600,31 @@ def test_a_contract_that_makes_no_sense_is_refused(
         four.custodian.release(signed("contract", "bureau", **body), at=AT)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"count", ', '"peek", ', r"contract\.toml: contract\.actions\[2\]"),
+        (
+            'since = "2026-01-01"',
+            'since = "1 May"',
+            r"contract\.since: expected a day as YYYY-MM-DD",
+        ),
+        ("uses = 40", "uses = 40.0", r"contract\.uses: input should be a valid integer"),
+        ('rows = "1b', 'rows = "1B', r"contract\.asset\.rows: string should match pattern"),
+        ("version = 1", "version = 2", "version: input should be 1"),
+    ],
+)
+def test_a_contracts_file_that_is_wrong_says_where(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    text = (ROOT / "examples" / "governance" / "contract.toml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path = tmp_path / "contract.toml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        Contract.load(path)
+
+
 def test_only_the_owner_releases_and_a_name_only_once(four: Four) -> None:
     with pytest.raises(UsageError, match="expected a new name, got settlement-2026"):
         four.custodian.release(released(contract()), at=AT)
