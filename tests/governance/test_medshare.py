@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -34,7 +35,8 @@ from mpcstats.records.provenance import provenance
 from mpcstats.records.record import record_digest
 from mpcstats.records.replication.block import Copies
 from mpcstats.records.replication.compare import faults
-from mpcstats.records.replication.replica import Replica, read_copies
+from mpcstats.records.replication.file import read_copies
+from mpcstats.records.replication.replica import Replica
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import VIOLATION, Violation, standing, violated
 
@@ -160,6 +162,10 @@ class Four:
     def crash(self, name: str) -> None:
         self.nodes.pop(name).close()
 
+    def close(self) -> None:
+        for node in self.nodes.values():
+            node.close()
+
     def kinds(self, node: str = "bureau") -> list[str]:
         return [block.kind for block in self.nodes[node].log("bureau")]
 
@@ -173,8 +179,7 @@ def four(tmp_path: Path) -> Iterator[Four]:
     four = Four(tmp_path)
     four.custodian.release(released(contract()), at=AT)
     yield four
-    for node in four.nodes.values():
-        node.close()
+    four.close()
 
 
 # --- request(user, purpose, query) -> authenticate -> package = data reference + contract
@@ -332,6 +337,24 @@ def test_a_custodian_that_gives_more_than_the_contract_is_found_out(
         Dealings.of("bureau", log.log("bureau"), EVERYBODY)
 
 
+def test_a_custodian_that_dates_a_request_back_is_found_out(four: Four) -> None:
+    four.custodian.request(access(), at="2026-12-31T08:00:00Z")
+    log = four.nodes["bureau"]
+    log.append("access", wrapped(access(), AT))
+    with pytest.raises(
+        UsageError, match="expected a dealing from 2026-12-31T08:00:00Z on, got one"
+    ):
+        Dealings.of("bureau", log.log("bureau"), EVERYBODY)
+
+
+def test_a_clock_that_runs_backwards_does_not_stop_a_custodian(four: Four) -> None:
+    four.custodian.request(access(), at="2026-03-02T08:00:05Z")
+    package = four.custodian.request(access(), at="2026-03-02T08:00:04Z")
+    assert package.body["at"] == "2026-03-02T08:00:05Z"
+    with pytest.raises(UsageError, match="expected a time as YYYY-MM-DDThh:mm:ssZ"):
+        four.custodian.request(access(), at="now")
+
+
 # --- a disallowed action => violation record + automatic revocation before the next request
 
 
@@ -364,7 +387,8 @@ def test_one_violating_action_revokes_before_the_next_request(
     }
     with pytest.raises(PolicyRefused, match=f"p.analyst has no right to ask: {what}"):
         four.custodian.request(access(), at=AT)
-    four.custodian.request(access("h1.doctor"), at=AT)  # nobody else is
+    held = four.nodes["bureau"].log("bureau")
+    assert not standing(held, "h1.doctor", EVERYBODY).revoked  # nobody else is
 
 
 def test_more_uses_than_given_and_more_releases_than_jobs_are_violations(four: Four) -> None:
@@ -575,6 +599,31 @@ def test_a_contract_that_makes_no_sense_is_refused(
         four.custodian.release(signed("contract", "bureau", **body), at=AT)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"count", ', '"peek", ', r"contract\.toml: contract\.actions\[2\]"),
+        (
+            'since = "2026-01-01"',
+            'since = "1 May"',
+            r"contract\.since: expected a day as YYYY-MM-DD",
+        ),
+        ("uses = 40", "uses = 40.0", r"contract\.uses: input should be a valid integer"),
+        ('rows = "1b', 'rows = "1B', r"contract\.asset\.rows: string should match pattern"),
+        ("version = 1", "version = 2", "version: input should be 1"),
+    ],
+)
+def test_a_contracts_file_that_is_wrong_says_where(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    text = (ROOT / "examples" / "governance" / "contract.toml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path = tmp_path / "contract.toml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        Contract.load(path)
+
+
 def test_only_the_owner_releases_and_a_name_only_once(four: Four) -> None:
     with pytest.raises(UsageError, match="expected a new name, got settlement-2026"):
         four.custodian.release(released(contract()), at=AT)
@@ -588,9 +637,11 @@ def test_only_the_owner_releases_and_a_name_only_once(four: Four) -> None:
 # --- provenance: who did what to asset A, complete under node crash; tamper one block
 
 
-@pytest.fixture
-def busy(four: Four) -> Four:
-    """What h1 and p did with the bureau's rows, on all four nodes; one violation."""
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The nodes' files after h1 and p have worked with the bureau's rows; one violation."""
+    four = Four(tmp_path_factory.mktemp("nodes"))
+    four.custodian.release(released(contract()), at=AT)
     package = four.custodian.request(access(), at="2026-03-02T08:00:00Z")
     four.custodian.report(action(package, "sum", "join"), at="2026-03-02T08:01:00Z")
     four.custodian.report(release(package), at="2026-03-02T08:02:00Z")
@@ -599,7 +650,18 @@ def busy(four: Four) -> Four:
     with pytest.raises(PolicyRefused):
         four.custodian.request(access("h1.doctor"), at="2026-03-02T08:05:00Z")
     four.exchange()
-    return four
+    four.close()
+    return four.folder
+
+
+@pytest.fixture
+def busy(worked: Path, tmp_path: Path) -> Iterator[Four]:
+    """The four nodes that have worked, on files of their own."""
+    for name in NODES:
+        shutil.copy(worked / f"{name}.sqlite", tmp_path)
+    four = Four(tmp_path)
+    yield four
+    four.close()
 
 
 DEEDS = [
@@ -658,6 +720,25 @@ def test_a_statement_that_was_changed_is_no_provenance(busy: Four) -> None:
     assert "p, record 1: contract" in found.faults[0]
     assert "by the key of bureau, got another" in found.faults[0]
     assert "rank, join" not in {deed.what for deed in found.deeds}
+
+
+def test_only_the_owner_says_that_an_action_broke_its_contract(
+    busy: Four, files: tuple[Path, Path]
+) -> None:
+    job = next(b for b in busy.nodes["h1"].log("bureau") if b.kind == "action")
+    subject = Statement.from_json(job.body["statement"]).digest
+    form = {"what": "over-budget", "subject": subject, "entry": 1, "by": "bureau", "at": AT}
+    claimed = Violation.model_validate({"offender": "p.analyst", **form})
+    violated(
+        busy.nodes["h1"], claimed
+    )  # h1 writes into its own log what the bureau should have said
+    done = run(files, busy.path("h1"))
+    assert done.exit_code == 1
+    assert (
+        "log of h1 at h1, record 1: violation: expected one by h1, got one by bureau" in done.output
+    )
+    shown = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+    assert [(d["who"], d["what"], d["verdict"]) for d in shown] == DEEDS
 
 
 def tamper(path: Path, sql: str) -> None:

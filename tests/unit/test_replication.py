@@ -17,7 +17,8 @@ from mpcstats.errors import PeerFault, UsageError
 from mpcstats.records.principals import Principal, Principals
 from mpcstats.records.replication.block import Copies, Seal, head_after
 from mpcstats.records.replication.compare import faults
-from mpcstats.records.replication.replica import Replica, read_copies
+from mpcstats.records.replication.file import read_copies
+from mpcstats.records.replication.replica import Replica
 from mpcstats.records.signed import Statement
 
 NODES = ("bureau", "h1", "h2", "p")
@@ -145,6 +146,8 @@ WHERE = "WHERE log = 'bureau' AND number ="
         (f"{UPDATE} body = 'rubbish' {WHERE} 1", 1),
         (f"{UPDATE} kind = 'access' {WHERE} 3", 3),
         (f"{UPDATE} head = printf('%064d', 0) {WHERE} 2", 2),
+        (f"{UPDATE} log = 'no name!' {WHERE} 3", 3),
+        (f"{UPDATE} number = -4 {WHERE} 1", 1),
         (f"DELETE FROM block {WHERE} 2", 2),
         (f"DELETE FROM block {WHERE} 3", 3),
         (f"DELETE FROM seal {WHERE} 1 AND node = 'bureau'", 1),
@@ -163,6 +166,14 @@ def test_one_tampered_block_names_the_node_and_the_first_index(
         if other != node:
             pair = [read_copies(tmp_path / f"{name}.sqlite") for name in (node, other)]
             assert faults(pair, EVERYBODY) == named
+
+
+def test_a_block_moved_to_another_log_is_a_fault_in_both(
+    four: list[Replica], tmp_path: Path
+) -> None:
+    tamper(tmp_path, "h2", f"{UPDATE} log = 'p' {WHERE} 2")
+    named = faults(shown(tmp_path), EVERYBODY)
+    assert [(f.log, f.index, f.node) for f in named] == [("bureau", 2, "h2"), ("p", 1, "h2")]
 
 
 def rewritten(folder: Path, node: str) -> Copies:
@@ -201,6 +212,36 @@ def test_a_keeper_with_two_blocks_for_one_index_is_named_when_it_sends_them(
     with pytest.raises(PeerFault, match="block 2 of bureau: expected one block, got two") as caught:
         four[2].take(forged, sender="bureau")
     assert caught.value.party == "bureau"
+
+
+def test_a_keeper_that_shows_two_logs_is_named_and_those_who_believed_it_are_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "two").mkdir()
+    with (
+        closing(opened(tmp_path, "bureau")) as one,
+        closing(opened(tmp_path / "two", "bureau")) as two,
+        closing(opened(tmp_path, "h1")) as h1,
+        closing(opened(tmp_path, "h2")) as h2,
+    ):
+        one.append("action", body(1))
+        two.append("action", body(2))
+        h1.take(one.since(h1.have()), sender="bureau")
+        h2.take(two.since(h2.have()), sender="bureau")
+        shown: Any = h2.since({})
+        with pytest.raises(PeerFault, match="expected one block, got two") as caught:
+            h1.take(shown, sender="h2")
+        assert caught.value.party == "bureau"
+        # With seals alone: the keeper's convicts it, another's without it leaves open which of the two.
+        for signers, party in (({"bureau", "h2"}, "bureau"), ({"h2"}, "bureau or h2")):
+            seals = [s for s in shown["seals"] if s["node"] in signers]
+            with pytest.raises(PeerFault, match="expected a seal under the head here") as caught:
+                h1.take({"node": "h2", "blocks": [], "seals": seals}, sender="h2")
+            assert caught.value.party == party
+        named = faults(
+            [read_copies(tmp_path / f"{name}.sqlite") for name in ("h1", "h2")], EVERYBODY
+        )
+    assert [(f.log, f.index, f.node) for f in named] == [("bureau", 1, "bureau")]
 
 
 Change = Callable[[dict[str, Any]], None]

@@ -65,10 +65,16 @@ class Provenance:
 
 
 def provenance(
-    logs: Mapping[str, Iterable[Record]], asset: str, principals: Principals
+    logs: Mapping[str, Iterable[Record]],
+    asset: str,
+    principals: Principals,
+    *,
+    keepers: Mapping[str, str] | None = None,
 ) -> Provenance:
     """What was done to `asset` by all `logs` together, each by the name under which a fault is told.
 
+    `keepers` says whose log of that name is: its violations are taken as that party's alone. A violation is not
+    signed by itself, so in a log that is not named there its own word is taken for who recorded it.
     Complete as soon as every record is in one of the logs. Raises nothing for a record that is wrong.
     """
     known = _Known()
@@ -76,7 +82,7 @@ def provenance(
     for name, records in logs.items():
         for record in records:
             try:
-                known.take(record, principals)
+                known.take(record, principals, (keepers or {}).get(name))
             except UsageError as error:
                 faults.append(f"{name}, record {record.index}: {error}")
     faults += known.gaps()
@@ -95,10 +101,14 @@ class _Known:
     reports: dict[str, tuple[str, Report]] = field(default_factory=dict)
     violations: dict[str, Violation] = field(default_factory=dict)
 
-    def take(self, record: Record, principals: Principals) -> None:
-        """One record of any kind. Raises UsageError if it is not what its signer signed."""
+    def take(self, record: Record, principals: Principals, keeper: str | None) -> None:
+        """One record of any kind. Raises UsageError if it is not what its signer signed, or its keeper may say."""
         if record.kind == VIOLATION:
-            self.violations[record_digest(VIOLATION, record.body)] = read_violation(record)
+            violation = read_violation(record)
+            if keeper not in (None, violation.by):
+                raise UsageError(f"violation: expected one by {keeper}, got one by {violation.by}")
+            self.violations[record_digest(VIOLATION, record.body)] = violation
+            return
         if record.kind not in (CONTRACT, ACCESS, PACKAGE, ACTION):
             return
         statement, at = unwrapped(record.body)

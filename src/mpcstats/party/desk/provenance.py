@@ -14,7 +14,7 @@ from mpcstats.records.provenance import Deed, Provenance, provenance
 from mpcstats.records.record import Record
 from mpcstats.records.replication.block import Block
 from mpcstats.records.replication.compare import faults
-from mpcstats.records.replication.replica import holds_copies, read_copies
+from mpcstats.records.replication.file import holds_copies, read_copies
 
 HEADS = ("at", "who", "what", "verdict", "query", "result", "cells", "statement")
 SHORT = 16  # hex digits of a digest in a table; enough to find it in a log
@@ -26,12 +26,14 @@ def look_up(
     """What was done to `asset` by the ledgers, or nodes' copies of logs, at `ledgers` together.
 
     Copies are compared first: a block that does not fit its seals is a fault, and it and all behind it in that
-    copy are left out. Raises UsageError if a file cannot be read.
+    copy are left out. A ledger is read as it is: what is signed in it is checked, its times and violations are its
+    keeper's word until `mpcstats ledger verify` says that it is whole. Raises UsageError if a file cannot be read.
     """
     agreed = Consortium.load(consortium)
     keys = {name: member.signing_key for name, member in agreed.members.items()}
     known = Principals.load(principals, keys)
     logs: dict[str, Iterable[Record]] = {}
+    keepers: dict[str, str] = {}
     copies = []
     for path in ledgers:
         if holds_copies(path):
@@ -43,8 +45,9 @@ def look_up(
     for copy in copies:
         for log in dict.fromkeys(block.log for block in copy.blocks):
             end = first.get((copy.node, log))
-            logs[f"log of {log} at {copy.node}"] = _until(copy.blocks, log, end)
-    looked = provenance(logs, asset, known)
+            name = f"log of {log} at {copy.node}"
+            logs[name], keepers[name] = _until(copy.blocks, log, end), log
+    looked = provenance(logs, asset, known, keepers=keepers)
     return Provenance(asset, looked.deeds, (*(str(fault) for fault in found), *looked.faults))
 
 

@@ -23,6 +23,8 @@ from mpcstats.records.standing import reinstate, standing, violated
 class Custodian:
     """The custodian `owner`, which signs packages with `key`. Threads may share it; a log has one custodian.
 
+    `at` is the second of a call in UTC; one before that of the last dealing counts as the latter.
+
     Others may write records of other kinds to the same log, violations above all, which count from the next
     request on. A violation that an action in `log` shows and that was not written down, because of a crash in
     between, is written down first. Raises UsageError if the log is not one that its contracts permit.
@@ -44,7 +46,8 @@ class Custodian:
     def release(self, contract: Statement, *, at: str) -> Record:
         """Release an asset under the contract that `contract` makes. Raises UsageError if it cannot be."""
         with self._lock:
-            self._dealings.contract(contract, day_of(check_second(at)))
+            at = self._not_before(at)
+            self._dealings.contract(contract, day_of(at))
             return self._append(CONTRACT, contract, at)
 
     def request(self, access: Statement, *, at: str, elsewhere: Iterable[Record] = ()) -> Statement:
@@ -55,7 +58,8 @@ class Custodian:
         every reason for one that the contract does not permit, or of somebody who broke a contract.
         """
         with self._lock:
-            day = day_of(check_second(at))
+            at = self._not_before(at)
+            day = day_of(at)
             asked = self._dealings.access(access, day)
             self._append(ACCESS, access, at)
             pending = self._dealings.pending
@@ -80,8 +84,8 @@ class Custodian:
         which nothing is kept: it would otherwise revoke somebody who has not acted.
         """
         with self._lock:
-            day = day_of(check_second(at))
-            self._dealings.report(action, day)
+            at = self._not_before(at)
+            self._dealings.report(action, day_of(at))
             self._append(ACTION, action, at)
             self._settle()
             verdict = self._dealings.verdict
@@ -97,6 +101,10 @@ class Custodian:
             record = reinstate(self._log, held, statement, self._principals, at=at)
             self._read(record.index)
             return record
+
+    def _not_before(self, at: str) -> str:
+        # Clocks run backwards; a log of dealings does not.
+        return max(check_second(at), self._dealings.last)
 
     def _append(self, kind: str, statement: Statement, at: str) -> Record:
         record = self._log.append(kind, wrapped(statement, at))

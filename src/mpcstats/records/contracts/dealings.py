@@ -73,10 +73,13 @@ class Dealings:
     def __init__(self, owner: str, principals: Principals) -> None:
         self.owner = owner
         self.due: list[Violation] = []  # shown by an action, and not written down so far
-        self.proven: list[Record] = []  # violations that an action, signed by the offender, shows
+        # What other custodians can go by: violations that an action, signed by the offender, shows; and
+        # reinstatements, which are signed too.
+        self.proven: list[Record] = []
         self.pending: Pending | None = None  # the request that the next record may answer
         self.verdict: Verdict | None = None  # on the last action
         self.standings: list[Record] = []  # violations and reinstatements
+        self.last = "0001-01-01T00:00:00Z"  # when the last dealing came in
         self._principals = principals
         self._contracts: dict[str, Held] = {}
         self._packages: dict[str, Given] = {}
@@ -148,6 +151,9 @@ class Dealings:
             )
         statement, at = unwrapped(record.body)
         day = day_of(at)
+        # An owner that dates a record back could let somebody in after the contract's last day.
+        if at < self.last:
+            raise UsageError(f"expected a dealing from {self.last} on, got one of {at}")
         match record.kind:
             case "contract":
                 made = self.contract(statement, day)
@@ -163,6 +169,7 @@ class Dealings:
             case _:
                 self._add_action(statement, record, at)
                 self.pending = None
+        self.last = at
 
     def _reasons(self, asked: Access, day: str) -> tuple[str, ...]:
         held = self.held(asked.contract)
@@ -245,6 +252,8 @@ class Dealings:
             if violation in self.due:
                 self.due.remove(violation)
                 self.proven.append(record)
+        else:
+            self.proven.append(record)
         self.standings.append(record)
 
 
