@@ -12,6 +12,7 @@ from tests.governance.rights_office import (
     DOCUMENT,
     KEYS,
     REPORT,
+    ROLES,
     SETTLEMENT,
     WHO,
     Body,
@@ -24,6 +25,7 @@ from tests.governance.rights_office import (
 
 from mpcstats.errors import UsageError
 from mpcstats.records.journal import Journal
+from mpcstats.records.principals import Principals
 from mpcstats.records.rights.certificate import (
     KIND,
     certificate,
@@ -380,6 +382,22 @@ def test_the_certificate_says_what_trade_and_arbitration_need(office: Office) ->
     assert "none of the rights" in str(found["compute_parties"])
     with pytest.raises(UsageError, match="in force on 2026-01-04, got none"):
         certificate(office.register, SETTLEMENT, "2026-01-04")
+
+
+def test_arbitration_years_later(office: Office) -> None:
+    """A certificate of what was then, signed by who is registrar now."""
+    entry = WHO.get("registry")
+    assert entry is not None
+    later = entry.model_copy(update={"since": "2031-01-01"})
+    who = Principals([later, *(found for n in ROLES if n != "registry" if (found := WHO.get(n)))])
+    for issued, good in (("2031-05-05", True), ("2026-02-01", False)):
+        body = certificate(office.register, SETTLEMENT, "2026-02-01", issued=issued)
+        signed = Statement.of(KIND, body).sign("registry", KEYS["registry"])
+        if good:
+            check_certificate(signed, office.register, who)
+            continue
+        with pytest.raises(UsageError, match="the signature of a registrar"):
+            check_certificate(signed, office.register, who)
 
 
 def test_a_forged_certificate_is_refused(office: Office) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +19,12 @@ from tests.governance.rights_office import (
 )
 
 from mpcstats.errors import UsageError
+from mpcstats.plan.question import Setting, plan_question
+from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.rights.admission import Input, Missing, missing
 from mpcstats.records.rights.certificate import COMPUTE_PARTIES, certificate
 
+DEMO = Path(__file__).parents[2] / "demos" / "settlement"
 JOB: dict[str, Any] = {
     "initiator": "insurer",
     "publishers": ("insurer",),
@@ -218,6 +222,53 @@ def test_compute_parties_hold_no_right(office: Office) -> None:
     found = certificate(office.register, SETTLEMENT, "2026-02-01")
     assert found["compute_parties"] == COMPUTE_PARTIES
     assert "HOLD 持有" in COMPUTE_PARTIES
+
+
+def test_a_compiled_question_is_held_against_the_register(office: Office) -> None:
+    """The inputs of a real plan: every column that its fragments read, keys and filters too."""
+    plan = plan_question(
+        (DEMO / "question.sql").read_text(encoding="utf-8"),
+        Setting(
+            catalogue=Catalogue.load(DEMO / "catalogue.toml"),
+            engine="rep3",
+            compute=("bureau", "insurer", "hospital"),
+            initiator="bureau",
+            recipients=("bureau",),
+            scenario="supervision",
+            purpose="diabetes fund report",
+            k=11,
+            helpers=lambda left, right: tuple(
+                p for p in ("bureau", "insurer", "hospital") if p not in (left, right)
+            ),
+        ),
+    )
+    inputs = tuple(
+        Input(
+            dataset, fragment.owner, tuple(i.column for i in fragment.items if i.dataset == dataset)
+        )
+        for fragment in plan.fragments
+        for dataset in dict.fromkeys(item.dataset for item in fragment.items)
+    )
+    job: dict[str, Any] = {
+        "initiator": plan.initiator,
+        "inputs": inputs,
+        "scenario": plan.scenario,
+        "purpose": plan.purpose,
+        "publishers": (),
+    }
+    found = what(lacking(office, **job))
+    assert ("use", CASES, "bureau") in found
+    assert ("registration", "insurer.claims", "insurer") in found
+    for number, name in enumerate(("insurer.claims", "insurer.policies")):
+        body = first(name, f"R-8{number}", "insurer")
+        office.enter("first", "2026-02-02", body, "insurer")
+        granted = licence(f"L-8{number}", f"R-8{number}", "bureau", scenarios=["supervision"])
+        office.enter("licence", "2026-02-02", granted, "insurer")
+    office.enter("first", "2026-02-02", first("bureau.enrolment", "R-7", "bureau"), "bureau")
+    columns = ["certno", "diag_main", "diag_2", "diag_3"]
+    granted = licence("L-7", "R-2", "bureau", scenarios=["supervision"], columns=columns)
+    office.enter("licence", "2026-02-02", granted, "hospital")
+    assert lacking(office, "2026-02-02", **job) == ()
 
 
 def test_admission_is_fast_on_a_large_register() -> None:

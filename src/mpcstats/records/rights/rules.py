@@ -89,7 +89,7 @@ class Office:
     def within(self, terms: Terms, licensor: Grant) -> None:
         """Raises UsageError unless `terms` are no wider than the licensor's, and those than its own licensor's."""
         for link in self.book.chain(licensor, self.book.now(self.day)):
-            wider = terms.within(link.terms)
+            wider = terms.wider(link.terms)
             if wider:
                 raise UsageError(
                     f"expected terms within those of {link.number}, got a wider {', '.join(wider)}"
