@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.governance.rights_office import (
@@ -11,16 +10,23 @@ from tests.governance.rights_office import (
     CASES,
     DOCUMENT,
     KEYS,
+    MOVABLE,
     REPORT,
     ROLES,
     SETTLEMENT,
     WHO,
     Body,
     Office,
+    cancel,
+    change,
     first,
+    holders,
     licence,
+    objection,
     product,
+    resolution,
     terms,
+    transfer,
 )
 
 from mpcstats.errors import UsageError
@@ -41,47 +47,6 @@ from mpcstats.records.signed import Statement
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     return Office(tmp_path / "rights.jsonl").with_data()
-
-
-def objection(number: str = "O-1", asset: str = SETTLEMENT, objector: str = "vendor") -> Body:
-    return {
-        "step": "raise",
-        "objection": number,
-        "asset": asset,
-        "objector": objector,
-        "document": DOCUMENT,
-    }
-
-
-def resolution(outcome: str, number: str = "O-1") -> Body:
-    return {
-        "step": "resolve",
-        "objection": number,
-        "outcome": outcome,
-        "reason": "heard",
-        "document": DOCUMENT,
-    }
-
-
-def transfer(number: str, holder: str) -> Body:
-    return {"number": number, "holder": holder, "document": DOCUMENT}
-
-
-def cancel(number: str) -> Body:
-    return {"number": number, "reason": "no longer kept"}
-
-
-def change(number: str, **changed: Any) -> Body:
-    return {"number": number, "terms": terms(**changed), "reason": "agreed anew"}
-
-
-def holders(office: Office, day: str, **more: Any) -> list[tuple[str, str, str]]:
-    return [
-        (one.number, one.right.name, one.holder) for one in office.register.as_of(day, **more).held
-    ]
-
-
-MOVABLE = {"stage": "COLLECT", "transferable": True, "basis": {"by": "law", "document": DOCUMENT}}
 
 
 def test_event_sourced_with_six_types(office: Office) -> None:
