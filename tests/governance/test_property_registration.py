@@ -30,7 +30,7 @@ from tests.governance.rights_office import (
 )
 
 from mpcstats.errors import UsageError
-from mpcstats.records.journal import Journal
+from mpcstats.records.journal import EMPTY, Journal
 from mpcstats.records.principals import Principals
 from mpcstats.records.rights.certificate import (
     KIND,
@@ -403,6 +403,8 @@ def test_retention_of_thirty_years_and_nothing_deleted(office: Office) -> None:
 def test_a_job_carries_the_registers_head(office: Office) -> None:
     """The snapshot that a job is admitted by answers the same for ever."""
     snapshot = office.register.as_of("2026-02-01")
+    assert snapshot.head == office.register.head_on("2026-02-01") == office.register.head
+    assert office.register.head_on("2026-01-04") == EMPTY
     office.enter("cancel", "2026-02-01", cancel("R-1"), "bureau")
     assert office.register.as_of("2026-02-01", head=snapshot.head) == snapshot
     assert office.register.as_of("2026-02-01") != snapshot
