@@ -92,6 +92,17 @@ def test_nothing_is_entered_about_a_right_after_its_term(office: Office) -> None
     office.enter("licence", "2026-03-31", under, "insurer")
 
 
+def test_what_has_run_out_is_registered_anew(office: Office) -> None:
+    until = change("R-1", stage="COLLECT", until="2026-03-31")
+    office.enter("change", "2026-02-01", until, "bureau")
+    again = first(SETTLEMENT, "R-9", "bureau")
+    with pytest.raises(UsageError, match="one registration unit, it is R-1 already"):
+        office.enter("first", "2026-03-31", again, "bureau")
+    office.enter("first", "2026-04-01", again, "bureau")
+    assert ("R-9", "HOLD", "bureau") in holders(office, "2026-04-01")
+    assert ("R-1", "HOLD", "bureau") in holders(office, "2026-03-31")
+
+
 def test_a_licence_is_for_another_party_and_ended_by_its_sides(office: Office) -> None:
     with pytest.raises(UsageError, match="a licence for another party, got one for bureau itself"):
         office.enter("licence", "2026-02-01", licence("L-1", "R-1", "bureau"), "bureau")
