@@ -30,6 +30,7 @@ SETTLEMENT = "bureau.settlement"
 CASES = "hospital.cases"
 REPORT = "product:fund-report"
 Body = dict[str, Any]
+MOVABLE = {"stage": "COLLECT", "transferable": True, "basis": {"by": "law", "document": DOCUMENT}}
 
 
 def principals() -> Principals:
@@ -91,6 +92,38 @@ def licence(number: str, under: str, holder: str, **changed: Any) -> Body:
     return body | {"terms": terms(**changed)} | top
 
 
+def objection(number: str = "O-1", asset: str = SETTLEMENT, objector: str = "vendor") -> Body:
+    return {
+        "step": "raise",
+        "objection": number,
+        "asset": asset,
+        "objector": objector,
+        "document": DOCUMENT,
+    }
+
+
+def resolution(outcome: str, number: str = "O-1") -> Body:
+    return {
+        "step": "resolve",
+        "objection": number,
+        "outcome": outcome,
+        "reason": "heard",
+        "document": DOCUMENT,
+    }
+
+
+def transfer(number: str, holder: str) -> Body:
+    return {"number": number, "holder": holder, "document": DOCUMENT}
+
+
+def cancel(number: str) -> Body:
+    return {"number": number, "reason": "no longer kept"}
+
+
+def change(number: str, **changed: Any) -> Body:
+    return {"number": number, "terms": terms(**changed), "reason": "agreed anew"}
+
+
 class Office:
     """A journal at `path`, or in memory alone, and its register."""
 
@@ -124,3 +157,9 @@ class Office:
         self.enter("first", "2026-01-05", first(SETTLEMENT, "R-1", "bureau"), "bureau")
         self.enter("first", "2026-01-05", first(CASES, "R-2", "hospital"), "hospital")
         return self
+
+
+def holders(office: Office, day: str, **more: Any) -> list[tuple[str, str, str]]:
+    return [
+        (one.number, one.right.name, one.holder) for one in office.register.as_of(day, **more).held
+    ]

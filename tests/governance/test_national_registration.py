@@ -15,6 +15,7 @@ from tests.governance.rights_office import CASES, KEYS, REPORT, SETTLEMENT, WHO,
 
 from mpcstats.errors import UsageError
 from mpcstats.records.journal import EMPTY, Journal, append
+from mpcstats.records.principals import Principals
 from mpcstats.records.registration.certificate import KIND, certificate, check_certificate
 from mpcstats.records.registration.code import check_code, make_code
 from mpcstats.records.registration.export import FIELDS, as_csv, as_json
@@ -136,13 +137,19 @@ def test_from_draft_to_code(platform: Platform) -> None:
 def test_an_upheld_objection_sends_it_back(platform: Platform) -> None:
     platform.published()
     platform.step("object", "2026-03-03", "vendor")
+    with pytest.raises(UsageError, match="a number never used before, got O-1"):
+        platform.step("object", "2026-03-03", "vendor")
     platform.step("object", "2026-03-03", "vendor", objection="O-2")
+    with pytest.raises(UsageError, match="expected an open objection, got O-3"):
+        platform.step("dismiss", "2026-03-03", "registry", objection="O-3")
     with pytest.raises(UsageError, match="in state OBJECTED"):
         platform.step("code", "2026-03-17", "registry")
     platform.step("dismiss", "2026-03-17", "registry")
     assert platform.state("2026-03-17") is State.OBJECTED  # one is open still
     platform.step("uphold", "2026-03-17", "registry", objection="O-2")
     assert platform.state("2026-03-17") is State.DRAFT
+    (entry,) = platform.register.entries("2026-03-17")
+    assert (entry.objections, entry.publicity_until) == ((), None)  # publicity begins anew
     with pytest.raises(UsageError, match="expected draft, submit, cancel in state DRAFT 草稿"):
         platform.step("publish", "2026-03-17", "registry")
 
@@ -235,6 +242,43 @@ def test_signed_by_holder_or_registrar(
         platform.step(done, "2026-03-02", "bureau")
     with pytest.raises(UsageError, match=message):
         platform.step(name, "2026-03-02", signer)
+
+
+def test_no_registrar_reviews_its_own(tmp_path: Path) -> None:
+    bureau = WHO.get("bureau")
+    assert bureau is not None
+    both = bureau.model_copy(update={"roles": ("party", "registrar")})
+    register = Registrations(Principals([both]), CALENDAR)
+
+    def enter(kind: str, body: Body) -> None:
+        plain = {"after": register.head, "day": "2026-03-02", "entry": "N-1", **body}
+        made = Statement.of(f"registration-{kind}", plain)
+        register.add(made.sign("bureau", KEYS["bureau"]))
+
+    enter("draft", {"form": form()})
+    enter("step", {"takes": "submit"})
+    with pytest.raises(UsageError, match="a registrar other than the holder, got that of bureau"):
+        enter("review", {"outcome": "accept", "reason": "my own"})
+
+
+def test_a_form_keeps_its_asset_and_a_new_holder_signs(coded: Platform) -> None:
+    with pytest.raises(UsageError, match=f"expected the form of {SETTLEMENT}, got that of {CASES}"):
+        coded.step("change", "2026-04-01", "bureau,registry", form=form(CASES))
+    moved = form(holder="hospital")
+    with pytest.raises(UsageError, match="the new holder, hospital, to sign too"):
+        coded.step("change", "2026-04-01", "bureau,registry", form=moved)
+    coded.step("change", "2026-04-01", "bureau,registry,hospital", form=moved)
+    with pytest.raises(UsageError, match="signature of the holder, hospital"):
+        coded.step("correct", "2026-04-01", "bureau,registry", form=moved)
+
+
+def test_days_never_go_back_and_statements_come_in_order(coded: Platform) -> None:
+    with pytest.raises(UsageError, match="not before the register's last, 2026-03-17"):
+        coded.step("cancel", "2026-03-16", "bureau")
+    body = {"after": EMPTY, "day": "2026-03-17", "entry": "N-1", "reason": "ended"}
+    old = Statement.of("registration-cancel", body).sign("bureau", KEYS["bureau"])
+    with pytest.raises(UsageError, match="got one after 0000000000000000; sign it again"):
+        coded.register.add(old)  # as a fold of its own, without the journal's check
 
 
 def test_one_registration_an_asset(coded: Platform) -> None:
@@ -353,5 +397,17 @@ def test_products_carry_the_codes_of_their_inputs(coded: Platform) -> None:
     coded.step("submit", "2026-03-17", "insurer", "N-9")
     coded.step("accept", "2026-03-17", "registry", "N-9")
     coded.step("publish", "2026-03-17", "registry", "N-9")
+    assert coded.register.of_code(CODE, "2026-03-16") is None  # not before it was given
     coded.step("code", "2026-04-10", "registry", "N-9", code=PRODUCT)
     assert certificate(coded.register, REPORT, "2026-04-10")["lineage"] == [CODE]
+
+
+def test_a_product_is_not_coded_after_its_input_has_ended(coded: Platform) -> None:
+    made = form(REPORT, "insurer", lineage=[CODE])
+    coded.step("draft", "2026-03-17", "insurer", "N-9", form=made)
+    coded.step("submit", "2026-03-17", "insurer", "N-9")
+    coded.step("accept", "2026-03-17", "registry", "N-9")
+    coded.step("publish", "2026-03-17", "registry", "N-9")
+    coded.step("cancel", "2026-04-01", "bureau")
+    with pytest.raises(UsageError, match=f"expected live codes as lineage, {CODE} is none"):
+        coded.step("code", "2026-04-10", "registry", "N-9", code=PRODUCT)

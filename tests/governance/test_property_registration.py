@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.governance.rights_office import (
@@ -11,19 +10,28 @@ from tests.governance.rights_office import (
     CASES,
     DOCUMENT,
     KEYS,
+    MOVABLE,
     REPORT,
+    ROLES,
     SETTLEMENT,
     WHO,
     Body,
     Office,
+    cancel,
+    change,
     first,
+    holders,
     licence,
+    objection,
     product,
+    resolution,
     terms,
+    transfer,
 )
 
 from mpcstats.errors import UsageError
-from mpcstats.records.journal import Journal
+from mpcstats.records.journal import EMPTY, Journal
+from mpcstats.records.principals import Principals
 from mpcstats.records.rights.certificate import (
     KIND,
     certificate,
@@ -39,47 +47,6 @@ from mpcstats.records.signed import Statement
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     return Office(tmp_path / "rights.jsonl").with_data()
-
-
-def objection(number: str = "O-1", asset: str = SETTLEMENT, objector: str = "vendor") -> Body:
-    return {
-        "step": "raise",
-        "objection": number,
-        "asset": asset,
-        "objector": objector,
-        "document": DOCUMENT,
-    }
-
-
-def resolution(outcome: str, number: str = "O-1") -> Body:
-    return {
-        "step": "resolve",
-        "objection": number,
-        "outcome": outcome,
-        "reason": "heard",
-        "document": DOCUMENT,
-    }
-
-
-def transfer(number: str, holder: str) -> Body:
-    return {"number": number, "holder": holder, "document": DOCUMENT}
-
-
-def cancel(number: str) -> Body:
-    return {"number": number, "reason": "no longer kept"}
-
-
-def change(number: str, **changed: Any) -> Body:
-    return {"number": number, "terms": terms(**changed), "reason": "agreed anew"}
-
-
-def holders(office: Office, day: str, **more: Any) -> list[tuple[str, str, str]]:
-    return [
-        (one.number, one.right.name, one.holder) for one in office.register.as_of(day, **more).held
-    ]
-
-
-MOVABLE = {"stage": "COLLECT", "transferable": True, "basis": {"by": "law", "document": DOCUMENT}}
 
 
 def test_event_sourced_with_six_types(office: Office) -> None:
@@ -382,6 +349,22 @@ def test_the_certificate_says_what_trade_and_arbitration_need(office: Office) ->
         certificate(office.register, SETTLEMENT, "2026-01-04")
 
 
+def test_arbitration_years_later(office: Office) -> None:
+    """A certificate of what was then, signed by who is registrar now."""
+    entry = WHO.get("registry")
+    assert entry is not None
+    later = entry.model_copy(update={"since": "2031-01-01"})
+    who = Principals([later, *(found for n in ROLES if n != "registry" if (found := WHO.get(n)))])
+    for issued, good in (("2031-05-05", True), ("2026-02-01", False)):
+        body = certificate(office.register, SETTLEMENT, "2026-02-01", issued=issued)
+        signed = Statement.of(KIND, body).sign("registry", KEYS["registry"])
+        if good:
+            check_certificate(signed, office.register, who)
+            continue
+        with pytest.raises(UsageError, match="the signature of a registrar"):
+            check_certificate(signed, office.register, who)
+
+
 def test_a_forged_certificate_is_refused(office: Office) -> None:
     body = certificate(office.register, SETTLEMENT, "2026-02-01")
     plain = Statement.of(KIND, body)
@@ -420,6 +403,8 @@ def test_retention_of_thirty_years_and_nothing_deleted(office: Office) -> None:
 def test_a_job_carries_the_registers_head(office: Office) -> None:
     """The snapshot that a job is admitted by answers the same for ever."""
     snapshot = office.register.as_of("2026-02-01")
+    assert snapshot.head == office.register.head_on("2026-02-01") == office.register.head
+    assert office.register.head_on("2026-01-04") == EMPTY
     office.enter("cancel", "2026-02-01", cancel("R-1"), "bureau")
     assert office.register.as_of("2026-02-01", head=snapshot.head) == snapshot
     assert office.register.as_of("2026-02-01") != snapshot

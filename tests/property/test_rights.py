@@ -22,6 +22,7 @@ from mpcstats.records.day import later
 from mpcstats.records.rights.admission import Input, missing
 from mpcstats.records.rights.book import Held, Moment
 from mpcstats.records.rights.certificate import certificate
+from mpcstats.records.rights.events import Licence
 from mpcstats.records.rights.register import RightsRegister
 from mpcstats.records.rights.terms import ANY, Right
 
@@ -142,6 +143,25 @@ def test_no_licence_is_wider_than_its_licensors(steps: list[Any]) -> None:
             for one in held.values():
                 if one.under is not None:
                     assert no_wider(one, held[one.under])
+
+
+@FEW
+@given(st.lists(step, min_size=3, max_size=MANY_EVENTS))
+def test_no_licence_is_entered_wider_than_its_licensors(steps: list[Any]) -> None:
+    """As registered, too: the terms that are signed are no wider than what the licensor had at that moment."""
+    office, _ = played(steps)
+    for entered in office.register.entered():
+        if isinstance(entered.event, Licence):
+            moment = Moment(entered.event.day, entered.number)
+            licensor = office.register.book.grant(entered.event.under, moment)
+            assert licensor is not None
+            terms = entered.event.terms
+            for link in office.register.book.chain(licensor, moment):
+                assert terms.scope.within(link.terms.scope)
+                assert terms.since >= link.terms.since
+                if link.terms.until is not None:
+                    assert terms.until is not None
+                    assert terms.until <= link.terms.until
 
 
 @FEW

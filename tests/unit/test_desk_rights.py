@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from mpcstats.cli.main import app
 from mpcstats.errors import UsageError
+from mpcstats.party.desk import journals
 from mpcstats.party.desk.journals import keys_of, read_statement, write_new
 from mpcstats.records.journal import EMPTY
 from mpcstats.records.registration.events import KINDS as REGISTRATION_KINDS
@@ -111,7 +112,8 @@ class Desk:
 
 
 @pytest.fixture
-def rights(tmp_path: Path) -> Desk:
+def rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(journals, "today", lambda: "2026-12-31")
     return Desk(tmp_path, "rights")
 
 
@@ -196,7 +198,24 @@ def test_two_organisations_sign_one_after_the_other(rights: Desk) -> None:
     assert "signed by bureau, insurer" in rights.append(draft, "insurer")
 
 
-def test_the_registration_examples_are_entered_and_exported(registration: Desk) -> None:
+def test_a_day_that_has_not_come_is_not_entered(
+    rights: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Days never go back, so one statement of a far day would keep every later one out."""
+    monkeypatch.setattr(journals, "today", lambda: "2026-01-04")
+    with pytest.raises(
+        UsageError, match="a day that has come, 2026-01-04 at the latest, got 2026-0"
+    ):
+        rights.play(RIGHTS, 1)
+    assert not rights.register.exists()
+    monkeypatch.setattr(journals, "today", lambda: "2026-01-05")
+    rights.play(RIGHTS, 1)
+
+
+def test_the_registration_examples_are_entered_and_exported(
+    registration: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "today", lambda: "2029-12-31")
     holidays: list[str | Path] = ["--holidays", EXAMPLES / "holidays.toml"]
     for name, signers in REGISTRATION.items():
         registration.append(EXAMPLES / "registration" / f"{name}.toml", signers, *holidays)

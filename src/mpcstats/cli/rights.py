@@ -86,13 +86,13 @@ def certificate(
     signer: Annotated[str, typer.Option(help="The registrar who signs it.")],
     key: Annotated[Path, typer.Option(help="The registrar's signing key, PEM.")],
     out: Annotated[Path, typer.Option(help="A new file, JSON.")],
+    issued: Annotated[str | None, typer.Option(help="The day of signing; else DAY.")] = None,
     principals: Principals = None,
 ) -> None:
     """Write the signed certificate of an asset on a day."""
     files = JournalFiles(register, consortium, principals)
-    print(
-        f"{out}: {asset} on {day}, register's head {desk.certified(files, asset, day, signer, key, out)}"
-    )
+    head = desk.certified(files, asset, day, desk.Seal(signer, key, issued or day), out)
+    print(f"{out}: {asset} on {day}, by the register with head {head}")
 
 
 @app.command("check")

@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mpcstats.records.signed import Statement
 
 STATEMENT = {"kind", "body", "signatures"}
 FILE_LIMIT = 4 * BODY_LIMIT  # bytes
+AHEAD = timedelta(hours=14)  # the farthest time zone before UTC: its day has begun somewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,17 @@ def enter(
 
     A statement is drafted in TOML or JSON, with its `kind` beside what its body says but `after`, which is
     filled in; or it is what `out` was written as. `signatures` are names, each with the file of its key. Raises
-    UsageError if the register does not take it; the journal is as it was then.
+    UsageError if its day has not come yet, or the register does not take it; the journal is as it was then.
     """
     principals = files.who()
     head = Journal.load(files.journal, principals, fold(principals)).head
     made = read_statement(statement, head)
+    # A register's days never go back: one statement of a far day would let nothing more in.
+    day, now = made.body.get("day"), today()
+    if isinstance(day, str) and day > now:
+        raise UsageError(
+            f"{statement}: expected a day that has come, {now} at the latest, got {day[:40]}"
+        )
     for name, key in signatures.items():
         made = made.sign(name, read_signing_key(key))
     if out is not None:
@@ -64,6 +72,11 @@ def enter(
         return made
     append(files.journal, made, principals, fold(principals))
     return made
+
+
+def today() -> str:
+    """The latest day that has begun anywhere."""
+    return (datetime.now(UTC) + AHEAD).date().isoformat()
 
 
 def read_statement(path: Path, head: str) -> Statement:

@@ -97,10 +97,20 @@ def lacking(files: JournalFiles, job: Job) -> tuple[Missing, ...]:
     )
 
 
-def certified(files: JournalFiles, asset: str, day: str, signer: str, key: Path, out: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Who signs a certificate, with which key, on which day."""
+
+    signer: str
+    key: Path
+    issued: str
+
+
+def certified(files: JournalFiles, asset: str, day: str, seal: Seal, out: Path) -> str:
     """Write the signed certificate of the asset to a new file; the register's head that it names."""
     register = opened(files)
-    made = Statement.of(KIND, certificate(register, asset, day)).sign(signer, read_signing_key(key))
+    body = certificate(register, asset, day, issued=seal.issued)
+    made = Statement.of(KIND, body).sign(seal.signer, read_signing_key(seal.key))
     check_certificate(made, register, files.who())  # by a registrar, or it would certify nothing
     write_new(out, json.dumps(made.to_json(), ensure_ascii=False, indent=2) + "\n")
     return str(made.body["head"])

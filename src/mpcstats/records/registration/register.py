@@ -83,6 +83,10 @@ class Registrations:
         """The journal's head after all statements."""
         return self.timeline.head
 
+    def head_on(self, day: str) -> str:
+        """The head after the last statement that counts on `day`: what a job that is admitted then carries."""
+        return self.timeline.head_at(self.timeline.upto(day))
+
     def add(self, statement: Statement) -> None:
         """Enter the statement. Raises UsageError if it may not come now; nothing is entered then."""
         event = read_event(statement)

@@ -28,11 +28,17 @@ COMPUTE_PARTIES = (
 
 
 def certificate(
-    register: RightsRegister, asset: str, day: str, *, head: str | None = None
+    register: RightsRegister,
+    asset: str,
+    day: str,
+    *,
+    issued: str | None = None,
+    head: str | None = None,
 ) -> dict[str, JSON]:
     """What was registered about the asset on `day`: plain data, of which `head` names what it rests on.
 
-    Raises UsageError if the asset had no right in force then.
+    `issued` is the day of its signature, on which the signer is a registrar; `day` unless given. Raises
+    UsageError if the asset had no right in force then.
     """
     book = register.book
     moment = book.moment(day, head)
@@ -46,6 +52,7 @@ def certificate(
         "is": "product" if is_product(asset) else "dataset",
         "number": unit.number,
         "day": day,
+        "issued": day if issued is None else issued,
         "head": book.timeline.head_at(moment.number),
         "statements": moment.number,
         "rights": [_right(one) for one in held],
@@ -65,18 +72,23 @@ def check_certificate(
     The register may have grown since: what it says is taken as it was at the certificate's head.
     """
     body = statement.body
-    asset, day, head = (body.get(name) for name in ("asset", "day", "head"))
+    asset, day, issued, head = (body.get(name) for name in ("asset", "day", "issued", "head"))
     if statement.kind != KIND or not (
-        isinstance(asset, str) and isinstance(day, str) and isinstance(head, str)
+        isinstance(asset, str)
+        and isinstance(day, str)
+        and isinstance(issued, str)
+        and isinstance(head, str)
     ):
-        raise UsageError(f"expected a {KIND} with asset, day and head, got another statement")
+        raise UsageError(
+            f"expected a {KIND} with asset, day, issued and head, got another statement"
+        )
     signers = statement.signers(principals)
-    if not any(principals.has(name, "registrar", check_day(day)) for name in signers):
+    if not any(principals.has(name, "registrar", check_day(issued)) for name in signers):
         raise UsageError(
             f"{KIND}: expected the signature of a registrar, got that of "
             f"{', '.join(signers) or 'nobody'}"
         )
-    again = Statement.of(KIND, certificate(register, asset, day, head=head))
+    again = Statement.of(KIND, certificate(register, asset, day, issued=issued, head=head))
     if again.text != statement.text:
         differs = sorted(name for name, value in body.items() if again.body.get(name) != value)
         raise UsageError(

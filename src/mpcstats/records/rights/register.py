@@ -90,6 +90,10 @@ class RightsRegister:
         """The journal's head after all statements."""
         return self.book.timeline.head
 
+    def head_on(self, day: str) -> str:
+        """The head after the last statement that counts on `day`: what a job that is admitted then carries."""
+        return self.book.timeline.head_at(self.book.timeline.upto(day))
+
     @property
     def last_day(self) -> str | None:
         """The day of the last statement; what is answered for days before it never changes."""

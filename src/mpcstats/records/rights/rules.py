@@ -89,7 +89,7 @@ class Office:
     def within(self, terms: Terms, licensor: Grant) -> None:
         """Raises UsageError unless `terms` are no wider than the licensor's, and those than its own licensor's."""
         for link in self.book.chain(licensor, self.book.now(self.day)):
-            wider = terms.within(link.terms)
+            wider = terms.wider(link.terms)
             if wider:
                 raise UsageError(
                     f"expected terms within those of {link.number}, got a wider {', '.join(wider)}"
@@ -108,9 +108,8 @@ class Office:
             held = [
                 self.book.effective(g, moment) for g in self.book.held_by(asset, operator, moment)
             ]
-            wanted = terms.scope.model_copy(
-                update={"columns": ()}
-            )  # a product's columns are its own
+            # A product's columns are its own, and say nothing of its inputs'.
+            wanted = terms.scope.model_copy(update={"columns": ()})
             if not any(one is not None and wanted.within(one.scope) for one in held):
                 raise UsageError(
                     f"expected {operator} to have USE {Right.USE.value} of input {asset} on "
@@ -251,8 +250,10 @@ def _unregistered(office: Office, asset: str) -> None:
     unit = office.book.unit_of(asset, office.book.timeline.number)
     if unit is None:
         return
-    ended = office.book.grants[unit.number].now.ended
-    if ended is None:
+    first = office.book.grants[unit.number].now
+    ended, until = first.ended, first.terms.until
+    over = until is not None and until < office.day  # then it may be registered anew
+    if ended is None and not over:
         raise UsageError(f"{asset}: expected one registration unit, it is {unit.number} already")
     if ended == "cancelled":
         raise UsageError(

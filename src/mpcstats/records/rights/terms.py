@@ -163,13 +163,13 @@ class Terms(Table):
         """Whether `day` is in the term."""
         return self.since <= day and (self.until is None or day <= self.until)
 
-    def within(self, other: Terms) -> tuple[str, ...]:
+    def wider(self, other: Terms) -> tuple[str, ...]:
         """In which points it is wider than `other`; nothing if in none."""
-        wider = []
+        found = []
         if not self.scope.within(other.scope):
-            wider.append("scope")
+            found.append("scope")
         if self.since < other.since:
-            wider.append("since")
+            found.append("since")
         if other.until is not None and (self.until is None or self.until > other.until):
-            wider.append("until")
-        return tuple(wider)
+            found.append("until")
+        return tuple(found)
