@@ -16,6 +16,8 @@ from mpcstats.records.tomlfile import Location, Table, Version, read_toml
 
 Normalisation = Literal["trim-upper", "resident-id", "exact"]
 Type = Literal["text", "integer"]
+# Whose rows may be counted: everybody's; of those alone who consent; of all but those who have opted out.
+Consent = Literal["none", "per-matter", "opt-out"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 LARGEST = 1 << 62
 
@@ -94,6 +96,7 @@ class Dataset(Table):
     rows: Annotated[int, Field(ge=1, le=1 << 40)]
     contributor: str | None = None  # the column whose values are the contributing institutions
     description: str | None = None
+    consent: Consent = "none"
     columns: dict[str, Column]
 
     @model_validator(mode="after")
