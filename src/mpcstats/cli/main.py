@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpcstats.cli import bench, demo, explain, keys, ledger, run, serve
+from mpcstats.cli import bench, consent, demo, explain, keys, ledger, run, serve
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
 from mpcstats.party.memory import keep_freed_memory
 from mpcstats.party.version import version as installed
@@ -34,6 +34,7 @@ app.command("explain")(explain.explain_command)
 app.command("bench")(bench.bench)
 app.command("bench-party", hidden=True)(bench.bench_party)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(consent.app, name="consent")
 app.add_typer(demo.app, name="demo")
 
 

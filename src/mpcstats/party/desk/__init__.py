@@ -1,0 +1,1 @@
+"""What an organisation does with its records at its own desk."""

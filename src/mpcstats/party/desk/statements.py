@@ -1,0 +1,87 @@
+"""Statements of consent as a person's device or a counter makes them, and as text for people to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from mpcstats.errors import UsageError
+from mpcstats.party.files.keys import read_signing_key
+from mpcstats.records.canonical import JSON
+from mpcstats.records.catalogue import Normalisation
+from mpcstats.records.consent.acts import ACTS
+from mpcstats.records.consent.grants import Consents
+from mpcstats.records.consent.token import nonce
+from mpcstats.records.consent.view import event_json, safe_box, used_json, uses_of_asset
+from mpcstats.records.journal import LINE_LIMIT, body_as
+from mpcstats.records.signed import Statement
+
+
+def make(kind: str, given: Mapping[str, JSON]) -> Statement:
+    """An unsigned statement of consent with a fresh nonce. Raises UsageError with the place of every fault."""
+    statement = Statement.of(kind, {**given, "nonce": nonce()})
+    if kind not in ACTS:
+        raise UsageError(f"expected a kind of {', '.join(ACTS)}, got {kind}")
+    body_as(statement, ACTS[kind])
+    return statement
+
+
+def signed(statement: Statement, signer: str, signing_key: Path) -> Statement:
+    """`statement` with the signature of `signer`, whose key is in the file `signing_key`."""
+    return statement.sign(signer, read_signing_key(signing_key))
+
+
+def terms(
+    owner: str, person: str, recipient: str, fields: Sequence[str], scenario: str, purpose: str
+) -> dict[str, JSON]:
+    """What grants and tokens have in common, but for the time of validity."""
+    return {
+        "owner": owner,
+        "person": person,
+        "recipient": recipient,
+        "fields": sorted(set(fields)),
+        "scenario": scenario,
+        "purpose": purpose,
+    }
+
+
+def read_statement(path: Path) -> Statement:
+    """The statement in the file at `path`. Raises UsageError with the path if it is none."""
+    try:
+        if path.stat().st_size > LINE_LIMIT:
+            raise UsageError(f"{path}: expected at most {LINE_LIMIT} bytes")
+        return Statement.from_json(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise UsageError(f"{path}: expected a statement to read, got: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"{path}: expected one JSON object, got other text") from None
+
+
+def event_lines(consents: Consents) -> Iterator[str]:
+    """The records of a journal, oldest first, as JSON: kinds, digests, seconds and signers."""
+    for event in consents.events:
+        yield json.dumps(event_json(event), ensure_ascii=False)
+
+
+def view_text(consents: Consents, *, person: str | None, asset: str | None, second: str) -> str:
+    """A person's safe box, or all uses of one asset, as JSON. Raises UsageError unless it is one of the two."""
+    if (person is None) == (asset is None):
+        raise UsageError("expected a person or an asset, got both or neither")
+    if asset is not None:
+        found: JSON = [used_json(used) for used in uses_of_asset(consents, asset)]
+    elif person is not None:
+        found = safe_box(consents, person, second).to_json()
+    return json.dumps(found, ensure_ascii=False, indent=2)
+
+
+def normalisation(name: str) -> Normalisation:
+    """`name` as a normalisation of the catalogue. Raises UsageError if it is none."""
+    for known in get_args(Normalisation):
+        if name == known:
+            found: Normalisation = known
+            return found
+    raise UsageError(
+        f"expected a normalisation of {', '.join(get_args(Normalisation))}, got {name[:40]!r}"
+    )
