@@ -100,9 +100,9 @@ def test_each_act_needs_the_signature_of_who_may_do_it(office: Office) -> None:
     person, other = office.person(0), office.person(1)
     office.enrol(0)
     asset = office.asset(0)
-    opt_out = {"person": person, "dataset": "bureau.settlement"}
-    freeze = {"target": asset, "frozen": True, "because": "a test"}
-    enrol = {"person": other, "key": public("other").hex()}
+    opt_out: dict[str, JSON] = {"person": person, "dataset": "bureau.settlement"}
+    freeze: dict[str, JSON] = {"target": asset, "frozen": True, "because": "a test"}
+    enrol: dict[str, JSON] = {"person": other, "key": public("other").hex()}
     cases: tuple[tuple[str, Mapping[str, JSON], str, str | None, str], ...] = (
         ("consent-opt-out", opt_out, person, IDS[1], "by the person's key, got another"),
         (

@@ -118,7 +118,7 @@ def test_a_dataset_that_needs_none_is_read_whole(tmp_path: Path) -> None:
     assert sum(totals(own)["m0"]) == 6
     assert own.left_out == ()
     assert read(tmp_path, known, chosen("per-matter")).left_out == ()
-    assert asks(plan(known), known, "a", purpose="t", matter="0" * 64, second="s") == {}
+    assert asks(plan(known), known, "a", matter="0" * 64, second="s") == {}
 
 
 def test_without_consents_a_dataset_that_needs_them_is_not_read(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_without_consents_a_dataset_that_needs_them_is_not_read(tmp_path: Path) 
 
 def test_what_a_question_asks_is_every_column_that_it_reads(tmp_path: Path) -> None:
     known = catalogue(tmp_path, "per-matter")
-    asked = {"purpose": "a test", "matter": "0" * 64, "second": "2026-06-01T08:00:00Z"}
+    asked = {"matter": "0" * 64, "second": "2026-06-01T08:00:00Z"}
     (ask,) = asks(plan(known), known, "a", **asked).values()
     assert ask.fields == ("a.persons.age", "a.persons.pid", "a.persons.sex")
     assert ask.recipients == ("b", "c")

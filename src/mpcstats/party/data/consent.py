@@ -79,7 +79,7 @@ def person_column(dataset: Dataset) -> str:
 
 
 def asks(
-    plan: Physical, catalogue: Catalogue, owner: str, *, purpose: str, matter: str, second: str
+    plan: Physical, catalogue: Catalogue, owner: str, *, matter: str, second: str
 ) -> dict[Mode, Ask]:
     """What the plan wants of the owner's datasets that need consent, by their mode; {} if none does.
 
@@ -96,7 +96,13 @@ def asks(
     recipients = tuple(sorted({*plan.gate.recipients, plan.initiator}))
     return {
         mode: Ask(
-            owner, recipients, tuple(sorted(wanted)), plan.scenario, purpose, second, matter=matter
+            owner,
+            recipients,
+            tuple(sorted(wanted)),
+            plan.scenario,
+            plan.purpose,
+            second,
+            matter=matter,
         )
         for mode, wanted in fields.items()
     }
