@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.consenting import AUTHORITY, CLAIM, FIELDS, IDS, SECOND, Office, key_of, public
 
-from mpcstats.errors import PolicyRefused, UsageError
+from mpcstats.errors import UsageError
+from mpcstats.party.desk.consent import Chosen, ConsentDesk
 from mpcstats.records.canonical import JSON
 from mpcstats.records.consent.acts import Mode, Use
+from mpcstats.records.consent.book import Book
 from mpcstats.records.consent.grants import Due
 from mpcstats.records.consent.pseudonym import (
     PseudonymKey,
@@ -203,13 +205,45 @@ def test_a_record_is_the_owners_and_a_changed_line_is_found(office: Office) -> N
     assert not [number for number in IDS if number in whole]
     for old, new in (("MODERATE", "NONE"), (AUTHORITY, "clerk"), (SECOND, "2026-06-01T08:00:01Z")):
         path.write_text(whole.replace(old, new))
-        with pytest.raises(UsageError, match=r"consent.jsonl: statement \d"):
+        with pytest.raises(UsageError, match=r"consent.jsonl: line \d: "):
             office.desk.consents()
     first, second = whole.splitlines(keepends=True)
     for lines in (second, second + first, first + first):
         path.write_text(lines)
         with pytest.raises(UsageError):
             office.desk.consents()
+
+
+def test_a_book_reads_on_what_others_write_and_anew_what_has_changed(office: Office) -> None:
+    other = ConsentDesk.open(office.path)
+    assert other.consents().events == ()
+    office.asset(0)
+    first = office.desk.journal.read_bytes()
+    grant = office.grant(0)
+    assert [event.digest for event in other.consents().events][1:] == [grant]
+    other.record(office.granted(0), second=SECOND)
+    assert len(office.desk.consents().events) == 3
+    office.desk.journal.write_bytes(first)  # cut off, as from an old copy
+    assert len(other.consents().events) == 1
+    with office.desk.journal.open("ab") as file:
+        file.write(b'{"body": {}')
+    with pytest.raises(UsageError, match=r"consent.jsonl: line 2: expected a whole line"):
+        other.consents()
+    office.desk.journal.write_bytes(first + b"[]\n")
+    with pytest.raises(UsageError, match=r"consent.jsonl: line 2: expected a statement with kind"):
+        other.consents()
+    office.desk.journal.unlink()
+    assert other.consents().events == ()
+
+
+def test_what_does_not_hold_leaves_book_and_file_as_they_were(office: Office) -> None:
+    office.asset(0)
+    before = office.desk.journal.read_bytes()
+    with pytest.raises(UsageError, match="a second"):
+        office.asset(0)
+    assert office.desk.journal.read_bytes() == before
+    office.grant(0)  # the book goes on from there
+    assert len(ConsentDesk.open(office.path).consents().events) == 2
 
 
 # Whose rows may be counted ------------------------------------------------------------------------
@@ -277,19 +311,30 @@ def test_a_run_uses_up_what_it_was_given_and_writes_it_down(office: Office) -> N
     standing = office.grant(1)
     chosen = office.desk.choose({"per-matter": ASK})
     assert chosen.persons["per-matter"].persons == {office.person(0), office.person(1)}
-    office.desk.begin("run1", chosen, second=SECOND)
-    with pytest.raises(PolicyRefused, match="used-up"):
-        office.desk.begin("run2", chosen, second=SECOND)
+    assert begin(office, "run1", chosen) == []
+    assert begin(office, "run2", chosen) == ["used-up"]
     again = office.desk.choose({"per-matter": ASK})
     assert again.persons["per-matter"].persons == {office.person(1)}
-    with pytest.raises(PolicyRefused, match="replayed: expected a new run"):
-        office.desk.begin("run1", again, second=SECOND)
-    office.desk.begin("run2", again, second=SECOND)
+    assert begin(office, "run1", again) == ["replayed"]  # a label is used once
+    assert begin(office, "run2", again) == []
     (use,) = office.desk.consents().uses("run2")
     assert use.consents == (standing,)
     office.revoke(1, standing)
-    with pytest.raises(PolicyRefused, match="revoked"):  # chosen before, revoked since
-        office.desk.begin("run3", again, second=SECOND)
+    assert begin(office, "run3", again) == ["revoked"]  # chosen before, revoked since
+
+
+def begin(office: Office, run: str, chosen: Chosen) -> list[str]:
+    return [refusal.reason for refusal in office.desk.begin(run, chosen, second=SECOND)]
+
+
+def test_who_opts_out_after_the_choice_is_not_counted(office: Office) -> None:
+    chosen = office.desk.choose({"opt-out": ASK})
+    assert begin(office, "run1", chosen) == []
+    office.bring(
+        "consent-opt-out", {"person": office.person(0), "dataset": "bureau.settlement"}, AUTHORITY
+    )
+    assert begin(office, "run2", chosen) == ["opted-out"]
+    assert begin(office, "run2", office.desk.choose({"opt-out": ASK})) == []
 
 
 def test_a_grant_without_end_is_used_before_one_that_runs_out(office: Office) -> None:
@@ -350,6 +395,7 @@ DIGEST = "ab" * 32
 RACE = """
 import sys, time
 from pathlib import Path
+from mpcstats.records.consent.book import Book
 from mpcstats.records.consent.grants import Due
 from mpcstats.records.consent.spent import Spent
 folder = Path(sys.argv[1])
@@ -419,20 +465,21 @@ def test_a_crash_between_spending_and_writing_down_leaves_the_token_spent(
     token = office.token(0, "S1")
     ask = replace(ASK, person=office.person(0), matter=office.desk.key.matter("S1"))
 
-    def crash(*_: object, **__: object) -> int:
+    def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
+    office.record(token)
     with monkeypatch.context() as patch:
-        patch.setattr(type(office.desk), "settle", crash)
+        patch.setattr(Book, "write", crash)
         with pytest.raises(KeyboardInterrupt):
             office.desk.admit(token, ask, "r1")
-    assert office.desk.consents().uses("r1") == ()
-    (refused,) = office.desk.admit(token, ask, "r2")
-    assert refused.reason == "replayed"
     office.second = later_second(SECOND, 60)
     office.revoke(0, token.digest)  # what happens later does not unmake the use
-    assert office.desk.settle(second=office.second) == 1
-    assert office.desk.settle(second=office.second) == 0
+    assert office.desk.consents().uses("r1") == ()
+    again = ConsentDesk.open(office.path)  # another process, which writes the rest first
+    late = replace(ask, second=office.second)
+    assert [r.reason for r in again.admit(token, late, "r2")] == ["revoked", "replayed"]
+    assert again.settle(second=office.second) == 0
     (use,) = office.desk.consents().uses("r1")
     assert (use.consents, use.second) == ((token.digest,), SECOND)
 

@@ -5,7 +5,7 @@ consent.toml says where the owner keeps its journal, its file of what is spent a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,31 +14,30 @@ from typing import Annotated, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
 
-from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.data.consent import ConsentFilter, normal_id
 from mpcstats.party.files.keys import read_signing_key
-from mpcstats.records.canonical import JSON
 from mpcstats.records.catalogue import Normalisation
 from mpcstats.records.consent.acts import (
     KIND_OF,
     MOST_CONSENTS,
-    RECORD_KIND,
     Act,
     Delivery,
     Mode,
     Use,
 )
+from mpcstats.records.consent.book import Book, Page
 from mpcstats.records.consent.grants import Consented, Consents, Due
 from mpcstats.records.consent.pseudonym import PseudonymKey, read_pseudonym_key
 from mpcstats.records.consent.second import FORM
 from mpcstats.records.consent.spent import Spent
 from mpcstats.records.consent.terms import Ask, PartyName, Refusal
 from mpcstats.records.consent.token import LONGEST_SECONDS
-from mpcstats.records.journal import Journal, append
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Table, Version, read_toml
 
+# What others are told if a run cannot begin: which consents have changed, and how many, is not theirs to know.
+CHANGED = "consents have changed since the question was decided: ask again"
 FileName = Annotated[str, Field(min_length=1)]
 
 
@@ -64,7 +63,7 @@ class Chosen:
 
 
 class ConsentDesk:
-    """The desk of one owner. Every call reads the journal anew, so that what others have written holds."""
+    """The desk of one owner. Threads may share it; other processes may write to the same files."""
 
     def __init__(self, path: Path, file: ConsentFile) -> None:
         here = path.parent
@@ -72,10 +71,16 @@ class ConsentDesk:
         self.journal = here / file.journal
         self.spent = here / file.spent
         self.key: PseudonymKey = read_pseudonym_key(here / file.pseudonym_key)
-        self._longest = file.longest_token_hours * 3600
-        self._signing_key: Ed25519PrivateKey = read_signing_key(here / file.signing_key)
+        self._signing_key = read_signing_key(here / file.signing_key)
         own = self._signing_key.public_key().public_bytes_raw()
-        self._principals = Principals.load(here / file.principals, {file.owner: own})
+        self.book = Book(
+            self.journal,
+            file.owner,
+            Principals.load(here / file.principals, {file.owner: own}),
+            self._signing_key,
+            longest=file.longest_token_hours * 3600,
+        )
+        self._settled = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -83,29 +88,17 @@ class ConsentDesk:
         return cls(path, read_toml(path, ConsentFile))
 
     def consents(self) -> Consents:
-        """The fold of the journal. Raises UsageError with file and line for one that is not whole."""
-        found = self._empty()
-        Journal.load(self.journal, self._principals, found.add)
-        return found
+        """The fold of the journal, to be read while no other thread writes through this desk.
+
+        Raises UsageError with file and line for a journal that is not whole.
+        """
+        with self.book.reading() as consents:
+            return consents
 
     def record(self, statement: Statement, *, second: str) -> str:
         """Put a statement into the journal; its digest. Raises UsageError if it does not hold there."""
-        while True:
-            head = self._head()
-            line: dict[str, JSON] = {
-                "after": head,
-                "second": second,
-                "statement": statement.to_json(),
-            }
-            record = Statement.of(RECORD_KIND, line).sign(self.owner, self._signing_key)
-            try:
-                append(self.journal, record, self._principals, self._empty().add)
-            except UsageError:
-                if self._head() == head:
-                    raise
-                # Somebody else has written in between: the record must come after theirs.
-            else:
-                return statement.digest
+        with self.book.writing() as page:
+            return page.record(statement, second=second)
 
     def record_own(self, act: Act, *, second: str) -> str:
         """The same for what the owner itself says: an asset, a use, a delivery."""
@@ -113,35 +106,31 @@ class ConsentDesk:
 
     def choose(self, asks: Mapping[Mode, Ask]) -> Chosen:
         """Whose rows a run may count; nothing is used up yet. `asks` as of party.data.consent.asks."""
-        consents = self.consents()
-        return Chosen(asks, {mode: consents.consented(ask, mode) for mode, ask in asks.items()})
+        with self.book.reading() as consents:
+            return Chosen(asks, {mode: consents.consented(ask, mode) for mode, ask in asks.items()})
 
     def filter(self, chosen: Chosen) -> ConsentFilter:
         """The filter of the owner's rows for a run."""
         return ConsentFilter(self.key, chosen.persons)
 
-    def begin(self, run: str, chosen: Chosen, *, second: str) -> None:
+    def begin(self, run: str, chosen: Chosen, *, second: str) -> tuple[Refusal, ...]:
         """Use up what the run `run` was given, and write it down: to be called before a share is sent.
 
-        Raises PolicyRefused with every reason if something was revoked or used up since it was chosen.
+        () if the run may go on; else what was revoked, frozen, used up or opted out of since it was chosen. These
+        are for the owner alone, for they tell of single persons: others are told CHANGED.
         """
-        consents = self.consents()
-        dues: list[Due] = []
-        uses: list[Use] = []
-        reasons: list[Refusal] = []
-        for mode, ask in chosen.asks.items():
-            persons = chosen.persons[mode]
-            for due in persons.dues:
-                held = consents.holdings.held[due.consent]
-                then = replace(held.narrowed(ask), second=second)
-                reasons += consents.refusals(due.consent, then)
-            dues += persons.dues
-            uses += _uses(run, replace(ask, second=second), persons)
-        if not reasons:
-            reasons += self._spend(run, dues, uses)
-        if reasons:
-            raise PolicyRefused(self.owner, tuple(str(reason) for reason in reasons))
-        self.settle(second=second)
+        with self.book.writing() as page:
+            self._settle_once(page, second)
+            refused = tuple(_changed(page.consents, chosen, second))
+            if refused:
+                return refused
+            uses = [
+                use
+                for mode, ask in chosen.asks.items()
+                for use in _uses(run, replace(ask, second=second), chosen.persons[mode])
+            ]
+            dues = [due for each in chosen.persons.values() for due in each.dues]
+            return self._spend(page, dues, uses, run, second)
 
     def admit(self, token: Statement, ask: Ask, run: str) -> tuple[Refusal, ...]:
         """Spend a one-shot token for the run of one matter, at `ask.second`; every reason if it is refused.
@@ -149,23 +138,16 @@ class ConsentDesk:
         () means that this run, and no other one ever, may have the fields of `ask`. Raises UsageError for what
         is no token.
         """
-        consents = self.consents()
-        found = consents.presented(token, ask)
-        if found:
-            return found
-        if not consents.has(token.digest):
-            try:
-                self.record(token, second=ask.second)
-            except UsageError:
-                # Somebody else may have recorded it in between; who spends it first is settled below.
-                if not self.consents().has(token.digest):
-                    raise
-        due = Due(token.digest, 1, once=True)
-        persons = Consented("per-matter", frozenset(), (due,))
-        refused = self._spend(run, [due], _uses(run, ask, persons))
-        if not refused:
-            self.settle(second=ask.second)
-        return refused
+        with self.book.writing() as page:
+            self._settle_once(page, ask.second)
+            refused = page.consents.presented(token, ask)
+            if refused:
+                return refused
+            if not page.consents.has(token.digest):
+                page.record(token, second=ask.second)
+            due = Due(token.digest, 1, once=True)
+            uses = _uses(run, ask, Consented("per-matter", frozenset(), (due,)))
+            return self._spend(page, [due], uses, run, ask.second)
 
     def deliver(self, run: str, result: str, *, second: str, settled: str | None = None) -> str:
         """Write down that the run gave the result with the digest `result` at `second`.
@@ -176,34 +158,41 @@ class ConsentDesk:
         return self.record_own(Delivery.model_validate(given), second=second)
 
     def settle(self, *, second: str) -> int:
-        """Write to the journal what is spent and not in it yet, as after a crash; how many uses these were."""
-        consents = self.consents()
-        with Spent.open(self.spent) as spent:
-            missing = [use for use in spent.uses() if not consents.has(self._stated(use).digest)]
-        for use in missing:
-            try:
-                self.record_own(use, second=second)
-            except UsageError:
-                if not self.consents().has(self._stated(use).digest):
-                    raise
-        return len(missing)
+        """Write to the journal what is spent and not in it, as after a crash; how many uses these were."""
+        with self.book.writing() as page:
+            return self._settle(page, second)
 
     def pseudonym(self, text: str, normalisation: Normalisation) -> str:
         """The pseudonym of the person with this id. Raises UsageError, which does not hold it, if it is invalid."""
         return self.key.person(normal_id(text, normalisation))
 
-    def _spend(self, run: str, dues: Sequence[Due], uses: Sequence[Use]) -> tuple[Refusal, ...]:
+    def _spend(
+        self, page: Page, dues: Sequence[Due], uses: Sequence[Use], run: str, second: str
+    ) -> tuple[Refusal, ...]:
+        """Spend and then write down: after a crash in between the consents are spent, and `settle` writes the rest."""
         with Spent.open(self.spent) as spent:
-            return spent.spend(dues, uses, run)
+            refused = spent.spend(dues, uses, run)
+        if not refused:
+            for use in uses:
+                page.record(self._stated(use), second=second)
+        return refused
 
-    def _head(self) -> str:
-        return Journal.load(self.journal, self._principals).head
+    def _settle(self, page: Page, second: str) -> int:
+        with Spent.open(self.spent) as spent:
+            found = [self._stated(use) for use in spent.uses()]
+        missing = [each for each in found if not page.consents.has(each.digest)]
+        for statement in missing:
+            page.record(statement, second=second)
+        return len(missing)
+
+    def _settle_once(self, page: Page, second: str) -> None:
+        """What a process before this one has left, before the first new run."""
+        if not self._settled:
+            self._settle(page, second)
+            self._settled = True
 
     def _stated(self, act: Act) -> Statement:
         return stated(act, self.owner, self._signing_key)
-
-    def _empty(self) -> Consents:
-        return Consents(self.owner, self._principals, longest=self._longest)
 
 
 def stated(act: Act, signer: str, key: Ed25519PrivateKey) -> Statement:
@@ -214,6 +203,20 @@ def stated(act: Act, signer: str, key: Ed25519PrivateKey) -> Statement:
 def now() -> str:
     """The second of this machine's clock, in UTC."""
     return datetime.now(UTC).strftime(FORM)
+
+
+def _changed(consents: Consents, chosen: Chosen, second: str) -> Iterator[Refusal]:
+    """What has changed against a choice by `second`."""
+    for mode, ask in chosen.asks.items():
+        asked = replace(ask, second=second)
+        for due in chosen.persons[mode].dues:
+            held = consents.holdings.held[due.consent]
+            yield from consents.refusals(due.consent, held.narrowed(asked))
+        if mode == "opt-out":
+            for person in sorted(
+                consents.consented(asked, mode).persons - chosen.persons[mode].persons
+            ):
+                yield Refusal("opted-out", person, "expected no new opt-out or freeze, got one")
 
 
 def _uses(run: str, ask: Ask, persons: Consented) -> list[Use]:

@@ -50,13 +50,18 @@ def terms(
 def read_statement(path: Path) -> Statement:
     """The statement in the file at `path`. Raises UsageError with the path if it is none."""
     try:
-        if path.stat().st_size > LINE_LIMIT:
-            raise UsageError(f"{path}: expected at most {LINE_LIMIT} bytes")
-        return Statement.from_json(json.loads(path.read_bytes()))
+        with path.open("rb") as file:
+            content = file.read(LINE_LIMIT + 1)
     except OSError as error:
         raise UsageError(f"{path}: expected a statement to read, got: {error.strerror}") from None
+    if len(content) > LINE_LIMIT:
+        raise UsageError(f"{path}: expected at most {LINE_LIMIT} bytes, got more")
+    try:
+        return Statement.from_json(json.loads(content))
     except (ValueError, RecursionError):
         raise UsageError(f"{path}: expected one JSON object, got other text") from None
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def event_lines(consents: Consents) -> Iterator[str]:

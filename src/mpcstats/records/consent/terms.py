@@ -51,7 +51,10 @@ def listed(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the consent named by the digest `consent` does not cover what is asked; `words` hold no value."""
+    """Why the consent named by the digest `consent` does not cover what is asked; `words` hold no value.
+
+    Where a person has opted out since, `consent` is the person's pseudonym.
+    """
 
     reason: Reason
     consent: str
