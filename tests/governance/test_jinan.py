@@ -142,6 +142,13 @@ def test_a_replay_is_found_though_the_journal_was_lost(office: Office) -> None:
     assert reasons(office, token, ask(office), "r2") == ["replayed"]
 
 
+def test_a_replay_is_found_though_the_file_of_what_is_spent_was_lost(office: Office) -> None:
+    token = office.token(0, EVENT, "insurer")
+    assert reasons(office, token, ask(office)) == []
+    office.desk.spent.unlink()
+    assert reasons(office, token, ask(office), "r2") == ["replayed"]
+
+
 def test_of_clerks_who_present_a_token_at_once_one_is_admitted(office: Office) -> None:
     token = office.token(0, EVENT, "insurer")
     with ThreadPoolExecutor(4) as clerks:
@@ -166,7 +173,7 @@ def test_of_clerks_who_present_a_token_at_once_one_is_admitted(office: Office) -
         ({"scenario": "research"}, "other-scenario"),
         ({"owner": "hospital"}, "other-owner"),
         ({"second": "2026-06-03T08:00:01Z"}, "expired"),
-        ({"second": "2026-06-01T07:59:59Z"}, "too-early"),
+        ({"second": "2026-06-01T07:00:00Z"}, "too-early"),
     ],
 )
 def test_anything_but_what_was_authorised_is_refused_and_spends_nothing(

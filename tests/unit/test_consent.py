@@ -11,10 +11,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.consenting import AUTHORITY, CLAIM, FIELDS, IDS, SECOND, Office, key_of, public
 
@@ -46,6 +47,7 @@ def office(tmp_path: Path) -> Office:
 # Pseudonyms and seconds ---------------------------------------------------------------------------
 
 
+@settings(max_examples=12)
 @given(st.binary(min_size=32, max_size=32), st.lists(st.text(max_size=80), max_size=8))
 def test_the_database_computes_the_hmac_of_rfc_2104(secret: bytes, texts: list[str]) -> None:
     texts = [t for t in texts if "\0" not in t and t.isprintable()]
@@ -246,6 +248,25 @@ def test_what_does_not_hold_leaves_book_and_file_as_they_were(office: Office) ->
     assert len(ConsentDesk.open(office.path).consents().events) == 2
 
 
+def test_clocks_that_differ_by_little_are_put_in_order(office: Office) -> None:
+    office.second = later_second(SECOND, 60)
+    office.asset(0)
+    office.second = SECOND
+    grant = office.grant(0)
+    assert [event.second for event in office.desk.consents().events] == [
+        later_second(SECOND, 60)
+    ] * 2
+    # What was revoked before a run began is revoked for it, whatever the run's clock says.
+    office.second = later_second(SECOND, 100)
+    chosen = office.desk.choose({"per-matter": replace(ASK, second=office.second)})
+    office.revoke(0, grant)
+    refused = office.desk.begin("r", chosen, second=later_second(SECOND, 90))
+    assert [each.reason for each in refused] == ["revoked"]
+    office.second = later_second(SECOND, 39)
+    with pytest.raises(UsageError, match="is the clock right"):
+        office.asset(1)
+
+
 # Whose rows may be counted ------------------------------------------------------------------------
 
 
@@ -373,6 +394,54 @@ def test_the_journal_itself_refuses_a_use_that_is_not_covered(office: Office) ->
     office.desk.deliver("r", "0" * 64, second=SECOND)
     with pytest.raises(UsageError, match="delivered nothing yet"):
         office.desk.deliver("r", "1" * 64, second=SECOND)
+
+
+def test_an_ask_that_no_statement_holds_is_refused_with_its_place(office: Office) -> None:
+    office.asset(0)
+    many = tuple(f"bureau.settlement.c{n}" for n in range(65))
+    chosen = office.desk.choose({"opt-out": replace(ASK, fields=many)})
+    with pytest.raises(UsageError, match="consent-use: fields: "):
+        office.desk.begin("r", chosen, second=SECOND)
+    assert len(office.desk.consents().events) == 1
+
+
+STEPS = ("grant", "token", "opt-out", "revoke", "freeze")
+
+
+@settings(max_examples=12)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2)), min_size=3, max_size=12))
+def test_only_a_grant_or_a_token_ever_adds_a_person(steps: list[tuple[str, int]]) -> None:
+    """And a person who opts out, revokes or is frozen is no more than taken away; in mode opt-out the reverse."""
+    with TemporaryDirectory() as folder:
+        office = Office(Path(folder))
+        assets = [office.asset(number) for number in range(3)]
+        given_: dict[int, list[str]] = {number: [] for number in range(3)}
+        seen, spared = choose(office, matter=MATTER), choose(office, "opt-out")
+        for step, number in steps:
+            person = office.person(number)
+            if step == "grant":
+                given_[number].append(office.grant(number))
+            elif step == "token":
+                terms = {**office.granted(number).body, "matter": MATTER}
+                terms = {name: terms[name] for name in terms if name not in ("most_uses", "nonce")}
+                given_[number].append(office.bring("consent-token", terms, AUTHORITY))
+            elif step == "opt-out":
+                opted = {"person": person, "dataset": "bureau.settlement"}
+                office.bring("consent-opt-out", opted, AUTHORITY)
+            elif step == "revoke" and given_[number]:
+                office.revoke(number, given_[number].pop())
+            elif step == "freeze":
+                frozen = office.desk.consents().holdings.is_frozen(assets[number], SECOND)
+                office.freeze(assets[number], frozen=True) if not frozen else None
+            now, now_spared = choose(office, matter=MATTER), choose(office, "opt-out")
+            assert now - seen <= ({person} if step in ("grant", "token") else set())
+            assert seen - now <= {person}
+            assert spared <= now_spared
+            assert not now & now_spared
+            seen, spared = now, now_spared
+
+
+MATTER = "7a" * 32
 
 
 def test_many_consents_are_written_in_several_statements(office: Office) -> None:

@@ -91,6 +91,23 @@ def test_a_token_is_printed_and_may_be_recorded(office: Office) -> None:
     assert run("record", "--desk", office.path, path).strip() == read_statement(path).digest
 
 
+def test_a_statement_of_any_kind_is_signed_and_recorded(office: Office) -> None:
+    body, signed = office.folder / "body.json", office.folder / "signed.json"
+    opt_out = {"owner": "bureau", "person": office.person(0), "dataset": "bureau.settlement"}
+    body.write_text(json.dumps(opt_out))
+    signer = ("--signer", AUTHORITY, "--signing-key", office.folder / "authority.sign")
+    signed.write_text(run("sign", "consent-opt-out", body, *signer))
+    digest = run("record", "--desk", office.path, signed).strip()
+    box = json.loads(run("view", "--desk", office.path, "--person", office.person(0)))
+    assert box["opt_outs"] == [digest]
+    body.write_text(json.dumps({**opt_out, "person": "x"}))
+    with pytest.raises(UsageError, match="consent-opt-out: person: "):
+        run("sign", "consent-opt-out", body, *signer)
+    body.write_text("[]")
+    with pytest.raises(UsageError, match=r"body.json: expected a table of JSON"):
+        run("sign", "consent-opt-out", body, *signer)
+
+
 def test_the_pseudonym_of_an_id_comes_from_the_standard_input(office: Office) -> None:
     desk = ("--desk", office.path, "--normalisation", "trim-upper")
     assert run("pseudonym", *desk, stdin=f" {IDS[0].lower()}\n").strip() == office.person(0)
@@ -111,7 +128,7 @@ def test_a_file_that_is_no_statement_is_refused_with_its_path(tmp_path: Path) ->
         path.write_text(content)
         with pytest.raises(UsageError, match=f"s.json: {message}"):
             read_statement(path)
-    with pytest.raises(UsageError, match="expected a statement to read"):
+    with pytest.raises(UsageError, match=r"none.json: expected a file of JSON"):
         read_statement(tmp_path / "none.json")
     with pytest.raises(UsageError, match=r"expected a kind of person-key, .*, got other"):
         make("other", {})

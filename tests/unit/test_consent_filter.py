@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpcstats.errors import UsageError
@@ -177,6 +177,7 @@ def test_the_key_is_in_no_error_of_the_database(tmp_path: Path) -> None:
     assert re.fullmatch(expected, str(caught.value))
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 20))
 def test_others_learn_how_many_only_where_both_sides_are_many(left: int, kept: int, k: int) -> None:
     shown = left_out_shown(left, kept, k)

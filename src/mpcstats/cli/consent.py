@@ -6,7 +6,6 @@ stays in the shell's history.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -82,8 +81,19 @@ def token(
     terms = statements.terms(owner, person, recipient, field, scenario, purpose)
     window = {"not_before": not_before or now(), "expires": expires}
     statement = statements.make("consent-token", {**terms, **window, "matter": matter})
-    signed = statements.signed(statement, signer, signing_key)
-    print(json.dumps(signed.to_json(), ensure_ascii=False, sort_keys=True))
+    print(statements.text_of(statements.signed(statement, signer, signing_key)))
+
+
+@app.command("sign")
+def sign(
+    kind: Annotated[str, typer.Argument(help="Such as consent-opt-out, person-key.")],
+    body: Annotated[Path, typer.Argument(help="A JSON file with the body, without its nonce.")],
+    signer: Signer,
+    signing_key: SigningKey,
+) -> None:
+    """Print a signed statement of any kind: an asset, an opt-out, a person's key, a freeze."""
+    statement = statements.make(kind, statements.read_body(body))
+    print(statements.text_of(statements.signed(statement, signer, signing_key)))
 
 
 @app.command("record")

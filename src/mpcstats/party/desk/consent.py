@@ -16,12 +16,14 @@ from pydantic import Field
 
 from mpcstats.party.data.consent import ConsentFilter, normal_id
 from mpcstats.party.files.keys import read_signing_key
+from mpcstats.records.canonical import JSON
 from mpcstats.records.catalogue import Normalisation
 from mpcstats.records.consent.acts import (
+    DELIVERY_KIND,
     KIND_OF,
     MOST_CONSENTS,
+    USE_KIND,
     Act,
-    Delivery,
     Mode,
     Use,
 )
@@ -32,6 +34,7 @@ from mpcstats.records.consent.second import FORM
 from mpcstats.records.consent.spent import Spent
 from mpcstats.records.consent.terms import Ask, PartyName, Refusal
 from mpcstats.records.consent.token import LONGEST_SECONDS
+from mpcstats.records.journal import body_as
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Table, Version, read_toml
@@ -98,7 +101,7 @@ class ConsentDesk:
     def record(self, statement: Statement, *, second: str) -> str:
         """Put a statement into the journal; its digest. Raises UsageError if it does not hold there."""
         with self.book.writing() as page:
-            return page.record(statement, second=second)
+            return page.record(statement, second=page.at(second))
 
     def record_own(self, act: Act, *, second: str) -> str:
         """The same for what the owner itself says: an asset, a use, a delivery."""
@@ -120,6 +123,7 @@ class ConsentDesk:
         are for the owner alone, for they tell of single persons: others are told CHANGED.
         """
         with self.book.writing() as page:
+            second = page.at(second)
             self._settle_once(page, second)
             refused = tuple(_changed(page.consents, chosen, second))
             if refused:
@@ -139,6 +143,7 @@ class ConsentDesk:
         is no token.
         """
         with self.book.writing() as page:
+            ask = replace(ask, second=page.at(ask.second))
             self._settle_once(page, ask.second)
             refused = page.consents.presented(token, ask)
             if refused:
@@ -154,13 +159,14 @@ class ConsentDesk:
 
         `settled` is when its matter was settled: the time from then to `second` is what a service level bounds.
         """
-        given = {"owner": self.owner, "run": run, "result": result, "settled": settled}
-        return self.record_own(Delivery.model_validate(given), second=second)
+        given: dict[str, JSON] = {"owner": self.owner, "run": run, "result": result}
+        delivery = Statement.of(DELIVERY_KIND, {**given, "settled": settled})
+        return self.record(delivery.sign(self.owner, self._signing_key), second=second)
 
     def settle(self, *, second: str) -> int:
         """Write to the journal what is spent and not in it, as after a crash; how many uses these were."""
         with self.book.writing() as page:
-            return self._settle(page, second)
+            return self._settle(page, page.at(second))
 
     def pseudonym(self, text: str, normalisation: Normalisation) -> str:
         """The pseudonym of the person with this id. Raises UsageError, which does not hold it, if it is invalid."""
@@ -220,8 +226,11 @@ def _changed(consents: Consents, chosen: Chosen, second: str) -> Iterator[Refusa
 
 
 def _uses(run: str, ask: Ask, persons: Consented) -> list[Use]:
-    """What a run writes down: uses of at most so many consents as one statement holds, no person's in two."""
-    given = {
+    """What a run writes down: uses of at most so many consents as one statement holds, no person's in two.
+
+    Raises UsageError with the place if the ask is larger than a statement may be.
+    """
+    given: dict[str, JSON] = {
         "owner": ask.owner,
         "run": run,
         "mode": persons.mode,
@@ -233,10 +242,10 @@ def _uses(run: str, ask: Ask, persons: Consented) -> list[Use]:
         "second": ask.second,
     }
     if persons.mode == "opt-out":
-        return [Use.model_validate(given)]
+        return [body_as(Statement.of(USE_KIND, given), Use)]
     consents = tuple(due.consent for due in persons.dues)
     size = MOST_CONSENTS - MOST_CONSENTS % len(ask.recipients)
     return [
-        Use.model_validate({**given, "consents": consents[start : start + size]})
+        body_as(Statement.of(USE_KIND, {**given, "consents": consents[start : start + size]}), Use)
         for start in range(0, len(consents), size)
     ]

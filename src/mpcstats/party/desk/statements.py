@@ -47,21 +47,43 @@ def terms(
     }
 
 
+def text_of(statement: Statement) -> str:
+    """The statement as one line of JSON; `read_statement` reads it."""
+    return json.dumps(statement.to_json(), ensure_ascii=False, sort_keys=True)
+
+
 def read_statement(path: Path) -> Statement:
     """The statement in the file at `path`. Raises UsageError with the path if it is none."""
+    try:
+        return Statement.from_json(_json(path))
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def read_body(path: Path) -> Mapping[str, JSON]:
+    """The table of JSON in the file at `path`. Raises UsageError with the path if it is none."""
+    try:
+        found = _json(path)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: expected a table of JSON, got something else")
+    return found
+
+
+def _json(path: Path) -> JSON:
     try:
         with path.open("rb") as file:
             content = file.read(LINE_LIMIT + 1)
     except OSError as error:
-        raise UsageError(f"{path}: expected a statement to read, got: {error.strerror}") from None
+        raise UsageError(f"expected a file of JSON, got: {error.strerror}") from None
     if len(content) > LINE_LIMIT:
-        raise UsageError(f"{path}: expected at most {LINE_LIMIT} bytes, got more")
+        raise UsageError(f"expected at most {LINE_LIMIT} bytes, got more")
     try:
-        return Statement.from_json(json.loads(content))
+        found: JSON = json.loads(content)
     except (ValueError, RecursionError):
-        raise UsageError(f"{path}: expected one JSON object, got other text") from None
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError("expected one JSON object, got other text") from None
+    return found
 
 
 def event_lines(consents: Consents) -> Iterator[str]:

@@ -25,10 +25,12 @@ from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON
 from mpcstats.records.consent.acts import RECORD_KIND
 from mpcstats.records.consent.grants import Consents
+from mpcstats.records.consent.second import seconds_between
 from mpcstats.records.journal import LINE_LIMIT, Journal, line_of
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 
+SKEW_SECONDS = 60
 BLOCK = 1 << 20  # bytes that are hashed at a time
 
 
@@ -39,6 +41,14 @@ class Page:
     consents: Consents
     book: Book
     file: BinaryIO
+
+    def at(self, second: str) -> str:
+        """`second`, or that of the last record if it is a little later: another process has looked at its clock after.
+
+        A second that is earlier by more than SKEW_SECONDS stays, and no record can be made at it.
+        """
+        last = self.consents.second or second
+        return last if 0 < seconds_between(second, last) <= SKEW_SECONDS else second
 
     def record(self, statement: Statement, *, second: str) -> str:
         """Write a statement down as the owner's next record; its digest. Raises UsageError if it does not hold."""

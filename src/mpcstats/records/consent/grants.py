@@ -90,6 +90,11 @@ class Consents:
         """Every record, oldest first."""
         return tuple(self._events)
 
+    @property
+    def second(self) -> str | None:
+        """When the last record came in; None before the first."""
+        return self._events[-1].second if self._events else None
+
     def has(self, digest: str) -> bool:
         """Whether a statement of that digest has been recorded."""
         return digest in self._seen
@@ -149,9 +154,9 @@ class Consents:
         line = body_as(record, acts.Record)
         if [s.signer for s in record.signatures] != [self.owner]:
             raise UsageError(f"{record.kind}: expected the signature of {self.owner} alone")
-        if self._events and line.second < self._events[-1].second:
+        if self.second is not None and line.second < self.second:
             raise UsageError(
-                f"{record.kind}: expected {self._events[-1].second} or later, got {line.second}"
+                f"{record.kind}: expected {self.second} or later, got {line.second}: is the clock right?"
             )
         try:
             statement = Statement.from_json(line.statement)

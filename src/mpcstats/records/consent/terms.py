@@ -17,7 +17,7 @@ MOST_FIELDS = 64
 PartyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=128)]
 FieldName = Annotated[
-    str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\.[^\s.]+$", max_length=192)
+    str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\.[^.\x00-\x1f]+$", max_length=192)
 ]  # dataset and column: "bureau.settlement.psn_cash_pay"
 Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Scenario = Annotated[str, Field(min_length=1, max_length=64)]
