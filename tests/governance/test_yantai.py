@@ -172,9 +172,22 @@ def test_the_safe_box_holds_assets_live_grants_and_uses(office: Office) -> None:
         live: "live", ended: "revoked", once: "live", early: "not yet"
     }  # fmt: skip
     assert [(u.run, u.consents, u.result) for u in box.uses] == [("run1", (live,), RESULT)]
+    frozen = office.freeze(live)
+    assert frozen in [
+        event.digest for event in safe_box(office.desk.consents(), office.person(0), SECOND).history
+    ]
+    assert _states(office) == ["frozen", "revoked", "live", "not yet"]
+    office.freeze(live, frozen=False)
+    opted = {"person": office.person(0), "dataset": "bureau.settlement"}
+    office.bring("consent-opt-out", opted, "realname")
+    assert _states(office) == ["opted out", "revoked", "opted out", "opted out"]
     later = safe_box(office.desk.consents(), office.person(0), "2026-06-09T00:00:00Z")
     assert [g.state for g in later.grants] == ["expired", "revoked", "expired", "expired"]
     assert safe_box(office.desk.consents(), office.person(5), SECOND).history == ()
+
+
+def _states(office: Office) -> list[str]:
+    return [g.state for g in safe_box(office.desk.consents(), office.person(0), SECOND).grants]
 
 
 def test_one_tap_revokes_whatever_the_box_shows_as_live(office: Office) -> None:

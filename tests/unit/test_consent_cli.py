@@ -16,6 +16,7 @@ from mpcstats.party.desk.consent import ConsentDesk, ConsentFile
 from mpcstats.party.desk.statements import make, read_statement, view_text
 from mpcstats.records.consent.acts import ACTS
 from mpcstats.records.consent.grants import Consents
+from mpcstats.records.consent.pseudonym import read_pseudonym_key
 from mpcstats.records.consent.terms import Ask
 from mpcstats.records.consent.view import safe_box
 from mpcstats.records.journal import Journal
@@ -106,6 +107,15 @@ def test_a_statement_of_any_kind_is_signed_and_recorded(office: Office) -> None:
     body.write_text("[]")
     with pytest.raises(UsageError, match=r"body.json: expected a table of JSON"):
         run("sign", "consent-opt-out", body, *signer)
+
+
+def test_a_key_of_pseudonyms_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "new.key"
+    assert str(path) in run("make-key", path)
+    secret = read_pseudonym_key(path).secret
+    with pytest.raises(UsageError, match="keys are never replaced"):
+        run("make-key", path)
+    assert read_pseudonym_key(path).secret == secret
 
 
 def test_the_pseudonym_of_an_id_comes_from_the_standard_input(office: Office) -> None:

@@ -138,6 +138,15 @@ def view(
     print(statements.view_text(consents, person=person, asset=asset, second=now()))
 
 
+@app.command("make-key")
+def make_key(
+    path: Annotated[Path, typer.Argument(help="The file that consent.toml names pseudonym_key.")],
+) -> None:
+    """Make the owner's secret key of pseudonyms, once: with another key every consent would be lost."""
+    statements.make_key(path)
+    print(f"# keep to yourself, and keep a copy in a safe place: {path}")
+
+
 @app.command("pseudonym")
 def pseudonym(
     desk: DeskFile,

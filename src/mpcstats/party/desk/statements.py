@@ -13,6 +13,7 @@ from mpcstats.records.canonical import JSON
 from mpcstats.records.catalogue import Normalisation
 from mpcstats.records.consent.acts import ACTS
 from mpcstats.records.consent.grants import Consents
+from mpcstats.records.consent.pseudonym import make_pseudonym_key
 from mpcstats.records.consent.token import nonce
 from mpcstats.records.consent.view import event_json, safe_box, used_json, uses_of_asset
 from mpcstats.records.journal import LINE_LIMIT, body_as
@@ -26,6 +27,11 @@ def make(kind: str, given: Mapping[str, JSON]) -> Statement:
         raise UsageError(f"expected a kind of {', '.join(ACTS)}, got {kind}")
     body_as(statement, ACTS[kind])
     return statement
+
+
+def make_key(path: Path) -> None:
+    """A new key of pseudonyms in the file at `path`. Raises UsageError if there is a file."""
+    make_pseudonym_key(path)
 
 
 def signed(statement: Statement, signer: str, signing_key: Path) -> Statement:

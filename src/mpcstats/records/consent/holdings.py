@@ -1,7 +1,7 @@
 """What an owner's consent journal amounts to at a second: assets, consents, opt-outs, revocations and freezes.
 
-Everything is asked as of a second, so a journal gives the same answer whenever it is read. Opting out outweighs
-every grant and token; a regulator's freeze outweighs all.
+It is asked as of a second, so that what is said of a run does not depend on when it is asked; only how often a
+consent was used counts all uses. Opting out outweighs every grant and token; a regulator's freeze outweighs all.
 """
 
 from __future__ import annotations

@@ -16,10 +16,20 @@ from mpcstats.records.consent.acts import Asset, Delivery, Use
 from mpcstats.records.consent.grants import Consents, Event
 from mpcstats.records.consent.holdings import Held
 from mpcstats.records.consent.second import seconds_between
-from mpcstats.records.consent.terms import dataset_of
+from mpcstats.records.consent.terms import Ask, Reason, dataset_of
 from mpcstats.records.consent.token import Token
 
-State = Literal["live", "not yet", "expired", "revoked", "used up", "frozen"]
+State = Literal["live", "not yet", "expired", "revoked", "used up", "frozen", "opted out"]
+# Of several reasons why a consent cannot be used, the person is shown the first of these.
+STATES: dict[Reason, State] = {
+    "revoked": "revoked",
+    "replayed": "used up",
+    "used-up": "used up",
+    "expired": "expired",
+    "frozen": "frozen",
+    "opted-out": "opted out",
+    "too-early": "not yet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,11 @@ def safe_box(consents: Consents, person: str, second: str) -> SafeBox:
     """What `person` sees at `second`. A person of whom nothing is known gets an empty box, which says so little."""
     holdings = consents.holdings
     history = tuple(e for e in consents.events if e.concerns(person) and e.second <= second)
-    mine = [held for held in holdings.held.values() if held.body.person == person]
+    mine = [
+        held
+        for held in holdings.held.values()
+        if held.body.person == person and held.since <= second
+    ]
     standing = [
         each.digest
         for each in holdings.opt_outs.get(person, ())
@@ -158,17 +172,19 @@ def _granted(consents: Consents, held: Held, second: str) -> Granted:
 
 
 def _state(consents: Consents, held: Held, second: str) -> State:
-    holdings, body = consents.holdings, held.body
-    touched = [holdings.asset_of.get((body.person, dataset_of(name))) for name in body.fields]
-    if holdings.is_revoked(body.person, held.digest, second):
-        return "revoked"
-    if held.most is not None and len(held.runs) >= held.most:
-        return "used up"
-    if second > body.expires:
-        return "expired"
-    if any(holdings.is_frozen(each, second) for each in (held.digest, *touched) if each):
-        return "frozen"
-    return "not yet" if second < body.not_before else "live"
+    """Whether a use of just what the consent permits would be refused, and why."""
+    body = held.body
+    ask = Ask(
+        owner=body.owner,
+        recipients=(body.recipient,),
+        fields=body.fields,
+        scenario=body.scenario,
+        purpose=body.purpose,
+        second=second,
+        matter=body.matter if isinstance(body, Token) else None,
+    )
+    reasons = {refusal.reason for refusal in consents.refusals(held.digest, ask)}
+    return next((state for reason, state in STATES.items() if reason in reasons), "live")
 
 
 def _used(consents: Consents, event: Event, person: str) -> Used:
