@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +34,7 @@ from mpcstats.records.consent.pseudonym import (
 from mpcstats.records.consent.second import check_second, later_second, seconds_between
 from mpcstats.records.consent.spent import Spent
 from mpcstats.records.consent.terms import Ask
+from mpcstats.records.journal import EMPTY
 from mpcstats.records.signed import Statement
 
 ASK = Ask("bureau", ("p",), FIELDS, *CLAIM, SECOND)
@@ -208,34 +209,61 @@ def test_a_record_is_the_owners_and_a_changed_line_is_found(office: Office) -> N
     for old, new in (("MODERATE", "NONE"), (AUTHORITY, "clerk"), (SECOND, "2026-06-01T08:00:01Z")):
         path.write_text(whole.replace(old, new))
         with pytest.raises(UsageError, match=r"consent.jsonl: line \d: "):
-            office.desk.consents()
+            ConsentDesk.open(office.path).consents()
     first, second = whole.splitlines(keepends=True)
     for lines in (second, second + first, first + first):
         path.write_text(lines)
         with pytest.raises(UsageError):
-            office.desk.consents()
+            ConsentDesk.open(office.path).consents()
 
 
-def test_a_book_reads_on_what_others_write_and_anew_what_has_changed(office: Office) -> None:
+def test_a_book_reads_on_what_others_write(office: Office) -> None:
     other = ConsentDesk.open(office.path)
     assert other.consents().events == ()
     office.asset(0)
-    first = office.desk.journal.read_bytes()
     grant = office.grant(0)
     assert [event.digest for event in other.consents().events][1:] == [grant]
     other.record(office.granted(0), second=SECOND)
     assert len(office.desk.consents().events) == 3
-    office.desk.journal.write_bytes(first)  # cut off, as from an old copy
-    assert len(other.consents().events) == 1
+    assert office.desk.head == other.head != EMPTY
+
+
+@pytest.mark.parametrize(
+    "change", [lambda b: b[: b.index(b"\n") + 1], lambda b: b"", lambda b: b" " + b]
+)
+def test_a_journal_that_was_cut_off_or_changed_is_refused(
+    office: Office, change: Callable[[bytes], bytes]
+) -> None:
+    """Put back to an old copy, it would bring a revoked grant back."""
+    office.asset(0)
+    office.revoke(0, office.grant(0))
+    path = office.desk.journal
+    path.write_bytes(change(path.read_bytes()))
+    for use in (office.desk.consents, lambda: office.asset(1)):
+        with pytest.raises(
+            UsageError, match="begin with the 3 records that were read, got another"
+        ):
+            use()
+    path.unlink()
+    with pytest.raises(UsageError, match="expected a journal, got: No such file"):
+        office.desk.consents()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"body": {}', "expected a whole line"),
+        (b"[]\n", "expected a statement with kind"),
+        (b"{\n", "expected one JSON object"),
+        (b"x" * (256 * 1024 + 1) + b"\n", "expected a whole line"),
+    ],
+)
+def test_a_line_that_is_no_record_is_named(office: Office, line: bytes, message: str) -> None:
+    office.asset(0)
     with office.desk.journal.open("ab") as file:
-        file.write(b'{"body": {}')
-    with pytest.raises(UsageError, match=r"consent.jsonl: line 2: expected a whole line"):
-        other.consents()
-    office.desk.journal.write_bytes(first + b"[]\n")
-    with pytest.raises(UsageError, match=r"consent.jsonl: line 2: expected a statement with kind"):
-        other.consents()
-    office.desk.journal.unlink()
-    assert other.consents().events == ()
+        file.write(line)
+    with pytest.raises(UsageError, match=rf"consent\.jsonl: line 2: {message}"):
+        office.desk.consents()
 
 
 def test_what_does_not_hold_leaves_book_and_file_as_they_were(office: Office) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
 
+from mpcstats.errors import UsageError
 from mpcstats.party.data.consent import ConsentFilter, normal_id
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.records.canonical import JSON
@@ -97,6 +98,11 @@ class ConsentDesk:
         """
         with self.book.reading() as consents:
             return consents
+
+    @property
+    def head(self) -> str:
+        """The journal's head as last read, for a ledger to keep with every run."""
+        return self.book.head
 
     def record(self, statement: Statement, *, second: str) -> str:
         """Put a statement into the journal; its digest. Raises UsageError if it does not hold there."""
@@ -188,7 +194,13 @@ class ConsentDesk:
             found = [self._stated(use) for use in spent.uses()]
         missing = [each for each in found if not page.consents.has(each.digest)]
         for statement in missing:
-            page.record(statement, second=second)
+            try:
+                page.record(statement, second=second)
+            except UsageError as error:
+                raise UsageError(
+                    f"{self.journal}: expected a journal that the uses in {self.spent} fit, got "
+                    f"another ({error}): was it cut off or put back to an old copy?"
+                ) from None
         return len(missing)
 
     def _settle_once(self, page: Page, second: str) -> None:

@@ -2,8 +2,9 @@
 
 `journal.append` reads a whole journal for every statement. That suits registers of hundreds; a run that uses the
 consents of many persons writes many statements into a journal of many. The book keeps the fold of what it has
-read and the hash of those bytes: what others have added since is read on, and a file whose beginning has changed
-is read anew.
+read and the hash of those bytes: what others have added since is read on. A file that no longer begins with what
+was read is refused, for a journal that was put back to an old copy would bring revoked consents back. Over the
+end of a process only who has kept the `head`, as a ledger does, can see that.
 """
 
 from __future__ import annotations
@@ -69,20 +70,21 @@ class Book:
         longest: int | None,
     ) -> None:
         self.path, self.owner = path, owner
-        self._principals, self._key, self._longest = principals, signing_key, longest
+        self._principals, self._key = principals, signing_key
         self._threads = threading.Lock()
-        self._restart()
+        self._consents = Consents(owner, principals, longest=longest)
+        self._tip = Journal()
+        self._hash = hashlib.sha256()  # of the bytes that were read
+        self._size = self._lines = 0
 
     @contextmanager
     def reading(self) -> Iterator[Consents]:
         """The fold of all records; nobody writes meanwhile. Raises UsageError with file and line if it is not whole."""
         with self._threads:
-            if self.path.exists():
+            if self._size or self.path.exists():
                 with self._open("rb") as file:
                     fcntl.flock(file, fcntl.LOCK_SH)
                     self._catch_up(file)
-            else:
-                self._restart()
             yield self._consents
 
     @contextmanager
@@ -94,8 +96,12 @@ class Book:
             try:
                 yield Page(self._consents, self, file)
             finally:
-                file.flush()
-                os.fsync(file.fileno())
+                self._flush(file)
+
+    @property
+    def head(self) -> str:
+        """The journal's head as last read: who keeps it can see later whether records were cut off."""
+        return self._tip.head
 
     def write(self, file: BinaryIO, statement: Statement, second: str) -> None:
         """For a page alone: sign the next record, hold it against the fold, and write it."""
@@ -105,7 +111,8 @@ class Book:
             "statement": statement.to_json(),
         }
         record = Statement.of(RECORD_KIND, line).sign(self.owner, self._key)
-        self._take(record, text := line_of(record).encode())
+        text = line_of(record).encode()
+        self._take(record, text)
         file.write(text)
 
     def _open(self, mode: Literal["rb", "a+b"]) -> BinaryIO:
@@ -114,17 +121,22 @@ class Book:
         except OSError as error:
             raise UsageError(f"{self.path}: expected a journal, got: {error.strerror}") from None
 
-    def _restart(self) -> None:
-        self._consents = Consents(self.owner, self._principals, longest=self._longest)
-        self._tip = Journal()
-        self._hash = hashlib.sha256()
-        self._size = self._lines = 0
+    def _flush(self, file: BinaryIO) -> None:
+        try:
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise UsageError(
+                f"{self.path}: expected to write the journal, got: {error.strerror}"
+            ) from None
 
     def _catch_up(self, file: BinaryIO) -> None:
         file.seek(0)
         if not self._begins_as_read(file):
-            self._restart()
-            file.seek(0)
+            raise UsageError(
+                f"{self.path}: expected the journal to begin with the {self._lines} records that were "
+                "read, got another: it was changed or cut off; find out by whom, then start again"
+            )
         while line := file.readline(LINE_LIMIT + 2):
             try:
                 self._take(_statement(line), line)
