@@ -13,6 +13,7 @@ from mpcstats.cli import (
     bench,
     bill,
     catalogue,
+    consent,
     demo,
     explain,
     keys,
@@ -61,6 +62,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(paper.app, name="paper")
 app.add_typer(project.app, name="project")
 app.add_typer(receipt.app, name="receipt")
+app.add_typer(consent.app, name="consent")
 app.add_typer(demo.app, name="demo")
 
 

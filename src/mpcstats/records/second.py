@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 from mpcstats.errors import UsageError
 
-FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def check_second(text: str) -> str:
-    """`text`, if it is a second that exists. Raises UsageError if not."""
+    """`text`, if it is a second. Raises UsageError if not."""
     try:
-        if FORM.fullmatch(text) is None:
-            raise ValueError
-        datetime.fromisoformat(text)
+        fits = _written(_read(text)) == text  # strptime takes other forms too
     except ValueError:
-        raise UsageError(f"expected a time as YYYY-MM-DDThh:mm:ssZ, got {text[:40]!r}") from None
+        fits = False
+    if not fits:
+        raise UsageError(f"expected a time as YYYY-MM-DDThh:mm:ssZ, got {text[:40]!r}")
     return text
 
 
@@ -35,5 +34,24 @@ Second = Annotated[str, AfterValidator(_valid)]
 
 
 def day_of(second: str) -> str:
-    """The day in UTC of a second."""
+    """The day of `second`, in UTC."""
     return second[:10]
+
+
+def seconds_between(first: str, last: str) -> int:
+    """Seconds from `first` to `last`; below 0 if `last` is the earlier one."""
+    return round((_read(last) - _read(first)).total_seconds())
+
+
+def later_second(second: str, seconds: int) -> str:
+    """The second that many seconds after `second`."""
+    return _written(_read(second) + timedelta(seconds=seconds))
+
+
+def _read(text: str) -> datetime:
+    return datetime.strptime(text, FORM).replace(tzinfo=UTC)
+
+
+def _written(moment: datetime) -> str:
+    # Not strftime: its %Y writes years below 1000 without the zeros.
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

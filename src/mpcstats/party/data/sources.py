@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.consent import ConsentFilter, LeftOut, person_column
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.table import load_table, quoted_name
 from mpcstats.plan import physical as plans
@@ -71,6 +72,7 @@ class Own:
 
     rows: Mapping[str, Rows]
     audits: tuple[Audited, ...]
+    left_out: tuple[LeftOut, ...] = ()  # of each dataset that needs consent
 
 
 class Sources:
@@ -91,18 +93,23 @@ class Sources:
         *,
         on_step: Callable[[str], None] = lambda _: None,
         halt: Halt | None = None,
+        consent: ConsentFilter | None = None,
     ) -> Own:
-        """The rows of this party's fragments of `plan`. Raises UsageError for every kind of bad input, and if
-        another thread sets `halt`."""
+        """The rows of this party's fragments of `plan`, without those that `consent` leaves out.
+
+        Raises UsageError for every kind of bad input, if a dataset needs consent and no `consent` is given, and
+        if another thread sets `halt`.
+        """
         fragments = [f for f in plan.fragments if f.owner == self.party]
         if not fragments:
             return Own({}, ())
         keyed = not isinstance(plan.aggregate, plans.Sum)
         halt = Halt() if halt is None else halt
         with _Database() as database, halt.over(database.connection):
+            left_out = []
             for name, columns in _used(fragments).items():
                 halt.check()
-                self._load(database, name, columns)
+                left_out += self._load(database, name, columns, consent)
                 on_step(f"read {name}")
             database.lock()
             reports = []
@@ -113,16 +120,30 @@ class Sources:
             for fragment in fragments:
                 halt.check()
                 rows[fragment.name] = database.rows(fragment, keyed=keyed)
-            return Own(rows, tuple(reports))
+            return Own(rows, tuple(reports), tuple(left_out))
 
-    def _load(self, database: _Database, name: str, columns: Sequence[str]) -> None:
+    def _load(
+        self,
+        database: _Database,
+        name: str,
+        columns: Sequence[str],
+        consent: ConsentFilter | None,
+    ) -> list[LeftOut]:
+        """Load one dataset; what was left out of it, if it needs consent."""
         if name not in self._data:
             raise UsageError(
                 f"{name}: expected a file for it in the party file of {self.party}, got none"
             )
-        path = self._data[name]
+        path, dataset = self._data[name], self._catalogue.dataset(name)
+        if dataset.consent != "none":
+            if consent is None:
+                raise UsageError(
+                    f"{name}: expected the consents of its persons (consent = {dataset.consent!r}), "
+                    "got none: nobody's rows are counted"
+                )
+            columns = tuple(dict.fromkeys((*columns, person_column(dataset))))
         try:
-            load_table(database.connection, self._catalogue.dataset(name), columns, path)
+            load_table(database.connection, dataset, columns, path)
         except duckdb.Error as error:
             # DuckDB's own message may hold values.
             raise UsageError(
@@ -133,6 +154,11 @@ class Sources:
             raise UsageError(
                 f"{name}, {path}: expected a readable file, got: {error.strerror}"
             ) from None
+        return (
+            []
+            if consent is None or dataset.consent == "none"
+            else [consent.restrict(database.connection, dataset)]
+        )
 
 
 class _Database:
