@@ -295,7 +295,7 @@ TEXT = """SELECT COUNT(*) AS persons, SUM(s.cash) AS cash, SUM(p.premium) AS pre
 FROM insurer.policies p
 JOIN (SELECT certno, SUM(psn_cash_pay) AS cash FROM bureau.settlement GROUP BY certno) s
 ON p.certno = s.certno"""
-QUESTION = Question(TEXT, "commercial", "a test of grants", "insurer", ("insurer",))
+QUESTION = Question(TEXT, "commercial", "a test of grants", "insurer", ("insurer",), "2026-09-21")
 READ = ["bureau.settlement.certno", "bureau.settlement.psn_cash_pay"]
 
 

@@ -13,10 +13,10 @@ from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed
 from mpcstats.party.compile import Papers
 from mpcstats.party.data.halt import Halt, in_background
-from mpcstats.party.data.sources import Audited, Own
+from mpcstats.party.data.sources import Audited
 from mpcstats.party.invite import Invitations
 from mpcstats.party.keep import keep_receipt
-from mpcstats.party.node import Node, OnStep
+from mpcstats.party.node import Brought, Node, OnStep
 from mpcstats.party.question import Question
 from mpcstats.policy.permit import Permit
 from mpcstats.records.ledger.receipt import Receipt
@@ -35,7 +35,9 @@ class Result:
     spent: Mapping[str, Mapping[str, int]] = field(repr=False)  # party -> figure -> number
     salt: bytes | None = field(repr=False)  # with it, the answer can be held against the receipt
     closed: Closed = field(repr=False)
-    kept: Path | None = None  # where the receipt is
+    kept: Path | None  # where the receipt is
+    # party -> dataset -> how many persons do not consent, as far as that may be known
+    left_out: Mapping[str, Mapping[str, int | str]] = field(repr=False)
 
     @property
     def receipt(self) -> Receipt | None:
@@ -68,7 +70,7 @@ def ask(
         raise UsageError(f"expected a question of {node.me}, got one of {question.initiator}")
     permit = node.decide(question, papers)
     on_plan(permit)
-    own = _read(node, permit, on_step)
+    brought = _read(node, question, permit, on_step)
     label = secrets.token_hex(16)
     peers = [node.peers[name] for name in permit.plan.parties if name != node.me]
     with Invitations(
@@ -76,16 +78,28 @@ def ask(
     ) as invitations:
         invitations.ask(label, question, papers, on_step=on_step)
         invitations.go()
-        played = node.take_part(question, permit, own.rows, label, papers, on_step=on_step)
+        played = node.take_part(question, permit, brought, label, papers, on_step=on_step)
         kept = keep_receipt(node.files, played)
         spent = {node.me: played.spent.to_json(), **invitations.collect()}
-    return Result(played.answer, permit, label, own.audits, spent, played.salt, played.closed, kept)
+    return Result(
+        answer=played.answer,
+        permit=permit,
+        label=label,
+        audits=brought.own.audits,
+        spent=spent,
+        salt=played.salt,
+        closed=played.closed,
+        kept=kept,
+        left_out={node.me: brought.left_out(permit.plan.gate.k), **invitations.left_out},
+    )
 
 
-def _read(node: Node, permit: Permit, on_step: OnStep) -> Own:
-    """This party's rows. Ctrl-C ends it soon, for which DuckDB itself would take until a query has ended."""
+def _read(node: Node, question: Question, permit: Permit, on_step: OnStep) -> Brought:
+    """What this party brings. Ctrl-C ends it soon, for which DuckDB itself would take until a query has ended."""
     halt = Halt()
-    reading = in_background(lambda: node.read(permit, on_step=on_step, halt=halt), "mpcstats-read")
+    reading = in_background(
+        lambda: node.read(question, permit, on_step=on_step, halt=halt), "mpcstats-read"
+    )
     try:
         wait([reading])
     except BaseException:

@@ -1,7 +1,7 @@
 """The initiator's side of the talk before a run: each other party is asked, prepares, and hears go or stop.
 
 initiator -> party    question (label, question, papers)
-party -> initiator    working ... ready (terms) | refused (reasons) | unable | busy
+party -> initiator    working ... ready (terms, left_out) | refused (reasons) | unable | busy
 initiator -> party    differ (terms) | wait ... go | stop
 party -> initiator    done (what it took)      after the run
 """
@@ -32,6 +32,7 @@ from mpcstats.transport.identity import Identity, Peer
 STEP = "invitation"
 LINES = 100  # reasons of a refusal that are read
 LENGTH = 2000  # characters of each
+SUPPRESSED = "suppressed"
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class _Guest:
 
     control: Control | None = None
     done: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int | str] = field(default_factory=dict)
 
 
 class Invitations:
@@ -116,6 +118,11 @@ class Invitations:
         self._raise_first()
         return {name: guest.done for name, guest in self._guests.items()}
 
+    @property
+    def left_out(self) -> Mapping[str, Mapping[str, int | str]]:
+        """By party and dataset, how many persons do not consent, as far as that may be known."""
+        return {name: guest.left_out for name, guest in self._guests.items()}
+
     def _raise_first(self) -> None:
         for talk in self._talks.values():
             if talk.done() and (error := talk.exception()) is not None:
@@ -125,7 +132,7 @@ class Invitations:
         guest = self._guests[peer.name]
         guest.control = control = dial(self._me, peer, silence=self._silence)
         control.send(request)
-        if not self._await_ready(control):
+        if not self._await_ready(control, guest):
             return
         on_step(f"{peer.name} is ready")
         self._ready[peer.name].set()
@@ -145,7 +152,7 @@ class Invitations:
             quietly(control, {"kind": "differ", "terms": self._terms})
             raise
 
-    def _await_ready(self, control: Control) -> bool:
+    def _await_ready(self, control: Control, guest: _Guest) -> bool:
         """Whether the party has become ready; False if the run was called off while it still worked."""
         peer = control.peer
         while True:
@@ -158,6 +165,7 @@ class Invitations:
                     continue
                 case "ready":
                     self._compare(control, said.get("terms"))
+                    guest.left_out = _left_out(peer, said.get("left_out"))
                     return True
                 case "refused":
                     raise PolicyRefused(peer, _reasons(peer, said.get("reasons")))
@@ -183,6 +191,18 @@ def check_plan(peer: str, mine: Mapping[str, str], theirs: object) -> None:
         raise Disagreement(
             peer, STEP, f"expected the same plan as here, got another one; what differs: {listed}"
         )
+
+
+def _left_out(peer: str, said: object) -> dict[str, int | str]:
+    """How many persons of its datasets the party has left out: numbers, or suppressed."""
+    found = said if isinstance(said, dict) else {"": None}
+    for name, count in found.items():
+        known = isinstance(name, str) and name.isprintable() and len(name) <= LENGTH
+        if not known or not (count == SUPPRESSED or (type(count) is int and count >= 0)):
+            raise PeerFault(
+                peer, STEP, "expected how many persons were left out, got another object"
+            )
+    return dict(found)
 
 
 def _await_done(control: Control, silence: float) -> dict[str, int]:

@@ -17,9 +17,11 @@ from mpcstats.party.agreement import Terms, exchange_agreements
 from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed, Finished, close
 from mpcstats.party.compile import Known, Papers, Records, compile_question
+from mpcstats.party.data.consent import asks, left_out_shown
 from mpcstats.party.data.frozen import file_digest
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.sources import Own, Rows, Sources
+from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.history import History
@@ -63,6 +65,21 @@ class Spent:
     def to_json(self) -> dict[str, int]:
         """The figures as plain data."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a party comes with to a run: its rows, and whose consents they rest on, where they need any."""
+
+    own: Own
+    chosen: Chosen | None
+
+    def left_out(self, k: int) -> dict[str, int | str]:
+        """How many persons of each dataset were left out, as others may hear it."""
+        return {
+            each.dataset: left_out_shown(each.persons, each.kept_persons, k)
+            for each in self.own.left_out
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +134,7 @@ class Node:
         keys = {name: member.signing_key for name, member in consortium.members.items()}
         self._witness = Witness(self.ledger, keys)
         self._history = History()
+        self.consent = None if files.consent is None else ConsentDesk.open(files.consent)
         try:
             self.listener = Listener(
                 self.identity, own.address.host, own.address.port, self.peers, silence=self.silence
@@ -220,13 +238,28 @@ class Node:
                 violated(self.ledger, body)
 
     def read(
-        self, permit: Permit, *, on_step: OnStep = lambda _: None, halt: Halt | None = None
-    ) -> Own:
-        """This party's rows for the permitted plan; another thread may end it by `halt`.
+        self,
+        question: Question,
+        permit: Permit,
+        *,
+        on_step: OnStep = lambda _: None,
+        halt: Halt | None = None,
+    ) -> Brought:
+        """This party's rows for the permitted plan, of persons who consent; another thread may end it by `halt`.
 
         Raises UsageError for bad input; nothing has been sent.
         """
-        return self.sources.read(permit.plan, on_step=on_step, halt=halt)
+        wanted = asks(
+            permit.plan,
+            self.records.catalogue,
+            self.me,
+            matter=question.digest(),
+            second=now(),
+        )
+        chosen = None if self.consent is None or not wanted else self.consent.choose(wanted)
+        consents = None if self.consent is None or chosen is None else self.consent.filter(chosen)
+        own = self.sources.read(permit.plan, on_step=on_step, halt=halt, consent=consents)
+        return Brought(own, chosen)
 
     def write_fault(self, question: Question, fault: Exception) -> None:
         """Write down that `question` has ended here before its run by `fault`, of which only the type is kept.
@@ -254,14 +287,18 @@ class Node:
         self,
         question: Question,
         permit: Permit,
-        rows: Mapping[str, Rows],
+        brought: Brought,
         label: str,
         papers: Papers = (),
         *,
         on_step: OnStep = lambda _: None,
     ) -> Played:
-        """The run `label` of the permitted plan. Raises PeerFault and TransportFault; both are written down."""
-        plan = permit.plan
+        """The run `label` of the permitted plan, with what `read` has brought.
+
+        Raises PeerFault and TransportFault, and PolicyRefused where consents have changed meanwhile; all are
+        written down.
+        """
+        plan, rows = permit.plan, brought.own.rows
         others = [self.peers[name] for name in plan.parties if name != self.me]
         run = self._run = _Run({"run": label, "plan": permit.plan_digest})
         try:
@@ -272,6 +309,7 @@ class Node:
                 seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
                 agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
                 terms = Terms(label, question.digest(), plan, agreed)
+                self._begin(label, brought)
                 own = self._sign(terms, permit, rows)
                 exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
                 on_step("handshake")
@@ -280,6 +318,8 @@ class Node:
                 if not self._write_down(run, None):
                     raise self._stopped()
                 salt = self._finish(run, permit, answer, spent)
+                if brought.chosen is not None and self.consent is not None:
+                    self.consent.deliver(label, own.digest, second=now())
                 ended = Finished(label, plan, question, papers, agreed, own)
                 closed = close(mesh, self._witness, ended)
                 on_step("receipt")
@@ -289,6 +329,15 @@ class Node:
         finally:
             self._mesh = None
         return Played(answer, spent, label, salt, closed)
+
+    def _begin(self, label: str, brought: Brought) -> None:
+        """Use up what persons have consented to for this run. Raises PolicyRefused if that has changed meanwhile."""
+        if self.consent is None or brought.chosen is None:
+            return
+        refused = self.consent.begin(label, brought.chosen, second=now())
+        if refused:
+            # Which ones, and how many, is this owner's to know: its desk shows them.
+            raise PolicyRefused(self.me, (CHANGED,))
 
     def _sign(self, terms: Terms, permit: Permit, rows: Mapping[str, Rows]) -> Statement:
         """This party's agreement, written down before anybody sees it: it cannot sign two for one run."""
@@ -303,6 +352,7 @@ class Node:
                 "parties": list(permit.plan.parties),
                 "papers": list(permit.papers),
                 "agreement": own.digest,
+                "consents": None if self.consent is None else self.consent.head,
             },
         )
         return own

@@ -27,10 +27,9 @@ from mpcstats.errors import (
 )
 from mpcstats.party.compile import Papers, read_papers
 from mpcstats.party.data.halt import Halt, in_background
-from mpcstats.party.data.sources import Own
 from mpcstats.party.invite import LENGTH, LINES, STEP, check_plan, quietly
 from mpcstats.party.keep import keep_answer, keep_receipt
-from mpcstats.party.node import Node
+from mpcstats.party.node import Brought, Node
 from mpcstats.party.question import Question
 from mpcstats.policy.permit import Permit
 from mpcstats.transport.control import Control
@@ -164,7 +163,7 @@ class _Talk:
         label, question, papers = self._request()
         log.info("%s asks: %s (%s)", control.peer, question.purpose, question.scenario)
         try:
-            permit, own = self._prepared(question, papers)
+            permit, brought = self._prepared(question, papers)
         except PolicyRefused as refusal:
             reasons = [_line(reason)[:LENGTH] for reason in refusal.reasons[:LINES]]
             log.info("refused: %s", "; ".join(reasons))
@@ -177,6 +176,7 @@ class _Talk:
             quietly(control, UNABLE)
             node.write_fault(question, fault)
             raise
+        own = brought.own
         for audit in own.audits:
             log.info(
                 "%s: %d rows; dropped: %d without a key, %d with an invalid key; %d repeat a key",
@@ -184,11 +184,17 @@ class _Talk:
                 audit.repeated_keys,
             )
         terms = node.terms(question, permit)
-        control.send({"kind": "ready", "terms": terms})
+        for left in own.left_out:
+            log.info(
+                "%s: %d persons (%d rows) do not consent and are left out; %d stay",
+                *(left.dataset, left.persons, left.rows, left.kept_persons),
+            )
+        left_out = brought.left_out(permit.plan.gate.k)
+        control.send({"kind": "ready", "terms": terms, "left_out": left_out})
         if not self._told_to_go(terms):
             log.info("the run does not take place")
             return
-        played = node.take_part(question, permit, own.rows, label, papers, on_step=self._log_step)
+        played = node.take_part(question, permit, brought, label, papers, on_step=self._log_step)
         quietly(control, {"kind": "done", **played.spent.to_json()})
         for trouble in played.closed.troubles:
             log.warning("the run has ended well; its closing has not: %s", _line(trouble))
@@ -212,7 +218,7 @@ class _Talk:
             raise PeerFault(peer, STEP, "expected a question of its own, got another party's")
         return label, question, papers
 
-    def _prepared(self, question: Question, papers: Papers) -> tuple[Permit, Own]:
+    def _prepared(self, question: Question, papers: Papers) -> tuple[Permit, Brought]:
         """This party's decision and its rows, while `control` hears that it works on them.
 
         Raises what `_prepare` does, TransportFault if who asks has gone or this node is being stopped, and
@@ -237,7 +243,7 @@ class _Talk:
             raise
         return preparing.result()
 
-    def _await_end(self, preparing: Future[tuple[Permit, Own]]) -> None:
+    def _await_end(self, preparing: Future[tuple[Permit, Brought]]) -> None:
         # Of who asks and hangs up again and again, at most one question is worked on.
         while not self._halt.end(preparing, STOPPING):
             log.info("waiting for the preparation of a question to end")
@@ -271,13 +277,13 @@ class _Talk:
             raise TransportFault(self._node.me, "is being stopped")
 
 
-def _prepare(node: Node, question: Question, papers: Papers, halt: Halt) -> tuple[Permit, Own]:
+def _prepare(node: Node, question: Question, papers: Papers, halt: Halt) -> tuple[Permit, Brought]:
     permit = node.decide(question, papers)
     if node.me not in permit.plan.parties:
         raise Disagreement(
             question.initiator, STEP, f"expected a plan with {node.me}, got one without it here"
         )
-    return permit, node.read(permit, halt=halt)
+    return permit, node.read(question, permit, halt=halt)
 
 
 def _line(text: str) -> str:

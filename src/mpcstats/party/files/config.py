@@ -124,6 +124,7 @@ class PartyFile:
     tls_key: Path
     signing_key: Path
     ledger: Path
+    consent: Path | None  # consent.toml, where this party's datasets need consent
     data: Mapping[str, Path] = field(repr=False)
 
     @classmethod
@@ -140,6 +141,7 @@ class PartyFile:
             here / table.tls_key,
             here / table.signing_key,
             here / table.ledger,
+            None if table.consent is None else here / table.consent,
             data,
         )
 
@@ -274,6 +276,7 @@ class _PartyFile(Table):
     tls_key: Text
     signing_key: Text
     ledger: Text
+    consent: Text | None = None
     data: Files = Field(default_factory=dict)
 
 
