@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mpcstats.errors import PolicyRefused
 from mpcstats.plan.physical import Physical
+from mpcstats.policy.budget import Budget
 from mpcstats.policy.case import Case, Condition
 from mpcstats.policy.conditions.bounds import bounds
 from mpcstats.policy.conditions.budget import budget
@@ -88,3 +89,9 @@ def least_persons(plan: Physical, *, catalogue: Catalogue, policy: Policy) -> in
     """The k that the policy asks of a plan like this one; 1 where it permits none at all."""
     rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
     return 1 if rule is None else rule.minimum_persons
+
+
+def query_budget(plan: Physical, *, catalogue: Catalogue, policy: Policy) -> Budget | None:
+    """The budget that a plan like this one is under, for its party to count `Case.spent`; None if there is none."""
+    rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    return None if rule is None else rule.budget
