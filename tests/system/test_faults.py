@@ -336,7 +336,7 @@ def test_a_wrong_certificate_between_two_others_ends_the_run(town: Town) -> None
     assert error.party in OTHERS
     town.wait_log("hospital", "insurer at transport: expected the certificate sha256:")
     for party in OTHERS:
-        assert town.ledger(party)== [*ASKED, "fault"]
+        assert town.ledger(party) == [*ASKED, "fault"]
 
 
 # Bad data.

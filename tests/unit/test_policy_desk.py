@@ -20,6 +20,7 @@ from mpcstats.policy.expected import failures, load_expected
 from mpcstats.policy.matrix import matrix, remarks
 from mpcstats.policy.rule import Helper, Policy, Rule
 from mpcstats.policy.template import ONE_OF_EACH, default_policy, shipped
+from mpcstats.policy.written import written
 from mpcstats.records.levels import Level
 
 CHECKOUT = Path(__file__).parents[2]
@@ -79,6 +80,32 @@ def test_check_shows_where_there_is_no_rule(tmp_path: Path) -> None:
         "no rule, which denies: a x LOW 低敏感, a x MODERATE 较敏感, a x HIGH 高敏感"
         in found.output
     )
+
+
+def test_fill_writes_the_policy_of_a_consortium(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(mpcstats("fill", "default", "--parties", PARTIES).output, encoding="utf-8")
+    found = Policy.load(path)
+    assert found == read_policy("default", PARTIES)
+    rule = found.rule("commercial", Level.MODERATE)
+    assert rule is not None
+    assert (rule.recipients, str(rule.budget)) == (
+        ["bureau", "p", "q"],
+        "100 questions a year for each project",
+    )
+
+
+def test_what_is_written_is_read_alike(tmp_path: Path) -> None:
+    odd = {
+        "scenario": 'a "b" \\',
+        "level": "NONE",
+        "permit": False,
+        "because": "new\nline, tab\t, \x7f, 保",
+    }
+    policy = Policy.of((Rule.model_validate(odd),), (Helper(owner="a", accepts=[]),))
+    path = tmp_path / "policy.toml"
+    path.write_text(written(policy), encoding="utf-8")
+    assert Policy.load(path) == policy
 
 
 # --- explain ---

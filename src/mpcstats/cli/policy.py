@@ -27,6 +27,7 @@ from mpcstats.party.desk.policy import (
     changes_json,
     compared,
     decided,
+    filled_file,
     findings_json,
     read_policy,
     rows,
@@ -64,6 +65,17 @@ def check(file: PolicyFile, parties: PartiesFile = None) -> None:
     """Load a policy and hold it to its laws. Exit code 2 and every fault if it is not one."""
     for line in summary(read_policy(file, parties)):
         print(line)
+
+
+@app.command("fill")
+def fill(
+    file: PolicyFile,
+    parties: Annotated[
+        Path, typer.Option("--parties", help="Of which kind each party is (parties.toml).")
+    ],
+) -> None:
+    """Print a template with the names of parties in it: the policy file of a consortium."""
+    print(filled_file(read_policy(file, parties)), end="")
 
 
 @app.command("explain")

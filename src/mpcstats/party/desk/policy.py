@@ -17,6 +17,7 @@ from mpcstats.policy.reason import Code, Reason
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.policy.template import ONE_OF_EACH, default_policy, filled, load_kinds
 from mpcstats.policy.words import level_words
+from mpcstats.policy.written import written
 from mpcstats.records.levels import Level
 
 DEFAULT = "default"  # instead of a file: the policy that mpcstats comes with
@@ -53,6 +54,11 @@ def read_policy(named: str, parties: Path | None = None) -> Policy:
     """
     kinds = ONE_OF_EACH if parties is None else load_kinds(parties)
     return default_policy(kinds) if named == DEFAULT else filled(Path(named), kinds)
+
+
+def filled_file(policy: Policy) -> str:
+    """The policy as the file that a consortium keeps."""
+    return written(policy)
 
 
 def summary(policy: Policy) -> tuple[str, ...]:
