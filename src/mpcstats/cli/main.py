@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpcstats.cli import bench, demo, explain, keys, ledger, paper, project, run, serve
+from mpcstats.cli import bench, demo, explain, keys, ledger, paper, project, run, serve, trace
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
 from mpcstats.party.memory import keep_freed_memory
 from mpcstats.party.version import version as installed
@@ -37,6 +37,7 @@ app.command("bench-party", hidden=True)(bench.bench_party)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(paper.app, name="paper")
 app.add_typer(project.app, name="project")
+app.add_typer(trace.app, name="trace")
 app.add_typer(demo.app, name="demo")
 
 

@@ -149,10 +149,11 @@ class Node:
         )
         try:
             _check_day(self.me, question)
-            # A project that was stopped since the node began is stopped here too.
-            projects = load_projects(self.consortium, self.records.principals)
-            self.records = replace(self.records, projects=projects)
-            permit = compile_question(question, self.records, papers, self._known(question, papers))
+            # Whoever was struck off, or stopped, since the node began is so here too.
+            principals = load_principals(self.consortium)
+            projects = load_projects(self.consortium, principals)
+            self.records = replace(self.records, principals=principals, projects=projects)
+            permit = compile_question(question, self.records, papers, self.known(question, papers))
         except PolicyRefused as refusal:
             self.ledger.append(
                 "decision", {**about, "permit": False, "reasons": list(refusal.reasons)}
@@ -172,7 +173,7 @@ class Node:
         )
         return permit
 
-    def _known(self, question: Question, papers: Papers) -> Known:
+    def known(self, question: Question, papers: Papers) -> Known:
         """What this party knows of the papers' earlier uses, and of its datasets that the project has frozen."""
         projects = self.records.projects
         project = None

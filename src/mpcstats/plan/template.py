@@ -105,14 +105,23 @@ class Pattern:
             yield f"expected one and the same literal wherever :{name} stands, got two"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def pattern_of(sql: str, slots: tuple[Slot, ...]) -> Pattern:
-    """`Pattern.of`, remembered: the approvals of one template are read at every question."""
+    """`Pattern.of`, remembered: the approvals of one template are read at every question.
+
+    Few of them: whoever may ask may also send templates whose trees are large.
+    """
     return Pattern.of(Template(sql=sql, slots=slots))
 
 
-# Remembered: a question is held against every approval that comes with it. Nobody changes the trees.
 @lru_cache(maxsize=64)
+def outside(sql: str, slots: tuple[Slot, ...], text: str) -> str | None:
+    """`Pattern.outside` of the template of `sql` and `slots`, remembered: a decision asks several times."""
+    return pattern_of(sql, slots).outside(text)
+
+
+# Remembered: a question is held against every approval that comes with it. Nobody changes the trees.
+@lru_cache(maxsize=4)
 def _read(text: str) -> exp.Select:
     if META in text:
         raise UsageError(f"expected SQL without {META} in a comment, got it")
