@@ -142,9 +142,10 @@ def _name(node: exp.Placeholder) -> str:
 
 
 def _parts(value: object) -> list[object]:
-    """An argument of a node as a list, with all that means nothing given (None, False, an empty list) left out."""
-    listed = value if isinstance(value, list) else [value]
-    return [part for part in listed if part is not None and part is not False]
+    """An argument of a node as a list; None and False both mean that nothing is given."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None or value is False else [value]
 
 
 def _plain(value: object) -> object:
