@@ -345,6 +345,12 @@ def test_a_dataset_that_is_not_registered_is_not_touched(register: Register) -> 
     )
 
 
+def test_a_registration_names_the_owners_that_the_catalogue_has(register: Register) -> None:
+    register.register(datasets={**DATASETS, "hospital.cases": "bureau"})
+    register.start()
+    assert "bureau is not the owner of hospital.cases" in register.decide()
+
+
 # --- freeze of an analysis dataset ---
 
 

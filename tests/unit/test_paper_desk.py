@@ -122,6 +122,7 @@ def test_two_sign_an_approval_at_two_places_and_the_question_is_permitted(town: 
     refused = fails(*explain)
     assert refused.exit_code != 0
     assert "a request for question" in refused.output
+    assert "\n  plan " in refused.output  # for who is to approve it
     assert "expected an approval by 2 different authorisers, got what counts from nobody" in (
         refused.output
     )
@@ -246,3 +247,25 @@ def test_the_consortium_file_names_its_registers(town: Path) -> None:
     (town / "projects.jsonl").write_text("{}\n", encoding="utf-8")
     shown = fails("project", "show", "--consortium", town / "consortium.toml")
     assert "projects.jsonl: line 1: expected a statement" in str(shown.exception)
+
+
+def test_a_value_is_traced_by_commands(town: Path) -> None:
+    where = ["--consortium", town / "consortium.toml", "--journal", town / "trace.jsonl"]
+    key = ["--key", town / "keys" / "hospital.sign"]
+    value = ["trace", "add", "rwd-value", EXAMPLES / "rwd-value.toml", *where, *key]
+    assert "expected a known record or value" in str(fails(*value).exception)
+    batch = done("trace", "add", "source-record", EXAMPLES / "source-record.toml", *where, *key)
+    wrong = fails(*value[:4], *where, "--key", town / "keys" / "bureau.sign")
+    assert "expected a signature by the key of hospital" in str(wrong.exception)
+    named = done(*value).strip()
+    sources = done("trace", "sources", named, *where).splitlines()
+    assert sources[0] == (
+        f"2026-02-02 value {named} of hospital.reactions, by severity 1.2.0, hospital"
+    )
+    assert sources[1] == f"2026-02-01 batch {batch.strip()}, hospital"
+    assert done("trace", "life", batch.strip(), *where).splitlines() == sources[::-1]
+    assert "rwd-value.toml: rwd-value bbbbbbbbbbbbbbbb: expected a new name" in str(
+        fails(*value).exception
+    )
+    kind = fails("trace", "add", "value", EXAMPLES / "rwd-value.toml", *where, *key)
+    assert "expected a kind of source-record, rwd-value" in str(kind.exception)

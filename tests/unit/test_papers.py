@@ -356,6 +356,10 @@ def test_an_exemption_does_not_count_until_a_gate_can_keep_it() -> None:
     assert check(case(exempt, approval(), requires=("approval",)), party="bureau").papers == (
         approval().digest,
     )
+    wider = templated(exemption={**exemption, "recipients": ["insurer"]})
+    assert "exemption for recipients of the approval, got insurer" in said(
+        case(wider, requires=("approval",))
+    )
     with_plan = approval(exemption=exemption)
     assert "expected an exemption with a template" in said(case(with_plan, requires=("approval",)))
 
@@ -496,3 +500,37 @@ def test_one_key_does_not_authorise_and_operate() -> None:
         Principals([own, own.model_copy(update={"name": "bureau.boss", "roles": ("authoriser",)})])
     with pytest.raises(ValueError, match="who authorises must not operate"):
         principal("bureau.lab", {"roles": ["operator", "authoriser"]})
+
+
+# --- rules about papers ---
+
+
+RULE: dict[str, Any] = {
+    "scenario": "audit",
+    "permit": True,
+    "leakage": ["size-bound"],
+    "recipients": ["bureau"],
+    "engines": ["rep3"],
+    "requires": ["approval", "project"],
+}
+
+
+def test_a_rule_asks_for_what_it_speaks_of() -> None:
+    for change, words in (
+        ({"requires": ["approval"], "government_led": True}, "to require project where"),
+        ({"requires": ["project"], "signatures": 2}, "to require approval where"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Rule.model_validate({**RULE, "level": "LOW", **change})
+
+
+def test_a_higher_level_asks_for_no_fewer_signatures() -> None:
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"signatures": 2}, "fewer signatures"),
+        ({"government_led": True}, "no government_led"),
+    ]
+    for change, words in changes:
+        low = [Rule.model_validate({**RULE, "level": n, **change}) for n in ("NONE", "LOW")]
+        high = Rule.model_validate({**RULE, "level": "MODERATE"})
+        with pytest.raises(UsageError, match=words):
+            Policy.of((*low, high), HELPERS)

@@ -29,7 +29,7 @@ from mpcstats.plan.physical import (
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.budget import Budget, Period
 from mpcstats.policy.case import Case
-from mpcstats.policy.check import findings, query_budget, reasons
+from mpcstats.policy.check import findings, reasons
 from mpcstats.policy.conditions import granted
 from mpcstats.policy.magnitude import magnitudes, moments, sums
 from mpcstats.policy.operations import MEANS, OF_CARD, OPERATIONS, operations
@@ -301,15 +301,6 @@ def test_a_budget_is_spent() -> None:
     assert uncounted.startswith(
         "denied: permits 3 questions a month for each project, and the earlier"
     )
-
-
-def test_a_party_learns_which_budget_to_count() -> None:
-    rules = tuple(Rule.model_validate({**RULE, **WITHIN, "level": level.name}) for level in Level)
-    asked = Policy.of(rules, HELPERS)
-    assert query_budget(COUNTED, catalogue=CATALOGUE, policy=asked) == Budget(
-        questions=3, per="project", period="month"
-    )
-    assert query_budget(COUNTED, catalogue=CATALOGUE, policy=default_policy(SIX)) is None
 
 
 def test_a_budget_for_each_project_needs_one() -> None:

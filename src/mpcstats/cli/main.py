@@ -27,6 +27,7 @@ from mpcstats.cli import (
     rights,
     run,
     serve,
+    trace,
 )
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
 from mpcstats.party.memory import keep_freed_memory
@@ -63,6 +64,7 @@ app.add_typer(paper.app, name="paper")
 app.add_typer(project.app, name="project")
 app.add_typer(receipt.app, name="receipt")
 app.add_typer(consent.app, name="consent")
+app.add_typer(trace.app, name="trace")
 app.add_typer(demo.app, name="demo")
 
 

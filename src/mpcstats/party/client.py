@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.ask import Result, ask
-from mpcstats.party.compile import Papers, Records, permitted, planned
+from mpcstats.party.compile import NOTHING, Known, Papers, Records, permitted, planned
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node, OnStep
@@ -41,7 +41,8 @@ class Asked:
 
     def explain(self) -> str:
         """The plan in words, who learns what, its cost, and this party's decision; nothing is sent."""
-        return explained(self.question, self._node.records, self.papers).text
+        known = self._node.known(self.question)
+        return explained(self.question, self._node.records, self.papers, known).text
 
     def run(
         self,
@@ -114,12 +115,14 @@ class Explanation:
     refusal: PolicyRefused | None
 
 
-def explained(question: Question, records: Records, papers: Papers = ()) -> Explanation:
+def explained(
+    question: Question, records: Records, papers: Papers = (), known: Known = NOTHING
+) -> Explanation:
     """The plan of `question` in words, and the decision of the party whose records these are."""
     plan = planned(question, records)
     text = explain(plan, records.cards)
     try:
-        permit = permitted(plan, question, records, papers)
+        permit = permitted(plan, question, records, papers, known)
     except PolicyRefused as refusal:
         reasons = "\n".join(f"  {reason}" for reason in refusal.reasons)
         denied = (

@@ -184,7 +184,7 @@ class Node:
             _check_day(self.me, question)
             # A licence that was cancelled since the node began does not count here either.
             self.records = replace(self.records, registers=self._shelf.current())
-            permit = compile_question(question, self.records, papers, self._known(question))
+            permit = compile_question(question, self.records, papers, self.known(question))
         except PolicyRefused as refusal:
             entry = self.ledger.append(
                 "decision", {**about, "permit": False, "reasons": list(refusal.reasons)}
@@ -208,7 +208,7 @@ class Node:
         )
         return permit
 
-    def _known(self, question: Question) -> Known:
+    def known(self, question: Question) -> Known:
         """What this party's ledger says of earlier questions, and what its project has frozen of its datasets."""
         registers = self.records.registers
         self._history.read_on(self.ledger)

@@ -105,14 +105,23 @@ class Pattern:
             yield f"expected one and the same literal wherever :{name} stands, got two"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def pattern_of(sql: str, slots: tuple[Slot, ...]) -> Pattern:
-    """`Pattern.of`, remembered: the approvals of one template are read at every question."""
+    """`Pattern.of`, remembered: the approvals of one template are read at every question.
+
+    Few of them: whoever may ask may also send templates whose trees are large.
+    """
     return Pattern.of(Template(sql=sql, slots=slots))
 
 
-# Remembered: a question is held against every approval that comes with it. Nobody changes the trees.
 @lru_cache(maxsize=64)
+def outside(sql: str, slots: tuple[Slot, ...], text: str) -> str | None:
+    """`Pattern.outside` of the template of `sql` and `slots`, remembered: a decision asks several times."""
+    return pattern_of(sql, slots).outside(text)
+
+
+# Remembered: a question is held against every approval that comes with it. Nobody changes the trees.
+@lru_cache(maxsize=4)
 def _read(text: str) -> exp.Select:
     if META in text:
         raise UsageError(f"expected SQL without {META} in a comment, got it")
@@ -133,9 +142,10 @@ def _name(node: exp.Placeholder) -> str:
 
 
 def _parts(value: object) -> list[object]:
-    """An argument of a node as a list, with all that means nothing given (None, False, an empty list) left out."""
-    listed = value if isinstance(value, list) else [value]
-    return [part for part in listed if part is not None and part is not False]
+    """An argument of a node as a list; None and False both mean that nothing is given."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None or value is False else [value]
 
 
 def _plain(value: object) -> object:

@@ -28,7 +28,7 @@ def draft(consortium: Path, kind: str, body: Path) -> Statement:
         raise UsageError(f"expected a kind of {', '.join(KINDS)}, got {kind[:40]!r}")
     agreed = Consortium.load(consortium)
     head = Journal.load(_journal(agreed), load_principals(agreed)).head
-    made = Statement.of(kind, {"after": head, **_table(body)})
+    made = Statement.of(kind, {"after": head, **read_body(body)})
     try:
         body_as(made, MODELS[kind])
     except UsageError as error:
@@ -66,7 +66,8 @@ def _journal(consortium: Consortium) -> Path:
     return consortium.registers.projects
 
 
-def _table(path: Path) -> dict[str, JSON]:
+def read_body(path: Path) -> dict[str, JSON]:
+    """The TOML file as a statement's body, unchecked. Raises UsageError with the path if it is no TOML."""
     try:
         table: dict[str, JSON] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mpcstats.errors import UsageError
-from mpcstats.plan.template import Pattern, pattern_of
+from mpcstats.plan.template import Pattern, outside, pattern_of
 from mpcstats.policy.case import Case
 from mpcstats.policy.conditions.real_name import unsigned
 from mpcstats.policy.reason import Code, Reason
@@ -51,8 +51,11 @@ def fitting(case: Case) -> frozenset[str]:
     """The digests of the templates among the papers that the question is one of, whoever has approved them."""
     found = set()
     for paper in case.read.approvals:
-        pattern = _pattern(paper.body.template)
-        if isinstance(pattern, Pattern) and pattern.outside(case.plan.question) is None:
+        template = paper.body.template
+        pattern = _pattern(template)
+        if template is None or not isinstance(pattern, Pattern):
+            continue
+        if outside(template.sql, template.slots, case.plan.question) is None:
             found.add(pattern.digest)
     return frozenset(found)
 
@@ -68,10 +71,12 @@ def _against(case: Case, paper: Paper[Approval]) -> Iterator[Reason]:
         return
     for each in exemption_fault(body):
         yield Reason("gate", f"{name} does not count: {each}")
-    pattern = _pattern(body.template)
+    template, pattern = body.template, _pattern(body.template)
     if isinstance(pattern, str):
         yield Reason("paper", f"{name} does not count: {pattern}")
-    elif pattern is not None and (place := pattern.outside(case.plan.question)) is not None:
+    elif template is not None and (
+        place := outside(template.sql, template.slots, case.plan.question)
+    ):
         # With the approval of another template that fits, its sender may have sent one too many.
         honest = bool(fitting(case)) or any(
             p.body.plan == case.asked.plan for p in case.read.approvals

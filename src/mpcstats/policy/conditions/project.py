@@ -27,6 +27,13 @@ def project(case: Case) -> Iterator[Reason]:
         return
     for why in found.faults(case.asked, fitting(case), case.inputs):
         yield Reason("project", f"project {case.project}: {why}")
+    for name, owner in sorted(found.registration.datasets.items()):
+        # The owner is who freezes it: a sponsor that named itself could freeze another's data.
+        if case.catalogue.has(name) and case.catalogue.dataset(name).owner != owner:
+            yield Reason(
+                "project",
+                f"project {case.project}: {owner} is not the owner of {name}, as the project was registered",
+            )
     if case.rule is not None and case.rule.government_led and not found.registration.government_led:
         yield Reason(
             "project",

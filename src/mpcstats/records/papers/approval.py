@@ -65,6 +65,11 @@ class Approval(Termed):
             raise ValueError("expected plan or template, one of the two")
         if self.exemption is not None and self.template is None:
             raise ValueError("expected an exemption with a template, got one with a plan")
+        more = set(self.exemption.recipients if self.exemption else ()) - set(self.recipients)
+        if more:
+            raise ValueError(
+                f"expected an exemption for recipients of the approval, got {joined(tuple(sorted(more)))}"
+            )
         return self
 
 

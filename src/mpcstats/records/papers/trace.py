@@ -121,6 +121,12 @@ class Traces:
             self._above.setdefault(each, []).append(name)
         self._head = following(self._head, statement)
 
+    def link(self, name: str) -> str:
+        """The link of the record or value `name`. Raises UsageError if nothing has that name."""
+        if name not in self._found:
+            raise UsageError(f"expected a known record or value, got {name[:16]!r}")
+        return self._found[name].link
+
     def sources(self, name: str) -> tuple[Record | Value, ...]:
         """All that the record or value `name` rests on, itself first, down to the batches; each once.
 

@@ -1,0 +1,40 @@
+"""`mpcstats trace`: where real-world data come from, and what became of a product batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpcstats.party.desk.trace import KINDS, add_body, traced
+
+ConsortiumFile = Annotated[Path, typer.Option("--consortium", help="The consortium file.")]
+JournalFile = Annotated[Path, typer.Option("--journal", help="The journal of source records.")]
+Name = Annotated[str, typer.Argument(help="A record or value, by its keyed pseudonym.")]
+
+app = typer.Typer(help="Source records of real-world data.", no_args_is_help=True)
+
+
+@app.command("add")
+def add(
+    kind: Annotated[str, typer.Argument(help=", ".join(KINDS))],
+    body: Annotated[Path, typer.Argument(help="A TOML file with what is recorded.")],
+    consortium: ConsortiumFile,
+    journal: JournalFile,
+    key: Annotated[Path, typer.Option(help="The signing key of the party that holds it.")],
+) -> None:
+    """Append a source record, or a value made of source records."""
+    print(add_body(consortium, journal, kind, body, key))
+
+
+@app.command("sources")
+def sources(name: Name, consortium: ConsortiumFile, journal: JournalFile) -> None:
+    """Print all that a value or record rests on, down to the product's batch."""
+    print("\n".join(traced(consortium, journal, name, life=False)))
+
+
+@app.command("life")
+def life(name: Name, consortium: ConsortiumFile, journal: JournalFile) -> None:
+    """Print the life cycle of a batch or another record: all that rests on it."""
+    print("\n".join(traced(consortium, journal, name, life=True)))
