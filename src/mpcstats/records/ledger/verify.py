@@ -16,11 +16,18 @@ from mpcstats.records.ledger.checkpoint import (
     Checkpoint,
     cosigned,
     origin_of,
-    own_signature,
     read_checkpoint,
 )
 from mpcstats.records.ledger.entry import COSIGNED, Entry, cosigned_body, read_entry
-from mpcstats.records.ledger.note import KEY_ID_BYTES, Note, Signature, verified
+from mpcstats.records.ledger.note import (
+    ED25519,
+    KEY_ID_BYTES,
+    Note,
+    Signature,
+    key_id,
+    line_of,
+    verified,
+)
 
 # What stands for a value that is no text: the byte ff, which no UTF-8 has, so that no hash fits it.
 NO_TEXT = "\udcff"
@@ -78,7 +85,7 @@ class _Walk:
         self.content = content
         self.key = key
         self.origin = origin_of(party)
-        self.line = own_signature(party, key, b"")
+        self.key_id = key_id(self.origin, ED25519, key)
         self.nodes: dict[tuple[Any, Any], Any] = {
             (level, number): made for level, number, made in content.nodes
         }
@@ -137,12 +144,16 @@ class _Walk:
         return self._grown(i, leaf) or self._signed_point(i + 1)
 
     def _grown(self, i: int, leaf: bytes) -> str | None:
-        for level, number, made in merkle.grown(i, leaf, lambda *at: self.nodes[at]):
+        for level, number, made in merkle.grown(i, leaf, self._node):
             self.made += 1
             if self.nodes.get((level, number)) != made:
                 return f"expected the hash of node {level}/{number} over it, got another"
-        self.roots.append(merkle.root(i + 1, lambda *at: self.nodes[at]))
+        self.roots.append(merkle.root(i + 1, self._node))
         return None
+
+    def _node(self, level: int, number: int) -> bytes:
+        found: bytes = self.nodes[level, number]
+        return found
 
     def _signed_point(self, size: int) -> str | None:
         """What is wrong with the stored checkpoint, its signature's form included but not yet the signature."""
@@ -155,9 +166,9 @@ class _Walk:
 
     def _digest(self, size: int) -> str:
         """Of the stored checkpoint, as the entry after it says it; not yet believed."""
-        line = Signature(self.line.name, self.line.key_id, self.points[size][1])
-        note = Note(Checkpoint(self.origin, size, self.roots[size]).text, (line,))
-        return hashlib.sha256(str(note).encode()).hexdigest()
+        line = line_of(self.origin, self.key_id + self.points[size][1])
+        text = Checkpoint(self.origin, size, self.roots[size]).text
+        return hashlib.sha256(f"{text}\n{line}".encode()).hexdigest()
 
     def _left_over(self, size: int) -> str | None:
         """What is stored of entries that are not there."""
@@ -236,7 +247,7 @@ class _Walk:
         if cosigners is None:
             return None, None
         found: list[int] = []
-        for size, name, key_id, value in self.content.cosignatures:
+        for size, name, identity, value in self.content.cosignatures:
             who = str(name).removeprefix(ORIGIN)
             where = f"cosignature of {str(name)[:60]!r} over {size} entries"
             if size not in self.points or name != f"{ORIGIN}{who}" or who not in cosigners:
@@ -245,14 +256,16 @@ class _Walk:
                     f"{where}: expected one of a known party over a log that was, got another",
                 )
             if (
-                not isinstance(key_id, bytes)
-                or len(key_id) != KEY_ID_BYTES
+                not isinstance(identity, bytes)
+                or len(identity) != KEY_ID_BYTES
                 or not isinstance(value, bytes)
             ):
                 return None, f"{where}: expected a key's id and a signature, got other content"
             text = Checkpoint(self.origin, size, self.roots[size]).text
             try:
-                time = cosigned(Note(text, (Signature(name, key_id, value),)), who, cosigners[who])
+                time = cosigned(
+                    Note(text, (Signature(name, identity, value),)), who, cosigners[who]
+                )
             except UsageError as error:
                 return None, f"{where}: {error}"
             if time is None:
