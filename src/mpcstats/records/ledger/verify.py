@@ -253,7 +253,8 @@ class _Walk:
             if size not in self.points or name != f"{ORIGIN}{who}" or who not in cosigners:
                 return (
                     None,
-                    f"{where}: expected one of a known party over a log that was, got another",
+                    f"{where}: expected one of a party whose key is given, also of one that has left, "
+                    "over a size that the log had; got another",
                 )
             if (
                 not isinstance(identity, bytes)
