@@ -113,9 +113,12 @@ class _Walk:
         if bad is not None:
             fault = f"entry {bad}: expected the party's signature over the log with it, got another"
             return Report(bad, self.roots[bad].hex(), fault)
-        fault = self._seen() or self._kept(kept)
         most, wrong = self._cosignatures(cosigners)
-        return Report(size, self.roots[size].hex(), fault or wrong, most)
+        late = self._seen() or self._kept(kept)
+        if late is not None:
+            bad, fault = late
+            return Report(bad, self.roots[bad].hex(), f"entry {bad}: {fault}", most)
+        return Report(size, self.roots[size].hex(), wrong, most)
 
     def _entry(self, i: int, row: tuple[Any, Any, Any]) -> str | None:
         """What is wrong with entry `i`, or with what its append has stored beside it."""
@@ -203,41 +206,41 @@ class _Walk:
         text = Checkpoint(self.origin, size, self.roots[size]).text
         return verified(self.key, self.points[size][1], text.encode())
 
-    def _seen(self) -> str | None:
-        """Each checkpoint of another party that was cosigned stands in the file and, by its digest, in an entry."""
+    def _seen(self) -> tuple[int, str] | None:
+        """Each checkpoint of another party that was cosigned stands in the file and, by its digest, in an entry.
+
+        The first entry that does not fit, and why.
+        """
         left = dict(self.cosigned)
+        bad: list[tuple[int, str]] = []
         for origin, size, text in self.content.seen:
             entry = left.pop((origin, size), None)
             text = text if isinstance(text, str) else NO_TEXT
             if entry is None:
-                return f"expected an entry for the checkpoint of {str(origin)[:60]!r} that is kept, got none"
-            try:
-                point = Checkpoint.of_text(Note.parse(text).text)
-                same = dict(entry.body) == cosigned_body(point, text)
-            except UsageError:
-                same = False
-            if not same:
-                return f"entry {entry.index}: expected the checkpoint that it says was cosigned, got another"
-        for entry in left.values():
-            return (
-                f"entry {entry.index}: expected the checkpoint that it says was cosigned, got none"
-            )
-        return None
+                why = f"expected an entry for the checkpoint of {str(origin)[:60]!r} that is kept, got none"
+                bad.append((len(self.roots) - 1, why))
+            elif not _says(entry, text):
+                bad.append(
+                    (entry.index, "expected the checkpoint that it says was cosigned, got another")
+                )
+        none = "expected the checkpoint that it says was cosigned, got none"
+        bad += [(entry.index, none) for entry in left.values()]
+        return min(bad, default=None)
 
-    def _kept(self, kept: Sequence[Checkpoint]) -> str | None:
-        """Whether the log begins as every checkpoint that was kept says."""
+    def _kept(self, kept: Sequence[Checkpoint]) -> tuple[int, str] | None:
+        """The first entry with which the log may not begin as a kept checkpoint says, and why."""
         size = len(self.roots) - 1
         good = 0
         for point in sorted(kept, key=lambda point: point.size):
             if point.size > size:
-                return (
-                    f"entry {size}: expected {point.size} entries as a kept checkpoint says, got "
-                    f"{size}: the ledger was cut off or replaced by an older one"
+                return size, (
+                    f"expected {point.size} entries as a kept checkpoint says, got {size}: the ledger "
+                    "was cut off or replaced by an older one"
                 )
             if self.roots[point.size] != point.root:
-                return (
-                    f"entry {good}: expected entries {good} to {point.size - 1} as a kept checkpoint "
-                    "says, got others: the ledger was replaced"
+                return good, (
+                    f"expected entries {good} to {point.size - 1} as a kept checkpoint says, got "
+                    "others: the ledger was replaced"
                 )
             good = point.size
         return None
@@ -251,11 +254,11 @@ class _Walk:
             who = str(name).removeprefix(ORIGIN)
             where = f"cosignature of {str(name)[:60]!r} over {size} entries"
             if size not in self.points or name != f"{ORIGIN}{who}" or who not in cosigners:
-                return (
-                    None,
-                    f"{where}: expected one of a party whose key is given, also of one that has left, "
-                    "over a size that the log had; got another",
+                why = (
+                    "expected one of a party whose key is given, also of one that has left, over a "
+                    "size that the log had; got another"
                 )
+                return None, f"{where}: {why}"
             if (
                 not isinstance(identity, bytes)
                 or len(identity) != KEY_ID_BYTES
@@ -273,3 +276,12 @@ class _Walk:
                 return None, f"{where}: expected one of the party's key, got one of another"
             found.append(size)
         return max(found, default=None), None
+
+
+def _says(entry: Entry, note: str) -> bool:
+    """Whether the entry is that of the cosigned checkpoint in `note`."""
+    try:
+        point = Checkpoint.of_text(Note.parse(note).text)
+    except UsageError:
+        return False
+    return dict(entry.body) == cosigned_body(point, note)
