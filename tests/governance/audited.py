@@ -6,6 +6,7 @@ Run as a program, it writes the example: PYTHONPATH=src python -m tests.governan
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import sys
 import tempfile
@@ -168,6 +169,11 @@ class Audited:
         gate = {"k": 11, "cells": 1, "suppressed": 0 if told else None}
         result = commit(answer_bytes(ANSWER), SALT) if told else None
         end: dict[str, Any] = {"rounds": 13, "bytes_sent": 4096, "gate": gate, "result": result}
+        end["transcript"] = {
+            peer: {"sent": transcript(name, peer), "received": transcript(peer, name)}
+            for peer in PARTIES
+            if peer != name
+        }
         ledger.append("finish", {**about, **end, **(finish or {})})
         return ledger.size
 
@@ -222,6 +228,11 @@ class Audited:
                 "parties": [json.loads(json.dumps(part.to_json())) for part in parts],
             }
         )
+
+
+def transcript(sender: str, receiver: str) -> str:
+    """What both keep of the messages one way."""
+    return hashlib.sha256(f"all that {sender} has sent {receiver}".encode()).hexdigest()
 
 
 def answer_file() -> dict[str, Any]:

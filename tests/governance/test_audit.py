@@ -217,6 +217,12 @@ def test_the_verifier_is_a_command_that_needs_no_party(
         ({"decision": {"hospital": {"policy": "0" * 64}}}, "hospital", 1, "decision"),
         ({"opening": {"insurer": {"to": ["bureau", "insurer"]}}}, "insurer", 3, "openings"),
         ({"finish": {"hospital": {"gate": {"k": 1}}}}, "hospital", 4, "gate"),
+        (
+            {"finish": {"insurer": {"transcript": {"bureau": {"sent": "0" * 64}}}}},
+            "insurer or bureau",
+            None,
+            "transcripts",
+        ),
         ({"agreed": {"insurer": {"terms": {"plan": "0" * 64}}}}, "insurer", None, "agreed terms"),
     ],
 )

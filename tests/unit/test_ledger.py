@@ -271,6 +271,17 @@ def test_what_fails_within_a_transaction_leaves_nothing(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_what_fails_within_leaves_the_outer_transaction_whole(path: Path) -> None:
+    with opened(path) as ledger:
+        with ledger.writing():
+            ledger.append("start", {})
+            with pytest.raises(UsageError, match=r"got float$"):
+                half_an_append(ledger)
+            ledger.append("finish", {})
+        assert [e.kind for e in ledger.entries(since=5)] == ["start", "finish"]
+    assert whole(path).fault is None
+
+
 def test_what_was_cosigned_is_written_by_keep_seen_alone(path: Path) -> None:
     with opened(path) as ledger, pytest.raises(UsageError, match=r"^expected a kind that is not c"):
         ledger.append("cosigned", {})
@@ -536,7 +547,8 @@ def test_another_history_signed_by_the_party_itself_is_found_by_a_kept_checkpoin
         "entry 2: expected entries 2 to 3 as a kept checkpoint says, got others: the ledger was "
         "replaced"
     )
-    assert verify(path, PUBLIC, kept=notes).fault == said
+    report = verify(path, PUBLIC, kept=notes)
+    assert (report.entries, report.fault) == (2, said)
     assert verify(path, PUBLIC, kept=notes[:1]).fault is None
     # The hospital's cosignature of four entries, still in the file, says it as well.
     fault = whole(path).fault
@@ -750,6 +762,16 @@ def test_another_database_is_refused(tmp_path: Path) -> None:
     for use in (opened, entries, lambda where: verify(where, PUBLIC)):
         with pytest.raises(
             UsageError, match=r"expected a ledger of mpcstats, got another database$"
+        ):
+            use(path)
+
+
+def test_a_ledger_of_the_form_before_is_refused(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA application_id = {0x6D706C31}")
+    for use in (opened, entries, lambda where: verify(where, PUBLIC)):
+        with pytest.raises(
+            UsageError, match=r"got one of the form before it, a chain: keep it and"
         ):
             use(path)
 

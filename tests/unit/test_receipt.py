@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_a_good_receipt_holds_in_every_check(good: Any) -> None:
     assert json.loads(json.dumps(receipt.to_json())) == good
     assert {f.check for f in found} == {
         *("terms", "parties", "agreement", "agreed terms", "agreement logged", "checkpoint"),
-        *("inclusion", "cosignatures", "order", "decision", "openings", "gate"),
+        *("inclusion", "cosignatures", "order", "decision", "openings", "gate", "transcripts"),
         *("approvals relied on", "approval", "result", "answer"),
     }
     for check in ("agreement", "checkpoint", "inclusion", "cosignatures", "order", "decision"):
@@ -207,6 +208,10 @@ CHANGES: dict[str, tuple[Change, tuple[str, str | None]]] = {
     "an approval without a signature": (
         lambda r: r["approvals"][0].update(signatures={}),
         ("approval", None),
+    ),
+    "a transcript told otherwise": (
+        lambda r: first(r, "insurer", "finish")["entry"]["body"]["transcript"]["bureau"].update(sent="0"),
+        ("transcripts", "insurer or bureau"),
     ),
     "no commitment to the answer": (
         set_body("bureau", "finish", result=None),
@@ -399,6 +404,12 @@ def test_a_part_is_of_a_run_that_the_ledger_has(world: Audited) -> None:
     # After the exchange: the checkpoint of all entries is not cosigned, that of the run's end is.
     assert "hospital" not in whole.checkpoint
     assert "hospital" in part_of(ledger, world.agreed("bureau", RUN), size=5).checkpoint
+
+
+def test_a_receipts_digest_is_of_its_content(good: Any) -> None:
+    receipt = Receipt.from_json(good)
+    plain = json.dumps(good, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert receipt.digest == hashlib.sha256(plain.encode()).hexdigest()
 
 
 def test_a_part_holds_its_own_run_alone(world: Audited) -> None:

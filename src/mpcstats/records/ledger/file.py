@@ -14,6 +14,7 @@ from mpcstats.errors import UsageError
 
 WAIT = 30.0  # seconds that an append waits for another process's
 APPLICATION = 0x6D706C32  # "mpl2" in the file's head: a ledger of this form
+CHAIN = 0x6D706C31  # "mpl1": the form before it, which this version does not read
 _TABLES = ("owner", "entry", "node", "checkpoint", "cosignature", "seen")
 
 # number, size: from 0. node: the hash of a complete sub-tree. signature: the party's own, 64 bytes; a cosigner's has
@@ -139,7 +140,13 @@ def read(path: Path) -> Content:
 
 def owner(path: Path, connection: sqlite3.Connection) -> tuple[str, bytes]:
     """The party whose ledger it is, and its key. Raises UsageError if the file is no ledger."""
-    if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION,):
+    (form,) = connection.execute("PRAGMA application_id").fetchone()
+    if form == CHAIN:
+        raise UsageError(
+            f"{path}: expected a ledger of this form, got one of the form before it, a chain: keep it "
+            "and name a new file"
+        )
+    if form != APPLICATION:
         raise UsageError(f"{path}: expected a ledger of mpcstats, got another database")
     found = connection.execute("SELECT party, key FROM owner").fetchall()
     if len(found) != 1 or not isinstance(found[0][0], str) or not isinstance(found[0][1], bytes):

@@ -61,7 +61,7 @@ def verify_receipt(
     `answer`, with its salt, must be what one of the recipients has committed to.
     """
     need = len(receipt.parties) - 1 if quorum is None else quorum
-    found = [*_whole(receipt), *_openings(receipt), *_gate(receipt)]
+    found = [*_whole(receipt), *_openings(receipt), *_gate(receipt), *_transcripts(receipt)]
     for part in receipt.parties:
         known = principals.get(part.party)
         if known is None or "party" not in known.roles:
@@ -263,6 +263,25 @@ def _gate(receipt: Receipt) -> Iterator[Finding]:
     if good:
         said = ", ".join(f"{name} {value}" for name, (_, value) in first.items())
         yield Finding("gate", True, said or "nobody says anything of it")
+
+
+def _transcripts(receipt: Receipt) -> Iterator[Finding]:
+    """Whether of every two that have kept a digest of their messages, what one has sent is what the other has got."""
+    said: dict[tuple[str, str, str], object] = {}
+    for part in receipt.parties:
+        for entry in part.of_kind("finish"):
+            kept = entry.body.get("transcript")
+            for peer, digests in kept.items() if isinstance(kept, Mapping) else ():
+                for way in ("sent", "received"):
+                    if isinstance(digests, Mapping) and digests.get(way) is not None:
+                        said[part.party, way, peer] = digests[way]
+    pairs = [(a, b) for a, way, b in said if way == "sent" and (b, "received", a) in said]
+    bad = [(a, b) for a, b in pairs if said[a, "sent", b] != said[b, "received", a]]
+    for a, b in bad:
+        why = f"expected what {a} has sent to be what {b} has got, got two digests"
+        yield Finding("transcripts", False, why, f"{a} or {b}")
+    if not bad:
+        yield Finding("transcripts", True, f"{len(pairs)} compared, all the same")
 
 
 def _approvals(receipt: Receipt, principals: Principals) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ from mpcstats.records.ledger.note import Note, Signature, sign, verified
 
 Clock = Callable[[], int]  # seconds since 1970
 PAGE = 64  # entries that `newest` reads at a time
+WITHIN = ("SAVEPOINT within", "RELEASE within", ("ROLLBACK TO within", "RELEASE within"))
 KEEP = "keep the file and verify it"
 
 
@@ -238,15 +239,16 @@ class Ledger:
     @contextmanager
     def _transaction(self, begin: str, expected: str) -> Iterator[None]:
         with self._lock, file.as_usage(self.path, expected):
-            if self._connection.in_transaction:  # within another one of this thread
-                yield
-                return
-            self._connection.execute(begin)
+            # Within another one of this thread: what fails here is undone, even if the outer one goes on.
+            inner = self._connection.in_transaction
+            start, end, undo = WITHIN if inner else (begin, "COMMIT", ("ROLLBACK",))
+            self._connection.execute(start)
             try:
                 yield
-                self._connection.commit()
+                self._connection.execute(end)
             except BaseException:
-                self._connection.rollback()
+                for statement in undo:
+                    self._connection.execute(statement)
                 raise
 
     def _claim(self) -> None:

@@ -39,7 +39,7 @@ class Signature:
     value: bytes
 
     def __str__(self) -> str:
-        return f"\u2014 {self.name} {to_base64(self.key_id + self.value)}\n"
+        return line_of(self.name, self.key_id + self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ class Note:
         key = (signature.name, signature.key_id)
         others = tuple(s for s in self.signatures if (s.name, s.key_id) != key)
         return replace(self, signatures=(*others, signature))
+
+
+def line_of(name: str, content: bytes) -> str:
+    """The signature line of a key's name, and its id and signature."""
+    return f"\u2014 {name} {to_base64(content)}\n"
 
 
 def read_line(line: str) -> Signature:

@@ -175,6 +175,14 @@ class Receipt(Table):
             "parties": [part.to_json() for part in self.parties],
         }
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hex: what a ledger's entry `receipt` says of it."""
+        plain = json.dumps(
+            self.to_json(), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        )
+        return hashlib.sha256(plain.encode()).hexdigest()
+
     def save(self, path: Path) -> None:
         """Write the file. Raises UsageError with the path."""
         text = json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n"

@@ -16,11 +16,18 @@ from mpcstats.records.ledger.checkpoint import (
     Checkpoint,
     cosigned,
     origin_of,
-    own_signature,
     read_checkpoint,
 )
 from mpcstats.records.ledger.entry import COSIGNED, Entry, cosigned_body, read_entry
-from mpcstats.records.ledger.note import KEY_ID_BYTES, Note, Signature, verified
+from mpcstats.records.ledger.note import (
+    ED25519,
+    KEY_ID_BYTES,
+    Note,
+    Signature,
+    key_id,
+    line_of,
+    verified,
+)
 
 # What stands for a value that is no text: the byte ff, which no UTF-8 has, so that no hash fits it.
 NO_TEXT = "\udcff"
@@ -78,7 +85,7 @@ class _Walk:
         self.content = content
         self.key = key
         self.origin = origin_of(party)
-        self.line = own_signature(party, key, b"")
+        self.key_id = key_id(self.origin, ED25519, key)
         self.nodes: dict[tuple[Any, Any], Any] = {
             (level, number): made for level, number, made in content.nodes
         }
@@ -106,9 +113,12 @@ class _Walk:
         if bad is not None:
             fault = f"entry {bad}: expected the party's signature over the log with it, got another"
             return Report(bad, self.roots[bad].hex(), fault)
-        fault = self._seen() or self._kept(kept)
         most, wrong = self._cosignatures(cosigners)
-        return Report(size, self.roots[size].hex(), fault or wrong, most)
+        late = self._seen() or self._kept(kept)
+        if late is not None:
+            bad, fault = late
+            return Report(bad, self.roots[bad].hex(), f"entry {bad}: {fault}", most)
+        return Report(size, self.roots[size].hex(), wrong, most)
 
     def _entry(self, i: int, row: tuple[Any, Any, Any]) -> str | None:
         """What is wrong with entry `i`, or with what its append has stored beside it."""
@@ -137,12 +147,16 @@ class _Walk:
         return self._grown(i, leaf) or self._signed_point(i + 1)
 
     def _grown(self, i: int, leaf: bytes) -> str | None:
-        for level, number, made in merkle.grown(i, leaf, lambda *at: self.nodes[at]):
+        for level, number, made in merkle.grown(i, leaf, self._node):
             self.made += 1
             if self.nodes.get((level, number)) != made:
                 return f"expected the hash of node {level}/{number} over it, got another"
-        self.roots.append(merkle.root(i + 1, lambda *at: self.nodes[at]))
+        self.roots.append(merkle.root(i + 1, self._node))
         return None
+
+    def _node(self, level: int, number: int) -> bytes:
+        found: bytes = self.nodes[level, number]
+        return found
 
     def _signed_point(self, size: int) -> str | None:
         """What is wrong with the stored checkpoint, its signature's form included but not yet the signature."""
@@ -155,9 +169,9 @@ class _Walk:
 
     def _digest(self, size: int) -> str:
         """Of the stored checkpoint, as the entry after it says it; not yet believed."""
-        line = Signature(self.line.name, self.line.key_id, self.points[size][1])
-        note = Note(Checkpoint(self.origin, size, self.roots[size]).text, (line,))
-        return hashlib.sha256(str(note).encode()).hexdigest()
+        line = line_of(self.origin, self.key_id + self.points[size][1])
+        text = Checkpoint(self.origin, size, self.roots[size]).text
+        return hashlib.sha256(f"{text}\n{line}".encode()).hexdigest()
 
     def _left_over(self, size: int) -> str | None:
         """What is stored of entries that are not there."""
@@ -192,41 +206,41 @@ class _Walk:
         text = Checkpoint(self.origin, size, self.roots[size]).text
         return verified(self.key, self.points[size][1], text.encode())
 
-    def _seen(self) -> str | None:
-        """Each checkpoint of another party that was cosigned stands in the file and, by its digest, in an entry."""
+    def _seen(self) -> tuple[int, str] | None:
+        """Each checkpoint of another party that was cosigned stands in the file and, by its digest, in an entry.
+
+        The first entry that does not fit, and why.
+        """
         left = dict(self.cosigned)
+        bad: list[tuple[int, str]] = []
         for origin, size, text in self.content.seen:
             entry = left.pop((origin, size), None)
             text = text if isinstance(text, str) else NO_TEXT
             if entry is None:
-                return f"expected an entry for the checkpoint of {str(origin)[:60]!r} that is kept, got none"
-            try:
-                point = Checkpoint.of_text(Note.parse(text).text)
-                same = dict(entry.body) == cosigned_body(point, text)
-            except UsageError:
-                same = False
-            if not same:
-                return f"entry {entry.index}: expected the checkpoint that it says was cosigned, got another"
-        for entry in left.values():
-            return (
-                f"entry {entry.index}: expected the checkpoint that it says was cosigned, got none"
-            )
-        return None
+                why = f"expected an entry for the checkpoint of {str(origin)[:60]!r} that is kept, got none"
+                bad.append((len(self.roots) - 1, why))
+            elif not _says(entry, text):
+                bad.append(
+                    (entry.index, "expected the checkpoint that it says was cosigned, got another")
+                )
+        none = "expected the checkpoint that it says was cosigned, got none"
+        bad += [(entry.index, none) for entry in left.values()]
+        return min(bad, default=None)
 
-    def _kept(self, kept: Sequence[Checkpoint]) -> str | None:
-        """Whether the log begins as every checkpoint that was kept says."""
+    def _kept(self, kept: Sequence[Checkpoint]) -> tuple[int, str] | None:
+        """The first entry with which the log may not begin as a kept checkpoint says, and why."""
         size = len(self.roots) - 1
         good = 0
         for point in sorted(kept, key=lambda point: point.size):
             if point.size > size:
-                return (
-                    f"entry {size}: expected {point.size} entries as a kept checkpoint says, got "
-                    f"{size}: the ledger was cut off or replaced by an older one"
+                return size, (
+                    f"expected {point.size} entries as a kept checkpoint says, got {size}: the ledger "
+                    "was cut off or replaced by an older one"
                 )
             if self.roots[point.size] != point.root:
-                return (
-                    f"entry {good}: expected entries {good} to {point.size - 1} as a kept checkpoint "
-                    "says, got others: the ledger was replaced"
+                return good, (
+                    f"expected entries {good} to {point.size - 1} as a kept checkpoint says, got "
+                    "others: the ledger was replaced"
                 )
             good = point.size
         return None
@@ -236,26 +250,38 @@ class _Walk:
         if cosigners is None:
             return None, None
         found: list[int] = []
-        for size, name, key_id, value in self.content.cosignatures:
+        for size, name, identity, value in self.content.cosignatures:
             who = str(name).removeprefix(ORIGIN)
             where = f"cosignature of {str(name)[:60]!r} over {size} entries"
             if size not in self.points or name != f"{ORIGIN}{who}" or who not in cosigners:
-                return (
-                    None,
-                    f"{where}: expected one of a known party over a log that was, got another",
+                why = (
+                    "expected one of a party whose key is given, also of one that has left, over a "
+                    "size that the log had; got another"
                 )
+                return None, f"{where}: {why}"
             if (
-                not isinstance(key_id, bytes)
-                or len(key_id) != KEY_ID_BYTES
+                not isinstance(identity, bytes)
+                or len(identity) != KEY_ID_BYTES
                 or not isinstance(value, bytes)
             ):
                 return None, f"{where}: expected a key's id and a signature, got other content"
             text = Checkpoint(self.origin, size, self.roots[size]).text
             try:
-                time = cosigned(Note(text, (Signature(name, key_id, value),)), who, cosigners[who])
+                time = cosigned(
+                    Note(text, (Signature(name, identity, value),)), who, cosigners[who]
+                )
             except UsageError as error:
                 return None, f"{where}: {error}"
             if time is None:
                 return None, f"{where}: expected one of the party's key, got one of another"
             found.append(size)
         return max(found, default=None), None
+
+
+def _says(entry: Entry, note: str) -> bool:
+    """Whether the entry is that of the cosigned checkpoint in `note`."""
+    try:
+        point = Checkpoint.of_text(Note.parse(note).text)
+    except UsageError:
+        return False
+    return dict(entry.body) == cosigned_body(point, note)

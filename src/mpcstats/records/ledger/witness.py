@@ -70,9 +70,10 @@ class Answer(Table):
 
 
 class SplitView(PeerFault):
-    """A party has signed a checkpoint that does not extend the one it has signed before: a split view or a rollback.
+    """A party has signed a checkpoint that is not shown to extend the one before it: a split view or a rollback.
 
-    `held` and `offered` are its two notes, both with its signature: evidence that anybody can check.
+    `held` and `offered` are its two notes, both with its signature: evidence that anybody can check. Where `forked`
+    says so they convict it by themselves; where not, they say that it has offered an old log, or no good proof.
     """
 
     def __init__(self, party: str, held: str, offered: str, reason: str) -> None:
@@ -204,7 +205,11 @@ class Witness:
             )
         elif point.size == last.size and point.root != last.root:
             reason = f"has signed two logs of {last.size} entries: a split view"
-        elif got.old != last.size or not merkle.consistent(
+        elif got.old != last.size:
+            # Another exchange may have come between the messages: that is nobody's second history.
+            reason = f"expected a proof from {last.size} entries, got one from {got.old}: ask again"
+            raise PeerFault(peer, STEP, reason)
+        elif not merkle.consistent(
             last.size, point.size, last.root, point.root, of_proof(got.proof)
         ):
             reason = (
