@@ -34,6 +34,7 @@ from mpcstats.errors import PeerFault, UsageError
 from mpcstats.party.compile import Records, compile_question
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.question import Question as Asked
+from mpcstats.party.question import today
 from mpcstats.party.sandbox import demo
 from mpcstats.records.ledger import entries, file, verify
 from mpcstats.records.ledger.checkpoint import checkpoint_digest, read_checkpoint
@@ -347,7 +348,7 @@ def test_a_ledger_that_cannot_be_written_stops_the_decision(
     monkeypatch.setattr(file, "WAIT", 0.01)
     town = Town(tmp_path, tmp_path, silence=30)
     text = (SETTLEMENT / "question.sql").read_text("utf-8")
-    asked = Asked(text, "supervision", "of 2024", "bureau", ("bureau",), "2026-09-21")
+    asked = Asked(text, "supervision", "of 2024", "bureau", ("bureau",), today())
     with town.node() as node:
         path = tmp_path / "ledgers" / "bureau.sqlite"
         with closing(sqlite3.connect(path, isolation_level=None)) as other:

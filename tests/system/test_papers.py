@@ -15,8 +15,9 @@ from mpcstats.party.data.frozen import file_digest
 from mpcstats.party.desk.paper import request_of
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.keys import make_signing_key, principal_entry, read_signing_key
+from mpcstats.party.history import History
 from mpcstats.party.question import Question, today
-from mpcstats.party.registers import load_principals, runs_by_project
+from mpcstats.party.registers import load_principals
 from mpcstats.plan.template import Pattern
 from mpcstats.records.day import later
 from mpcstats.records.journal import Journal, append
@@ -59,7 +60,7 @@ class Registers:
             "consortium.toml",
             (
                 "silence",
-                'principals = "principals.toml"\nprojects = "projects.jsonl"\nsilence',
+                'registers = { principals = "principals.toml", projects = "projects.jsonl" }\nsilence',
             ),
         )
         self.principals = load_principals(Consortium.load(town.consortium))
@@ -131,17 +132,22 @@ def test_a_question_runs_with_its_papers_as_often_as_was_approved(town: Town) ->
         result = ask(node, question, papers)
         assert result.answer is not None
         assert result.permit.papers == (papers[1].digest,)
+        more = registers.papers(question, uses=2)
+        assert ask(node, question, more).answer == result.answer
         with pytest.raises(PolicyRefused, match="has been used up: 1 uses") as caught:
             ask(node, question, papers)
         assert caught.value.violations == ("over-budget",)
-        more = registers.papers(question, uses=2)
-        assert ask(node, question, more).answer == result.answer
+        # One violation is enough: whatever papers its user comes with, until it is reinstated.
+        with pytest.raises(
+            PolicyRefused, match=r"bureau\.desk may not ask since entry \d+: over-budget"
+        ):
+            ask(node, question, registers.papers(question, uses=9))
         # Stopped while all nodes are up: from the next question on.
         registers.add("project-stopped", "office.two", because="a test")
         with pytest.raises(PolicyRefused, match="it is stopped on"):
             ask(node, question, registers.papers(question, uses=9))
     for party in ("bureau", "hospital", "insurer"):
-        assert runs_by_project(town.folder / "ledgers" / f"{party}.sqlite") == {NAME: 2}
+        assert History.of(town.entries(party)).runs == {NAME: 2}
     starts = [e.body["papers"] for e in town.entries("hospital") if e.kind == "start"]
     assert starts == [[papers[1].digest], [more[1].digest]]
 

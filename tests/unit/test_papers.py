@@ -19,6 +19,7 @@ from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, reasons
 from mpcstats.policy.conditions.licence import licence as inside_licence
 from mpcstats.policy.reason import VIOLATIONS, Reason
+from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Helper, Policy, Rule
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.papers.papers import read
@@ -94,7 +95,12 @@ def case(*papers: Statement, requires: tuple[str, ...], plan: Physical = PLAN, *
         for level in type(rule.level)
         if level < rule.level
     ]
-    given = {"day": DAY, "user": "bureau.desk", "question": QUESTION, "principals": EVERYBODY}
+    given = {
+        "day": DAY,
+        "user": "bureau.desk",
+        "question": QUESTION,
+        "registers": Registers(EVERYBODY),
+    }
     policy = Policy.of((*free, rule), HELPERS)
     return Case(plan, CATALOGUE, policy, CARDS, **{**given, **more}, papers=papers)
 

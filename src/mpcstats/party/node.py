@@ -398,7 +398,7 @@ class Node:
             "question": question.digest(),
             "catalogue": records.catalogue.digest(),
             "policy": permit.policy_digest,
-            **{f"register of {name}": head for name, head in records.registers.heads.items()},
+            **records.registers.heads,
             "plan": permit.plan_digest,
             "public sizes": hashlib.sha256(repr(sizes).encode()).hexdigest(),
             **{f"card {s.card}": versions[s.card] for s in plan.steps},
