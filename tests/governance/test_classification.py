@@ -377,7 +377,7 @@ def checked(day: str) -> str:
     """What the command finds in the example on `day`, its conflict settled."""
     path, who = EXAMPLES / "levels.jsonl", EXAMPLES / "catalogue_principals.toml"
     arguments = ["catalogue", "check", EXAMPLES / "catalogue.toml", "--principals", who]
-    arguments += ["--reviews", path, "--settlements", EXAMPLES / "sources.jsonl", "--day", day]
+    arguments += ["--levels", path, "--sources", EXAMPLES / "sources.jsonl", "--day", day]
     result = CliRunner().invoke(app, list(map(str, arguments)))
     assert result.exit_code == 1
     return result.output

@@ -211,8 +211,10 @@ def test_a_project_is_drafted_signed_by_several_and_appended(town: Path) -> None
     done("project", "append", out, *consortium)
     assert len(journal.read_text(encoding="utf-8").splitlines()) == 2
     shown = done("project", "show", *consortium, "--day", DAY)
-    assert "rwd-2026-01: running, government-led, risk high: outcomes of a licensed" in shown
-    assert "registered 2026-01-05, until 2026-12-31" in shown
+    assert all(word in shown for word in ("rwd-2026-01", "running", "outcomes of a licensed"))
+    (line,) = json.loads(done("project", "show", *consortium, "--day", DAY, "--json"))
+    assert (line["state"], line["government_led"], line["risk"]) == ("running", True, "high")
+    assert (line["registered"], line["until"]) == ("2026-01-05", "2026-12-31")
 
     start.write_text('day = "today"\nproject = "rwd-2026-01"\n', encoding="utf-8")
     bad = fails("project", "draft", "project-stopped", start, *consortium, *health, "--out", out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mpcstats.cli.options import AsJson, ConsortiumPath, Day, PrincipalsPath, Printed
+from mpcstats.cli.sheet import print_json
 from mpcstats.party.desk.catalogue import (
     Grid,
     Registers,
@@ -21,26 +23,14 @@ from mpcstats.party.desk.catalogue import (
     shown,
 )
 from mpcstats.party.desk.classify import DEFAULT_ROWS, classify
+from mpcstats.party.question import today
 
 CatalogueFile = Annotated[
     Path, typer.Argument(help="The catalogue: a file of TOML, CSV or JSON.", show_default=False)
 ]
-OutFile = Annotated[
-    Path | None, typer.Option("--out", help="A new file for the result; else it is printed.")
-]
 RulesPath = Annotated[
     Path | None, typer.Option("--rules", help="Rules of classification; else those of mpcstats.")
 ]
-ReviewsPath = Annotated[
-    Path | None, typer.Option("--reviews", help="A journal of decisions on levels.")
-]
-PrincipalsPath = Annotated[
-    Path | None, typer.Option("--principals", help="Who signs in the journals.")
-]
-ConsortiumPath = Annotated[
-    Path | None, typer.Option("--consortium", help="The consortium file: its parties sign too.")
-]
-Day = Annotated[str | None, typer.Option("--day", help="As of YYYY-MM-DD; else of today.")]
 
 app = typer.Typer(help="The catalogue of data resources.", no_args_is_help=True)
 
@@ -72,34 +62,42 @@ def show(
 def check(
     file: CatalogueFile,
     rules: RulesPath = None,
-    reviews: ReviewsPath = None,
-    settlements: Annotated[
-        Path | None, typer.Option(help="A journal of settled conflicts about sources.")
+    levels: Annotated[
+        Path | None,
+        typer.Option(help="The journal of levels; else as the consortium file says."),
+    ] = None,
+    sources: Annotated[
+        Path | None,
+        typer.Option(help="The journal of sources; else as the consortium file says."),
     ] = None,
     principals: PrincipalsPath = None,
     consortium: ConsortiumPath = None,
     day: Day = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print bounds and metadata that are missing, conflicts, overdue reviews, special ranges; exit code 1 on errors."""
     registers = Registers.load(
         rules=rules,
         principals=principals,
         consortium=consortium,
-        reviews=reviews,
-        settlements=settlements,
+        reviews=levels,
+        settlements=sources,
     )
-    found = checked(file, registers, day or _today())
-    for finding in found:
-        print(finding)
+    found = checked(file, registers, day or today())
     errors = sum(finding.weight == "error" for finding in found)
-    print(f"{file}: {errors} errors, {len(found) - errors} warnings")
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            print(finding)
+        print(f"{file}: {errors} errors, {len(found) - errors} warnings")
     if errors:
         raise typer.Exit(1)
 
 
 @app.command("decisions")
 def decisions_command(
-    reviews: Annotated[Path, typer.Argument(help="A journal of decisions on levels.")],
+    levels: Annotated[Path, typer.Argument(help="The journal of levels.")],
     rules: RulesPath = None,
     principals: PrincipalsPath = None,
     consortium: ConsortiumPath = None,
@@ -107,9 +105,9 @@ def decisions_command(
 ) -> None:
     """Print who decided on which level, when and why, and what the column counts as now."""
     registers = Registers.load(
-        rules=rules, principals=principals, consortium=consortium, reviews=reviews
+        rules=rules, principals=principals, consortium=consortium, reviews=levels
     )
-    _print(decisions(registers, day or _today()))
+    _print(decisions(registers, day or today()))
 
 
 @app.command("classify")
@@ -139,24 +137,22 @@ def classify_command(
 @app.command("export")
 def export(
     file: CatalogueFile,
-    form: Annotated[str, typer.Option(help="csv (one row an item), json or toml.")] = "csv",
+    form: Annotated[
+        str, typer.Option("--format", help="csv (one row an item), json or toml.")
+    ] = "csv",
     chinese: Annotated[
         bool, typer.Option("--chinese", help="Fields and terms under their Chinese names.")
     ] = False,
-    out: OutFile = None,
+    out: Printed = None,
 ) -> None:
     """Write the catalogue in another form."""
     _give(exported(file, form, chinese=chinese), out)
 
 
 @app.command("import")
-def import_command(file: CatalogueFile, out: OutFile = None) -> None:
+def import_command(file: CatalogueFile, out: Printed = None) -> None:
     """Read a catalogue of CSV or JSON, check it, and write it as TOML, its own form."""
     _give(exported(file, "toml", chinese=False), out)
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
 
 
 def _give(text: str, out: Path | None) -> None:

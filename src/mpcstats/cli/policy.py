@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from mpcstats.cli.asking import (
-    ConsortiumFile,
     DataFolder,
     LocalFolder,
     PartyName,
@@ -21,6 +20,7 @@ from mpcstats.cli.asking import (
     Where,
     read_question,
 )
+from mpcstats.cli.options import AsJson, ConsortiumPath
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.policy import (
     Row,
@@ -50,7 +50,6 @@ PartiesFile = Annotated[
         "--parties", help="Of which kind each party is; else @bureau stands for a party 'bureau'."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(help="Policies: what may be asked, and why not.", no_args_is_help=True)
 
@@ -92,7 +91,7 @@ def explain(
         Path | None, typer.Option("--question", help="Explain the decision on one question.")
     ] = None,
     local: LocalFolder = None,
-    consortium: ConsortiumFile = None,
+    consortium: ConsortiumPath = None,
     party: PartyName = None,
     data: DataFolder = None,
     scenario: Scenario = None,

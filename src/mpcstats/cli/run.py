@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from mpcstats.cli.asking import (
-    ConsortiumFile,
     DataFolder,
     LocalFolder,
     PaperFiles,
@@ -26,6 +25,7 @@ from mpcstats.cli.asking import (
     Where,
     read_question,
 )
+from mpcstats.cli.options import AsJson, ConsortiumPath
 from mpcstats.cli.progress import RunProgress
 from mpcstats.errors import PolicyRefused, TransportFault, UsageError
 from mpcstats.party.ask import Result, step_count
@@ -37,7 +37,7 @@ LOG_LINES = 3  # of another local party's log, where it is at fault
 def run(
     question: QuestionFile,
     local: LocalFolder = None,
-    consortium: ConsortiumFile = None,
+    consortium: ConsortiumPath = None,
     party: PartyName = None,
     party_file: PartyPath = None,
     data: DataFolder = None,
@@ -47,7 +47,7 @@ def run(
     user: User = None,
     project: Project = None,
     paper: PaperFiles = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     keep: Annotated[
         Path | None, typer.Option(help="With --local: keep keys, ledgers and logs here.")
     ] = None,
@@ -94,6 +94,8 @@ def run(
         asks = asked.question
         print(f"{asks.initiator} asks, scenario {asks.scenario}: {asks.purpose}\n")
         print(f"{result}\n\n{_figures(result)}")
+        if result.kept is not None and (keep is not None or local is None):
+            print(f"receipt: {result.kept}")
 
 
 def as_object(result: Result) -> dict[str, object]:

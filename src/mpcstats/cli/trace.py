@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from mpcstats.cli.options import ConsortiumFile, Key
 from mpcstats.party.desk.trace import KINDS, add_body, traced
 
-ConsortiumFile = Annotated[Path, typer.Option("--consortium", help="The consortium file.")]
 JournalFile = Annotated[Path, typer.Option("--journal", help="The journal of source records.")]
 Name = Annotated[str, typer.Argument(help="A record or value, by its keyed pseudonym.")]
 
@@ -22,9 +22,9 @@ def add(
     body: Annotated[Path, typer.Argument(help="A TOML file with what is recorded.")],
     consortium: ConsortiumFile,
     journal: JournalFile,
-    key: Annotated[Path, typer.Option(help="The signing key of the party that holds it.")],
+    key: Key,
 ) -> None:
-    """Append a source record, or a value made of source records."""
+    """Append a source record, or a value made of source records; its holder signs it."""
     print(add_body(consortium, journal, kind, body, key))
 
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
+from mpcstats.party.files.registerfiles import RegisterFiles
 from mpcstats.records.catalogue import Catalogue, Column, Dataset
 from mpcstats.records.catalogue.combination import met, together
 from mpcstats.records.catalogue.exchange import FORMS, read_file, written
@@ -52,23 +53,32 @@ class Registers:
         reviews: Path | None = None,
         settlements: Path | None = None,
     ) -> Self:
-        """The registers in these journals; empty where there is none. Raises UsageError with file and line."""
+        """The registers in these journals, else in those of the consortium; empty where there is none.
+
+        Raises UsageError with file and line.
+        """
         parties: Mapping[str, bytes] = {}
+        named = RegisterFiles()
         if consortium is not None:
-            members = Consortium.load(consortium).members
-            parties = {name: member.signing_key for name, member in members.items()}
+            agreed = Consortium.load(consortium)
+            named = agreed.registers
+            parties = {name: member.signing_key for name, member in agreed.members.items()}
         if (reviews or settlements) and not (principals or consortium):
             raise UsageError(
-                "expected whose signatures a journal has: name the principals or the consortium"
+                "expected whose signatures a journal has: name --principals or --consortium"
             )
-        known = Principals.load(principals, parties)
+        known = Principals.load(principals or named.principals, parties)
         table = load_rules(rules)
         levels, settled = Levels(known, table.review), Settlements(known)
-        for path, fold in ((reviews, levels), (settlements, settled)):
-            if path is not None:
-                if not path.is_file():
-                    raise UsageError(f"{path}: expected a journal, got no file")
-                Journal.load(path, known, fold.add)
+        for path, other, fold in (
+            (reviews, named.levels, levels),
+            (settlements, named.sources, settled),
+        ):
+            if path is not None and not path.is_file():
+                raise UsageError(f"{path}: expected a journal, got no file")
+            if path is not None or other is not None:
+                # What the consortium names may have no statement yet, and then no file.
+                Journal.load(path or other or Path(), known, fold.add)
         return cls(table, levels, settled)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
@@ -30,6 +30,27 @@ class JournalFiles:
     journal: Path
     consortium: Path
     principals: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        consortium: Path,
+        register: Literal["rights", "registrations"],
+        *,
+        journal: Path | None,
+        principals: Path | None,
+    ) -> Self:
+        """The files that are given, and for the others those that the consortium file names under [registers].
+
+        Raises UsageError with file and place.
+        """
+        named = Consortium.load(consortium).registers
+        found = journal or getattr(named, register)
+        if found is None:
+            raise UsageError(
+                f'{consortium}: expected {register} = "..." under [registers], or --register FILE, got neither'
+            )
+        return cls(found, consortium, principals or named.principals)
 
     def who(self) -> Principals:
         """The consortium's parties and the principals of the file. Raises UsageError with file and place."""

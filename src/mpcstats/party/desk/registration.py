@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mpcstats.party.desk.journals import JournalFiles, enter
+from mpcstats.party.files.config import Consortium
 from mpcstats.records.journal import Add
 from mpcstats.records.principals import Principals
 from mpcstats.records.registration.export import as_csv, as_json
@@ -21,6 +22,16 @@ class Registry:
 
     files: JournalFiles
     holidays: Path | None = None
+
+    @classmethod
+    def of(
+        cls, consortium: Path, register: Path | None, principals: Path | None, holidays: Path | None
+    ) -> Registry:
+        """With the files that are given, else those that the consortium file names. Raises UsageError."""
+        files = JournalFiles.of(
+            consortium, "registrations", journal=register, principals=principals
+        )
+        return cls(files, holidays or Consortium.load(consortium).registers.holidays)
 
     def opened(self) -> Registrations:
         """The register. Raises UsageError with file and line."""
