@@ -23,6 +23,7 @@ from tests.governance.audited import (
     key_of,
     principals,
 )
+from typer.testing import CliRunner
 
 from mpcstats.cli.main import app
 from mpcstats.errors import UsageError
@@ -450,3 +451,40 @@ def test_the_command_says_whom_to_blame(tmp_path: Path, capsys: pytest.CaptureFi
     assert "\x1b[31m" not in said
     app(["receipt", "show", str(path)], standalone_mode=False)
     assert "supervision: inpatients who are enrolled" in capsys.readouterr().out
+
+
+def test_the_consortium_file_may_name_the_principals(tmp_path: Path) -> None:
+    text = (EXAMPLES / "receipt_consortium.toml").read_text("utf-8")
+    path = tmp_path / "consortium.toml"
+    named = f'[registers]\nprincipals = "{EXAMPLES / "receipt_principals.toml"}"\n'
+    path.write_text(f"{text}\n{named}", "utf-8")
+    answer = str(EXAMPLES / "receipt_answer.json")
+    command = ["receipt", "verify", str(EXAMPLES / "receipt.json"), "--answer", answer, "--json"]
+    done = CliRunner().invoke(app, [*command, "--consortium", str(path)], catch_exceptions=False)
+    found = json.loads(done.output)
+    assert (done.exit_code, {one["good"] for one in found}) == (0, {True})
+    path.write_text(text, "utf-8")
+    done = CliRunner().invoke(app, [*command, "--consortium", str(path)], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert [one["check"] for one in json.loads(done.output) if not one["good"]] == ["approval"]
+
+
+def test_a_ledger_is_shown_as_a_table_and_as_lines_of_json(tmp_path: Path) -> None:
+    world = Audited(tmp_path)
+    world.receipt()
+    world.close()
+    where = ["--consortium", str(EXAMPLES / "receipt_consortium.toml"), "--party", "bureau"]
+    where += ["--ledger", str(world.path("bureau"))]
+    lines = CliRunner().invoke(app, ["ledger", "show", *where, "--json"], catch_exceptions=False)
+    entries = [json.loads(line) for line in lines.output.splitlines()]
+    assert {"decision", "start", "opening", "finish"} <= {entry["kind"] for entry in entries}
+    table = CliRunner().invoke(app, ["ledger", "show", *where], catch_exceptions=False).output
+    assert all(entry["time"] in table and entry["kind"] in table for entry in entries)
+    assert world.plan in table
+    whole = CliRunner().invoke(app, ["ledger", "verify", *where, "--json"], catch_exceptions=False)
+    report = json.loads(whole.output)
+    assert (whole.exit_code, report["entries"], report["fault"]) == (0, len(entries), None)
+    where[3] = "hospital"  # whose key it is not
+    broken = CliRunner().invoke(app, ["ledger", "verify", *where, "--json"], catch_exceptions=False)
+    assert broken.exit_code == 1
+    assert json.loads(broken.output)["fault"] is not None
