@@ -20,7 +20,7 @@ from mpcstats.party.data.sources import Own, Rows, Sources
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.question import Question, today
-from mpcstats.party.registers import load_principals, load_projects, used_papers
+from mpcstats.party.registers import edition, load_principals, load_projects, used_papers
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
@@ -89,6 +89,7 @@ class Node:
             for name, m in consortium.members.items()
             if name != self.me
         }
+        self._edition = edition(consortium)
         principals = load_principals(consortium)
         self.records = Records.load(
             self.me,
@@ -149,10 +150,7 @@ class Node:
         )
         try:
             _check_day(self.me, question)
-            # Whoever was struck off, or stopped, since the node began is so here too.
-            principals = load_principals(self.consortium)
-            projects = load_projects(self.consortium, principals)
-            self.records = replace(self.records, principals=principals, projects=projects)
+            self._read_registers()
             permit = compile_question(question, self.records, papers, self.known(question, papers))
         except PolicyRefused as refusal:
             self.ledger.append(
@@ -172,6 +170,15 @@ class Node:
             },
         )
         return permit
+
+    def _read_registers(self) -> None:
+        """Whoever was struck off, and whatever was stopped, since the node began is so here too."""
+        now = edition(self.consortium)
+        if now != self._edition:
+            principals = load_principals(self.consortium)
+            projects = load_projects(self.consortium, principals)
+            self.records = replace(self.records, principals=principals, projects=projects)
+            self._edition = now
 
     def known(self, question: Question, papers: Papers) -> Known:
         """What this party knows of the papers' earlier uses, and of its datasets that the project has frozen."""

@@ -27,6 +27,18 @@ def load_projects(consortium: Consortium, principals: Principals) -> Projects | 
     return projects
 
 
+def edition(consortium: Consortium) -> tuple[object, ...]:
+    """Differs after a file of principals or projects was written, so that it is read again then alone."""
+    found: list[object] = []
+    for path in (consortium.principals, consortium.projects):
+        if path is not None and path.exists():
+            now = path.stat()
+            found.append((now.st_ino, now.st_size, now.st_mtime_ns))
+        else:
+            found.append(None)
+    return tuple(found)
+
+
 def runs_by_project(ledger: Path) -> Mapping[str, int]:
     """How many runs of each project have begun, as the ledger at `ledger` says."""
     projects: dict[object, str] = {}  # question -> project, then plan -> project
