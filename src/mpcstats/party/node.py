@@ -335,7 +335,7 @@ class Node:
                 if not self._write_down(run, None):
                     raise self._stopped()
                 salt = self._finish(run, permit, answer, spent)
-                if brought.chosen is not None and self.consent is not None:
+                if self.consent is not None and self.consent.used_by(label):
                     self.consent.deliver(label, own.digest, second=now())
                 ended = Finished(label, plan, question, papers, agreed, own)
                 closed = close(mesh, self._witness, ended)

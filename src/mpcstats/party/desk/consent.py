@@ -186,6 +186,11 @@ class ConsentDesk:
             uses = _uses(run, ask, Consented("per-matter", frozenset(), (due,)))
             return self._spend(page, [due], uses, run, ask.second)
 
+    def used_by(self, run: str) -> bool:
+        """Whether the run has used consents: one that nobody has consented to, and has counted nobody, has not."""
+        with self.book.reading() as consents:
+            return bool(consents.uses(run))
+
     def deliver(self, run: str, result: str, *, second: str, settled: str | None = None) -> str:
         """Write down that the run gave the result with the digest `result` at `second`.
 
