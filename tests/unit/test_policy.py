@@ -101,9 +101,12 @@ def reasons(*args: Any, **named: Any) -> tuple[str, ...]:
 
 def reading(*items: Item) -> Physical:
     """The plan, its fragments reading `items` and nothing else."""
-    first, *others = PLAN.fragments
     return replace(
-        PLAN, fragments=(replace(first, items=items), *(replace(f, items=()) for f in others))
+        PLAN,
+        fragments=tuple(
+            replace(f, items=tuple(i for i in items if i.dataset.startswith(f"{f.owner}.")))
+            for f in PLAN.fragments
+        ),
     )
 
 
