@@ -192,13 +192,6 @@ def test_reading_one_column_more_never_permits_more(
     records = catalogue({**given_levels})
     before = permits(reading(read), records, policy)
     never_widens(before, permits(reading([*read, more]), records, policy))
-    never_widens(before, permits(_in_another_fragment(read, more), records, policy))
-
-
-def _in_another_fragment(read: list[Item], more: Item) -> Physical:
-    plan = reading(read)
-    *others, last = plan.fragments
-    return replace(plan, fragments=(*others, replace(last, items=(more,))))
 
 
 @MANY

@@ -101,11 +101,15 @@ def reasons(*args: Any, **named: Any) -> tuple[str, ...]:
 
 def reading(*items: Item) -> Physical:
     """The plan, its fragments reading `items` and nothing else."""
+    owners = [fragment.owner for fragment in PLAN.fragments]
+    # Nobody's go to the first.
+    named = [item.dataset.split(".")[0] for item in items]
+    at = [owners.index(owner) if owner in owners else 0 for owner in named]
     return replace(
         PLAN,
         fragments=tuple(
-            replace(f, items=tuple(i for i in items if i.dataset.startswith(f"{f.owner}.")))
-            for f in PLAN.fragments
+            replace(f, items=tuple(i for i, where in zip(items, at, strict=True) if where == n))
+            for n, f in enumerate(PLAN.fragments)
         ),
     )
 
