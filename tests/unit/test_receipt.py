@@ -467,24 +467,3 @@ def test_the_consortium_file_may_name_the_principals(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*command, "--consortium", str(path)], catch_exceptions=False)
     assert done.exit_code == 1
     assert [one["check"] for one in json.loads(done.output) if not one["good"]] == ["approval"]
-
-
-def test_a_ledger_is_shown_as_a_table_and_as_lines_of_json(tmp_path: Path) -> None:
-    world = Audited(tmp_path)
-    world.receipt()
-    world.close()
-    where = ["--consortium", str(EXAMPLES / "receipt_consortium.toml"), "--party", "bureau"]
-    where += ["--ledger", str(world.path("bureau"))]
-    lines = CliRunner().invoke(app, ["ledger", "show", *where, "--json"], catch_exceptions=False)
-    entries = [json.loads(line) for line in lines.output.splitlines()]
-    assert {"decision", "start", "opening", "finish"} <= {entry["kind"] for entry in entries}
-    table = CliRunner().invoke(app, ["ledger", "show", *where], catch_exceptions=False).output
-    assert all(entry["time"] in table and entry["kind"] in table for entry in entries)
-    assert world.plan in table
-    whole = CliRunner().invoke(app, ["ledger", "verify", *where, "--json"], catch_exceptions=False)
-    report = json.loads(whole.output)
-    assert (whole.exit_code, report["entries"], report["fault"]) == (0, len(entries), None)
-    where[3] = "hospital"  # whose key it is not
-    broken = CliRunner().invoke(app, ["ledger", "verify", *where, "--json"], catch_exceptions=False)
-    assert broken.exit_code == 1
-    assert json.loads(broken.output)["fault"] is not None

@@ -94,8 +94,6 @@ def run(
         asks = asked.question
         print(f"{asks.initiator} asks, scenario {asks.scenario}: {asks.purpose}\n")
         print(f"{result}\n\n{_figures(result)}")
-        if result.kept is not None and (keep is not None or local is None):
-            print(f"receipt: {result.kept}")
 
 
 def as_object(result: Result) -> dict[str, object]:
@@ -106,7 +104,8 @@ def as_object(result: Result) -> dict[str, object]:
     return {
         **table,
         **salt,
-        "receipt": None if result.kept is None else str(result.kept),
+        # A temporary folder goes with this run, and the receipt with it.
+        "receipt": str(result.kept) if result.kept is not None and result.kept.exists() else None,
         "run": result.label,
         "plan": result.permit.plan_digest,
         "spent": result.spent,
@@ -122,6 +121,8 @@ def _figures(result: Result) -> str:
             f"have no key and {audit.invalid_keys:,} an invalid one: they match nothing; "
             f"{audit.repeated_keys:,} have a key that an earlier row has"
         )
+    if result.kept is not None and result.kept.exists():
+        lines.append(f"receipt {result.kept}: mpcstats receipt verify checks it")
     for trouble in result.closed.troubles:
         lines.append(f"the run has ended well; its closing has not: {trouble}")
     for party, spent in result.spent.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -10,6 +10,7 @@ from typing import Self
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.registerfiles import RegisterFiles
+from mpcstats.party.registers import load_principals
 from mpcstats.records.catalogue import Catalogue, Column, Dataset
 from mpcstats.records.catalogue.combination import met, together
 from mpcstats.records.catalogue.exchange import FORMS, read_file, written
@@ -57,17 +58,16 @@ class Registers:
 
         Raises UsageError with file and line.
         """
-        parties: Mapping[str, bytes] = {}
-        named = RegisterFiles()
-        if consortium is not None:
-            agreed = Consortium.load(consortium)
-            named = agreed.registers
-            parties = {name: member.signing_key for name, member in agreed.members.items()}
         if (reviews or settlements) and not (principals or consortium):
             raise UsageError(
                 "expected whose signatures a journal has: name --principals or --consortium"
             )
-        known = Principals.load(principals or named.principals, parties)
+        named = RegisterFiles()
+        if consortium is None:
+            known = Principals.load(principals, {})
+        else:
+            agreed = Consortium.load(consortium)
+            named, known = agreed.registers, load_principals(agreed, principals)
         table = load_rules(rules)
         levels, settled = Levels(known, table.review), Settlements(known)
         for path, other, fold in (

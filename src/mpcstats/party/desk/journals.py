@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.keys import read_signing_key
+from mpcstats.party.registers import load_principals
 from mpcstats.records.canonical import BODY_LIMIT
 from mpcstats.records.journal import Add, Journal, append
 from mpcstats.records.principals import Principals
@@ -44,18 +45,16 @@ class JournalFiles:
 
         Raises UsageError with file and place.
         """
-        named = Consortium.load(consortium).registers
-        found = journal or getattr(named, register)
+        found = journal or getattr(Consortium.load(consortium).registers, register)
         if found is None:
             raise UsageError(
                 f'{consortium}: expected {register} = "..." under [registers], or --register FILE, got neither'
             )
-        return cls(found, consortium, principals or named.principals)
+        return cls(found, consortium, principals)
 
     def who(self) -> Principals:
         """The consortium's parties and the principals of the file. Raises UsageError with file and place."""
-        parties = Consortium.load(self.consortium).members.values()
-        return Principals.load(self.principals, {m.name: m.signing_key for m in parties})
+        return load_principals(Consortium.load(self.consortium), self.principals)
 
     def load(self, principals: Principals, add: Add) -> Journal:
         """The journal, every statement given to `add`. Raises UsageError if there is none, with file and line."""
