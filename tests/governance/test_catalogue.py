@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -532,6 +533,15 @@ def test_check_ends_with_1_on_an_error_and_with_0_once_it_is_settled(tmp_path: P
 @pytest.mark.parametrize("path", DEMOS, ids=lambda path: path.parent.name)
 def test_the_demos_catalogues_have_no_errors(path: Path) -> None:
     assert " 0 errors" in command("check", path)
+
+
+def test_the_list_is_json_for_programs() -> None:
+    found = json.loads(command("list", FILE, "--json"))
+    assert [(one["dataset"], one["level"]) for one in found][:2] == [
+        ("bureau.enrolment", "HIGH 高敏感"),
+        ("bureau.settlement", "HIGH 高敏感"),
+    ]
+    assert all(name.isascii() for one in found for name in one)
 
 
 def test_export_and_import_are_each_others_reverse(tmp_path: Path) -> None:

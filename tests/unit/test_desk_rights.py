@@ -308,3 +308,12 @@ def test_the_holidays_of_the_consortium_file_count(registration: Desk) -> None:
     path.write_text(text, encoding="utf-8")
     counted = json.loads(registration.run("show", "--day", "2026-03-18", "--json"))
     assert weekends["rows"][0]["until"] < counted["rows"][0]["until"]
+
+
+def test_a_statement_that_is_not_taken_is_named_by_its_file(rights: Desk) -> None:
+    path = EXAMPLES / "rights" / "1_first_settlement.toml"
+    with pytest.raises(UsageError) as caught:
+        rights.append(path, "hospital")
+    assert str(caught.value) == (
+        f"{path}: right-first: expected the signature of bureau, the holder, got that of hospital"
+    )

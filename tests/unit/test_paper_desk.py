@@ -198,6 +198,7 @@ def test_a_project_is_drafted_signed_by_several_and_appended(town: Path) -> None
     done("project", "append", out, *consortium)
     twice = fails("project", "append", out, *consortium)
     assert "it was moved, is old, or one before it is missing" in str(twice.exception)
+    assert str(twice.exception).startswith(f"{out}: project-registered: ")
     out.unlink()
 
     start = town / "start.toml"
@@ -260,12 +261,15 @@ def test_a_value_is_traced_by_commands(town: Path) -> None:
     wrong = fails(*value[:4], *where, "--key", town / "keys" / "bureau.sign")
     assert "expected a signature by the key of hospital" in str(wrong.exception)
     named = done(*value).strip()
-    sources = done("trace", "sources", named, *where).splitlines()
-    assert sources[0] == (
-        f"2026-02-02 value {named} of hospital.reactions, by severity 1.2.0, hospital"
-    )
-    assert sources[1] == f"2026-02-01 batch {batch.strip()}, hospital"
-    assert done("trace", "life", batch.strip(), *where).splitlines() == sources[::-1]
+    sources = json.loads(done("trace", "sources", named, *where, "--json"))
+    assert [tuple(one.values()) for one in sources] == [
+        ("2026-02-02", "value of hospital.reactions", named, "hospital", "severity 1.2.0"),
+        ("2026-02-01", "batch", batch.strip(), "hospital", None),
+    ]
+    life = json.loads(done("trace", "life", batch.strip(), *where, "--json"))
+    assert life == sources[::-1]
+    table = done("trace", "life", batch.strip(), *where)
+    assert all(word in table for word in (named, batch.strip(), "severity 1.2.0", "2026-02-01"))
     assert "rwd-value.toml: rwd-value bbbbbbbbbbbbbbbb: expected a new name" in str(
         fails(*value).exception
     )

@@ -41,14 +41,15 @@ def catalogue() -> None:
 
 
 @app.command("list")
-def list_command(file: CatalogueFile) -> None:
+def list_command(file: CatalogueFile, as_json: AsJson = False) -> None:
     """Print the datasets with level, open type and share type, in English and Chinese."""
-    _print(listed(file))
+    _print(listed(file), as_json=as_json)
 
 
 @app.command("show")
 def show(
-    file: CatalogueFile, dataset: Annotated[str, typer.Argument(help="A dataset of it.")]
+    file: CatalogueFile,
+    dataset: Annotated[str, typer.Argument(help="A dataset of it.")],
 ) -> None:
     """Print one dataset: all metadata, all items, what its level means in the standards' terms."""
     found = shown(file, dataset)
@@ -102,12 +103,13 @@ def decisions_command(
     principals: PrincipalsPath = None,
     consortium: ConsortiumPath = None,
     day: Day = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print who decided on which level, when and why, and what the column counts as now."""
     registers = Registers.load(
         rules=rules, principals=principals, consortium=consortium, reviews=levels
     )
-    _print(decisions(registers, day or today()))
+    _print(decisions(registers, day or today()), as_json=as_json)
 
 
 @app.command("classify")
@@ -163,7 +165,10 @@ def _give(text: str, out: Path | None) -> None:
         print(f"written to {out}")
 
 
-def _print(grid: Grid) -> None:
+def _print(grid: Grid, *, as_json: bool = False) -> None:
+    if as_json:
+        print_json(grid.objects())
+        return
     table = Table(title=grid.title, title_justify="left")
     for head in grid.heads:
         table.add_column(head, overflow="fold")

@@ -90,7 +90,7 @@ def sign(
     key: Key,
 ) -> None:
     """Print a signed statement of any kind: an asset, an opt-out, a person's key, a freeze."""
-    statement = statements.make(kind, statements.read_body(body))
+    statement = statements.make_of_file(kind, body)
     print(statements.text_of(statements.signed(statement, signer, key)))
 
 
@@ -100,7 +100,7 @@ def record(
     path: Annotated[Path, typer.Argument(help="A file with a signed statement as JSON.")],
 ) -> None:
     """Record a statement that somebody else has signed: a token, an opt-out, a person's key, a freeze."""
-    print(ConsentDesk.open(desk).record(statements.read_statement(path), second=now()))
+    print(ConsentDesk.open(desk).record_file(path, second=now()))
 
 
 @app.command("revoke")

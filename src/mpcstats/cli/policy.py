@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -139,12 +140,16 @@ def hold(
     file: PolicyFile,
     cases: Annotated[Path, typer.Option("--cases", help="A file of expected decisions.")],
     parties: PartiesFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Hold a policy to its expected decisions. Exit code 1 and the cases that fail, if any do."""
     count, failed = tested(read_policy(file, parties), cases)
-    for failure in failed:
-        print(f"{cases}: case {failure.number} ({failure.case}): {failure.fault}")
-    print(f"{count - len(failed)} of {count} cases as expected")
+    if as_json:
+        print(json.dumps({"cases": count, "failed": [asdict(f) for f in failed]}, indent=2))
+    else:
+        for failure in failed:
+            print(f"{cases}: case {failure.number} ({failure.case}): {failure.fault}")
+        print(f"{count - len(failed)} of {count} cases as expected")
     if failed:
         raise typer.Exit(EXIT_MORE)
 

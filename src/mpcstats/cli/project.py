@@ -10,8 +10,8 @@ import typer
 
 from mpcstats.cli.options import AsJson, ConsortiumFile, Day, Key, Signer
 from mpcstats.cli.sheet import print_json, print_objects
-from mpcstats.party.desk.paper import add_signature, read_paper, shown
-from mpcstats.party.desk.project import KINDS, append_statement, draft, view
+from mpcstats.party.desk.paper import add_signature, shown
+from mpcstats.party.desk.project import KINDS, append_file, draft, view
 from mpcstats.party.question import today
 
 app = typer.Typer(help="The journal of projects.", no_args_is_help=True)
@@ -38,7 +38,7 @@ def append_command(
     consortium: ConsortiumFile,
 ) -> None:
     """Append a statement to the journal, if it may come next and all who must have signed it."""
-    head = append_statement(consortium, read_paper(statement))
+    head = append_file(consortium, statement)
     print(f"head {head}")
 
 

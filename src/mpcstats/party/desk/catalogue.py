@@ -35,6 +35,11 @@ class Grid:
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    def objects(self) -> list[dict[str, str]]:
+        """The rows for programs: cells by the English part of their heads."""
+        names = ["".join(c for c in head if c.isascii()).strip() for head in self.heads]
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
 
 @dataclass(frozen=True, slots=True)
 class Registers:
