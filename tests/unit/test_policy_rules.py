@@ -453,7 +453,7 @@ def test_each_condition_and_requirement_speaks_for_itself() -> None:
     )
     found = findings(Case(COUNTED, CATALOGUE, Policy.of(rules, HELPERS), CARDS, day="2026-01-01"))
     names = [finding.condition for finding in found]
-    assert names[:2] == ["table", "columns known"]
+    assert names[:3] == ["standing", "table", "columns known"]
     assert names[-3:] == ["granted: project", "granted: rights", "budget"]
     assert {f.condition for f in found if f.reasons} >= {"granted: rights"}
     assert isinstance(COUNTED.aggregate, Cohort)
