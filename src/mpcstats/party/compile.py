@@ -16,7 +16,7 @@ from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, least_persons
-from mpcstats.policy.conditions.approval import fitting
+from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy
@@ -160,14 +160,14 @@ def case_of(
 def _spent(case: Case, spending: Spending) -> int | None:
     """How many questions like this one have been permitted here in the period of the rule's budget; None without one.
 
-    Of several templates that the question fits, the one that has been used most counts.
+    Of several templates that are approved for it, the one that has been used most counts.
     """
     budget = None if case.rule is None else case.rule.budget
     if budget is None:
         return None
-    names = {case.project} if budget.per == "project" else fitting(case)
-    since = budget.since(case.day)
-    counts = (spending.spent(budget.per, n, since=since, until=case.day) for n in names if n)
+    names = {case.project} if budget.per == "project" else approved(case)
+    since, until = budget.since(case.day), budget.until(case.day)
+    counts = (spending.spent(budget.per, n, since=since, until=until) for n in names if n)
     return max(counts, default=0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mpcstats.policy.case import Case
+from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.reason import Reason
 
 
@@ -17,6 +18,11 @@ def budget(case: Case) -> Iterator[Reason]:
         yield Reason(
             "project",
             f"rule {rule.name} permits {rule.budget}; this question names no project",
+        )
+    if rule.budget.per == "template" and not approved(case):
+        yield Reason(
+            "approval",
+            f"rule {rule.name} permits {rule.budget}; this question is of no approved template",
         )
     if case.spent is None:
         # Not "over-budget", which is a violation: it is this party that has not counted.

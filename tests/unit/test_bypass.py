@@ -1,0 +1,132 @@
+"""Ways around the governance that do not work: each is tried by who asks, with all that it may write itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from tests.unit.test_compile import question, records
+from tests.unit.test_papers import (
+    BY_TEMPLATE,
+    HELPERS,
+    RULE,
+    SQL,
+    approval,
+    case,
+    codes,
+    signed,
+    templated,
+)
+from tests.unit.test_papers import (
+    planned as plan_of,
+)
+
+from mpcstats.party.compile import Known, Records, case_of, planned
+from mpcstats.party.question import Question
+from mpcstats.plan.template import Pattern
+from mpcstats.policy.budget import Budget, Period
+from mpcstats.policy.case import Case
+from mpcstats.policy.check import check, reasons
+from mpcstats.policy.rule import Policy, Rule
+from mpcstats.records.budget import Spending
+from mpcstats.records.papers.template import Template
+from mpcstats.records.signed import Statement
+
+OUTSIDE = SQL.replace("20088", "29999")
+
+
+def own_template(text: str, low: int = 0) -> Statement:
+    """An approval that the initiator has written and signed itself, of a template that `text` is one of."""
+    number = "29999" if "29999" in text else "20088"
+    slot = {"name": "last", "type": "integer", "minimum": low, "maximum": 40000}
+    template = {"sql": text.replace(number, ":last"), "slots": [slot]}
+    return signed("approval", {**BY_TEMPLATE, "template": template}, "bureau")
+
+
+def digest(paper: Statement) -> str:
+    return Pattern.of(Template.model_validate(paper.body["template"])).digest
+
+
+# --- templates of one's own ---
+
+
+def test_a_template_that_nobody_has_approved_is_not_what_is_counted() -> None:
+    real = templated()
+    # One whose digest comes first: the permit names the first of those that count.
+    own = next(
+        paper for low in range(100) if digest(paper := own_template(SQL, low)) < digest(real)
+    )
+    permit = check(case(real, own, requires=("approval",)), party="bureau")
+    assert permit.template == digest(real)
+
+
+def test_a_paper_of_ones_own_excuses_no_question_outside_its_template() -> None:
+    for own in (own_template(OUTSIDE), signed("approval", approval_of(OUTSIDE), "bureau")):
+        found = case(templated(), own, requires=("approval",), plan=plan_of(OUTSIDE))
+        assert "outside-template" in codes(found)
+
+
+def approval_of(text: str) -> dict[str, Any]:
+    return {**approval().body, "plan": plan_of(text).digest()}
+
+
+# --- budgets ---
+
+
+def budgeted(of: Case, budget: Budget) -> Case:
+    rules = tuple(rule.model_copy(update={"budget": budget}) for rule in of.policy.rules)
+    return replace(of, policy=Policy.of(rules, HELPERS), spent=0)
+
+
+def test_a_budget_for_each_template_is_not_dodged_by_asking_without_one() -> None:
+    budget = Budget(questions=1, per="template")
+    with_template = budgeted(case(templated(), requires=("approval",)), budget)
+    assert reasons(with_template) == ()
+    for papers in ((approval(),), (approval(), own_template(SQL))):
+        without = budgeted(case(*papers, requires=("approval",)), budget)
+        assert [r.code for r in reasons(without)] == ["approval"]
+
+
+def test_a_rule_that_counts_by_template_asks_for_one() -> None:
+    counted = {"budget": {"questions": 3, "per": "template"}, "level": "LOW"}
+    with pytest.raises(
+        ValueError, match="to require approval where it has a budget for each templ"
+    ):
+        Rule.model_validate({**RULE, **counted, "requires": ["project"]})
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    index: int
+    kind: str
+    body: dict[str, Any]
+    time: str = "2026-03-31T23:50:00Z"
+
+
+def spending(*days: str) -> Spending:
+    found: list[Noted] = []
+    for day in days:
+        about = {"question": day, "project": "p", "day": day, "initiator": "bureau"}
+        found.append(Noted(len(found), "request", about))
+        found.append(Noted(len(found), "decision", {"question": day, "permit": True}))
+    return Spending.of(found)
+
+
+@pytest.mark.parametrize(
+    ("period", "counted"), [("day", 1), ("month", 2), ("year", 3), ("ever", 3)]
+)
+def test_a_question_dated_tomorrow_counts_for_one_of_today(period: Period, counted: int) -> None:
+    asked = replace(question(), day="2026-03-30", project="p")
+    with_budget = with_rule(records(), asked, Budget(questions=9, period=period))
+    known = Known(spending=spending("2026-03-30", "2026-03-31", "2026-04-01"))
+    plan = planned(asked, with_budget)
+    assert case_of(plan, asked, with_budget, known=known).spent == counted
+
+
+def with_rule(of: Records, asked: Question, budget: Budget) -> Records:
+    rules = tuple(
+        rule.model_copy(update={"budget": budget} if rule.scenario == asked.scenario else {})
+        for rule in of.policy.rules
+    )
+    return replace(of, policy=Policy.of(rules, of.policy.accepted))
