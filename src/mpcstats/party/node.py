@@ -26,6 +26,7 @@ from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.history import History
 from mpcstats.party.inputs import commitments
+from mpcstats.party.noted import answerable, named_asker, reasons_kept, request_body
 from mpcstats.party.question import Question, today
 from mpcstats.party.registers import Shelf
 from mpcstats.party.run import play
@@ -47,9 +48,6 @@ from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
 Body = Coroutine[Any, Any, Answer | None]
-TEXT_KEPT = (
-    24 * 1024
-)  # bytes of a question that go into the ledger: escaped, they may be twice as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,32 +162,16 @@ class Node:
     def decide(self, question: Question, papers: Papers = ()) -> Permit:
         """This party's decision on `question`, written to its ledger. Raises PolicyRefused and UsageError."""
         about = {"question": question.digest()}
-        self.ledger.append(
-            "request",
-            {
-                **about,
-                "initiator": question.initiator,
-                "recipients": list(question.recipients),
-                "scenario": question.scenario,
-                "purpose": question.purpose,
-                "day": question.day,
-                "user": question.user,
-                "project": question.project,
-                "papers": [paper.digest for paper in papers],
-                # A ledger's entry has a limit: of a very long question it keeps the digest alone.
-                "text": question.text if len(question.text.encode()) <= TEXT_KEPT else None,
-            },
-        )
+        self.ledger.append("request", request_body(question, papers))
         try:
             _check_day(self.me, question)
             # A licence that was cancelled since the node began does not count here either.
             self.records = replace(self.records, registers=self._shelf.current())
             permit = compile_question(question, self.records, papers, self.known(question))
         except PolicyRefused as refusal:
-            entry = self.ledger.append(
-                "decision", {**about, "permit": False, "reasons": list(refusal.reasons)}
-            )
-            self._write_violations(question, refusal, entry)
+            reasons = reasons_kept(refusal.reasons)
+            entry = self.ledger.append("decision", {**about, "permit": False, "reasons": reasons})
+            self._write_violations(question, papers, refusal, entry)
             raise
         plan = permit.plan
         self.ledger.append(
@@ -220,15 +202,18 @@ class Node:
             used=self._history.used,
             inputs={n: file_digest(path) for n, path in self.files.data.items() if n in frozen},
             spending=self._history.spending,
-            standing=self._history.standing(_asker(question), registers.principals),
+            standing=self._history.standing(named_asker(question), registers.principals),
         )
 
-    def _write_violations(self, question: Question, refusal: PolicyRefused, entry: Entry) -> None:
+    def _write_violations(
+        self, question: Question, papers: Papers, refusal: PolicyRefused, entry: Entry
+    ) -> None:
         """Who asked what it must have known to be forbidden loses the right to ask, from its next question on."""
+        principals = self.records.registers.principals
         for what in refusal.violations:
             if what in get_args(What):
                 body = Violation(
-                    offender=_asker(question),
+                    offender=answerable(question, papers, principals),
                     what=cast("What", what),
                     subject=question.digest(),
                     entry=entry.index,
@@ -418,13 +403,6 @@ def _driven(mesh: Mesh, body: Body, me: str) -> tuple[Answer | None, Spent]:
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
     return program.result, spent
-
-
-def _asker(question: Question) -> str:
-    """Who answers for a question: its user, if it is one of the initiator's; else the initiator."""
-    user = question.user
-    own = user is not None and user.partition(".")[0] == question.initiator
-    return user if user is not None and own else question.initiator
 
 
 def _check_day(me: str, question: Question) -> None:
