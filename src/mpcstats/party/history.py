@@ -22,6 +22,7 @@ class History:
         self.spending = Spending()
         self.used: Counter[str] = Counter()  # paper -> runs that began
         self.runs: Counter[str] = Counter()  # project -> runs that began
+        self.labels: set[str] = set()  # of runs that began
         self._projects: dict[str, str] = {}  # question -> project
         self._of_standing: list[Entry] = []
         self._next = 0
@@ -41,6 +42,7 @@ class History:
         if entry.kind in (VIOLATION, REINSTATEMENT):
             self._of_standing.append(entry)
         elif entry.kind == "start":
+            self.labels.add(str(body.get("run")))
             papers = body.get("papers")
             self.used.update(papers if isinstance(papers, list) else ())
             of = self._projects.get(str(body.get("question")))

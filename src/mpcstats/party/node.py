@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
-from mpcstats.errors import PolicyRefused, TransportFault
-from mpcstats.party.agreement import Terms, exchange_agreements
+from mpcstats.errors import PeerFault, PolicyRefused, TransportFault
+from mpcstats.party.agreement import STEP, Terms, exchange_agreements
 from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed, Finished, close
 from mpcstats.party.compile import Known, Papers, Records, compile_question
@@ -47,6 +47,7 @@ from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
+RECEIPT = "receipt"  # the last step of a run, after which nothing may take the answer away
 Body = Coroutine[Any, Any, Answer | None]
 
 
@@ -294,6 +295,7 @@ class Node:
                 seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
                 agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
                 terms = Terms(label, question.digest(), plan, agreed)
+                self._check_label(label, question)
                 self._begin(label, brought)
                 own = self._sign(terms, permit, rows)
                 exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
@@ -306,14 +308,21 @@ class Node:
                 if brought.chosen is not None and self.consent is not None:
                     self.consent.deliver(label, own.digest, second=now())
                 ended = Finished(label, plan, question, papers, agreed, own)
-                closed = close(mesh, self._witness, ended)
-                on_step("receipt")
+                closed = _closed(mesh, self._witness, ended)
+                on_step(RECEIPT)
         except BaseException as fault:
             self._write_down(run, fault)
             raise
         finally:
             self._mesh = None
         return Played(answer, spent, label, salt, closed)
+
+    def _check_label(self, label: str, question: Question) -> None:
+        """Raises PeerFault for the label of an earlier run, whose initiator chose it: it would get two agreements."""
+        self._history.read_on(self.ledger)
+        if label in self._history.labels:
+            reason = f"expected a new label for its run, got {label[:16]}, which an earlier run had"
+            raise PeerFault(question.initiator, STEP, reason)
 
     def _begin(self, label: str, brought: Brought) -> None:
         """Use up what persons have consented to for this run. Raises PolicyRefused if that has changed meanwhile."""
@@ -388,6 +397,14 @@ class Node:
             "public sizes": hashlib.sha256(repr(sizes).encode()).hexdigest(),
             **{f"card {s.card}": versions[s.card] for s in plan.steps},
         }
+
+
+def _closed(mesh: Mesh, witness: Witness, ended: Finished) -> Closed:
+    """The closing of a run; who ends it by hand has the answer without a receipt."""
+    try:
+        return close(mesh, witness, ended)
+    except KeyboardInterrupt:
+        return Closed(None, ("stopped by hand before the parties had closed the run",))
 
 
 def _driven(mesh: Mesh, body: Body, me: str) -> tuple[Answer | None, Spent]:
