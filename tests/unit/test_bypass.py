@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.unit.test_compile import question, records
 from tests.unit.test_papers import (
     BY_TEMPLATE,
+    DAY,
     HELPERS,
     RULE,
     SQL,
@@ -23,13 +25,16 @@ from tests.unit.test_papers import (
 )
 
 from mpcstats.party.compile import Known, Records, case_of, planned
+from mpcstats.party.history import History
 from mpcstats.party.question import Question
 from mpcstats.plan.template import Pattern
 from mpcstats.policy.budget import Budget, Period
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, reasons
+from mpcstats.policy.reason import VIOLATIONS
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.records.budget import Spending
+from mpcstats.records.ledger import Entry
 from mpcstats.records.papers.template import Template
 from mpcstats.records.signed import Statement
 
@@ -111,6 +116,34 @@ def spending(*days: str) -> Spending:
         found.append(Noted(len(found), "request", about))
         found.append(Noted(len(found), "decision", {"question": day, "permit": True}))
     return Spending.of(found)
+
+
+def test_what_others_have_spent_is_no_violation_of_who_asks() -> None:
+    paper = templated()
+    for alone, code in ((2, "used-up"), (3, "over-budget")):
+        used: dict[str, Any] = {"used": {paper.digest: 3}, "used_alone": {paper.digest: alone}}
+        assert codes(case(paper, requires=("approval",), **used)) == ["approval", code]
+        budget = Budget(questions=3, per="template")
+        spent = replace(budgeted(case(paper, requires=("approval",)), budget), spent=3)
+        assert codes(replace(spent, spent_alone=alone)) == [code]
+    assert "used-up" not in VIOLATIONS
+
+
+def test_questions_and_runs_are_counted_by_who_asked_too() -> None:
+    history = History()
+    entries: list[tuple[str, dict[str, Any]]] = [
+        ("request", {"question": "q", "initiator": "hospital", "project": "p", "day": DAY}),
+        ("decision", {"question": "q", "permit": True}),
+        ("start", {"question": "q", "run": "r", "papers": ["a"]}),
+        ("request", {"question": "o", "initiator": "bureau", "project": "p", "day": DAY}),
+        ("decision", {"question": "o", "permit": True}),
+    ]
+    for index, (kind, about) in enumerate(entries):
+        history.add(Entry(index, f"{DAY}T08:00:00Z", kind, about, "0" * 64))
+    assert history.used_by["hospital"] == {"a": 1} == history.used
+    assert history.used_by["bureau"] == {}
+    count = partial(history.spending.spent, "project", "p", since=DAY, until=DAY)
+    assert (count(), count(initiator="bureau"), count(initiator="insurer")) == (2, 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,7 @@ class Node:
         frozen = {} if project is None else project.frozen
         return Known(
             used=self._history.used,
+            used_alone=self._history.used_by[question.initiator],
             inputs={n: file_digest(path) for n, path in self.files.data.items() if n in frozen},
             spending=self._history.spending,
             standing=self._history.standing(named_asker(question), registers.principals),

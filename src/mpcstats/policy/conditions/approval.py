@@ -107,8 +107,8 @@ def _against(case: Case, paper: Paper[Approval]) -> Iterator[Reason]:
     ):
         code: Code = "paper" if _one_too_many(case) else "outside-template"
         yield Reason(code, f"the question is outside the template of {name}: {place}")
-    elif case.used.get(paper.digest, 0) >= body.uses:
-        yield Reason("over-budget", f"{name} has been used up: {body.uses} uses were approved")
+    elif spent := case.used_up(paper.digest, body.uses):
+        yield Reason(spent, f"{name} has been used up: {body.uses} uses were approved")
 
 
 def _pattern(template: Template | None) -> Pattern | str | None:

@@ -32,7 +32,8 @@ def budget(case: Case) -> Iterator[Reason]:
             "unknown is denied",
         )
     elif case.spent >= rule.budget.questions:
+        alone = case.spent if case.spent_alone is None else case.spent_alone
         yield Reason(
-            "over-budget",
+            "over-budget" if alone >= rule.budget.questions else "used-up",
             f"rule {rule.name} permits {rule.budget}, and {case.spent} have been permitted before",
         )
