@@ -24,6 +24,7 @@ from tests.unit.test_papers import (
     planned as plan_of,
 )
 
+from mpcstats.errors import UsageError
 from mpcstats.party.compile import Known, Records, case_of, planned
 from mpcstats.party.history import History
 from mpcstats.party.question import Question
@@ -35,6 +36,7 @@ from mpcstats.policy.reason import VIOLATIONS
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.records.budget import Spending
 from mpcstats.records.ledger import Entry
+from mpcstats.records.ledger.receipt import PartyPart
 from mpcstats.records.papers.template import Template
 from mpcstats.records.signed import Statement
 
@@ -163,3 +165,16 @@ def with_rule(of: Records, asked: Question, budget: Budget) -> Records:
         for rule in of.policy.rules
     )
     return replace(of, policy=Policy.of(rules, of.policy.accepted))
+
+
+# --- data that no file can hold ---
+
+
+@pytest.mark.parametrize("place", ["checkpoint", "party", "\ud800", "deep"])
+def test_a_part_of_a_receipt_that_cannot_be_written_is_its_senders_fault(place: str) -> None:
+    part: dict[str, Any] = {"party": "p", "agreement": {}, "entries": [], "checkpoint": "x"}
+    deep: Any = "\ud800"
+    for _ in range(5000 if place == "deep" else 0):
+        deep = [deep]
+    with pytest.raises(UsageError, match="part of a receipt: expected JSON in valid Unicode"):
+        PartyPart.from_json({**part, place: deep})
