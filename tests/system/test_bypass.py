@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,8 @@ from tests.system.test_papers import Registers
 
 from mpcstats.errors import PolicyRefused
 from mpcstats.party.node import Node
-from mpcstats.party.question import Question
+from mpcstats.party.question import Question, days_about
+from mpcstats.records.day import later
 from mpcstats.records.signed import Statement
 
 if TYPE_CHECKING:
@@ -80,3 +82,14 @@ def test_no_number_of_a_person_is_kept_with_a_question(town: Town) -> None:
         refused(node, asked, registers.papers(asked, template=OTHER))
     assert all(ID[:17] not in entry.content for entry in town.entries("bureau"))
     assert "-- about [number]" in str(town.entries("bureau")[0].body["text"])
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_what_is_stopped_today_does_not_run_as_of_yesterday(town: Town, days: int) -> None:
+    now = datetime.now(UTC)
+    if len(days_about(now)) > 1:
+        pytest.skip("both days may be asked about around midnight")
+    registers = Registers(town)
+    question = replace(registers.question(), day=later(now.date().isoformat(), days))
+    with town.node() as node:
+        assert "ask again with today's date" in refused(node, question, registers.papers(question))

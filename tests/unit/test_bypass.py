@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from tests.unit.test_papers import (
 from mpcstats.errors import UsageError
 from mpcstats.party.compile import Known, Records, case_of, planned
 from mpcstats.party.history import History
-from mpcstats.party.question import Question
+from mpcstats.party.question import Question, days_about
 from mpcstats.plan.template import Pattern
 from mpcstats.policy.budget import Budget, Period
 from mpcstats.policy.case import Case
@@ -178,3 +179,19 @@ def test_a_part_of_a_receipt_that_cannot_be_written_is_its_senders_fault(place: 
         deep = [deep]
     with pytest.raises(UsageError, match="part of a receipt: expected JSON in valid Unicode"):
         PartyPart.from_json({**part, place: deep})
+
+
+# --- the day ---
+
+
+@pytest.mark.parametrize(
+    ("time", "days"),
+    [
+        ("2026-03-02T00:20:00", {"2026-03-01", "2026-03-02"}),
+        ("2026-03-02T00:40:00", {"2026-03-02"}),
+        ("2026-03-02T23:00:00", {"2026-03-02"}),
+        ("2026-03-02T23:40:00", {"2026-03-02", "2026-03-03"}),
+    ],
+)
+def test_a_question_chooses_its_day_only_around_midnight(time: str, days: set[str]) -> None:
+    assert days_about(datetime.fromisoformat(time)) == days

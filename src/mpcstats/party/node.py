@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
@@ -27,13 +28,12 @@ from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.history import History
 from mpcstats.party.inputs import commitments
 from mpcstats.party.noted import answerable, named_asker, reasons_kept, request_body
-from mpcstats.party.question import Question, today
+from mpcstats.party.question import Question, days_about, today
 from mpcstats.party.registers import Shelf
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
 from mpcstats.policy.permit import Permit
-from mpcstats.records.day import later
 from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
 from mpcstats.records.ledger.receipt import answer_bytes
@@ -424,11 +424,11 @@ def _driven(mesh: Mesh, body: Body, me: str) -> tuple[Answer | None, Spent]:
 
 
 def _check_day(me: str, question: Question) -> None:
-    """Decisions go by the question's day, so a question may not choose it: it is today, give or take a time zone."""
-    now = today()
-    if not later(now, -1) <= question.day <= later(now, 1):
+    """Decisions go by the question's day, so a question may not choose it: what was stopped today stood yesterday."""
+    if question.day not in days_about(datetime.now(UTC)):
         reason = (
-            f"the question is of {question.day}, and it is {now} here: ask again with today's date"
+            f"the question is of {question.day}, and it is {today()} here, in UTC: ask again with "
+            "today's date"
         )
         raise PolicyRefused(me, (reason,))
 
