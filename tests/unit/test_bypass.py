@@ -12,12 +12,17 @@ from tests.unit.test_compile import question, records
 from tests.unit.test_papers import (
     BY_TEMPLATE,
     DAY,
+    EVERYBODY,
     HELPERS,
+    PLAN,
+    ROLES,
     RULE,
     SQL,
     approval,
     case,
     codes,
+    principal,
+    request,
     signed,
     templated,
 )
@@ -34,11 +39,16 @@ from mpcstats.policy.budget import Budget, Period
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, reasons
 from mpcstats.policy.reason import VIOLATIONS
+from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.records.budget import Spending
+from mpcstats.records.journal import EMPTY, following
 from mpcstats.records.ledger import Entry
 from mpcstats.records.ledger.receipt import PartyPart
 from mpcstats.records.papers.template import Template
+from mpcstats.records.principals import Principals
+from mpcstats.records.profiles.acknowledgement import Acknowledgements
+from mpcstats.records.profiles.profile import shipped
 from mpcstats.records.signed import Statement
 
 OUTSIDE = SQL.replace("20088", "29999")
@@ -195,3 +205,35 @@ def test_a_part_of_a_receipt_that_cannot_be_written_is_its_senders_fault(place: 
 )
 def test_a_question_chooses_its_day_only_around_midnight(time: str, days: set[str]) -> None:
     assert days_about(datetime.fromisoformat(time)) == days
+
+
+# --- whose name it is ---
+
+TOLD = shipped("CN")
+
+
+def told(*papers: Statement, user: str, who: Principals = EVERYBODY) -> list[str]:
+    """Why a question of the bureau in the name of `user`, who has acknowledged all, is refused."""
+    register = Acknowledgements(who)
+    head = EMPTY
+    for text in TOLD.text:
+        about = {"after": head, "user": user, "text": text.digest, "day": "2026-02-27"}
+        read = signed("acknowledged", about, user)
+        register.add(read)
+        head = following(head, read)
+    registers = Registers(who, acknowledgements=register, profile=TOLD)
+    plan = replace(PLAN, steps=(*PLAN.steps[:-1], replace(PLAN.gate, k=TOLD.minimum_persons)))
+    asked = case(*papers, requires=("acknowledgement",), plan=plan, user=user, registers=registers)
+    return codes(asked)
+
+
+def test_an_acknowledgement_is_of_who_has_signed_the_question() -> None:
+    assert told(request(), user="bureau.desk") == []
+    assert told(user="bureau.desk") == ["real-name"]
+    # Nor is somebody else's a borrowed one.
+    assert told(request("insurer.desk"), user="insurer.desk") == ["acknowledgement"]
+    over = Principals(
+        principal(name, about | ({"until": "2026-02-28"} if name == "bureau.desk" else {}))
+        for name, about in ROLES.items()
+    )
+    assert told(request(), user="bureau.desk", who=over) == ["real-name"]
