@@ -209,7 +209,8 @@ def test_a_question_chooses_its_day_only_around_midnight(time: str, days: set[st
 
 # --- whose name it is ---
 
-TOLD = shipped("CN")
+# Without what it asks of amounts, which no gate holds yet.
+TOLD = shipped("CN").model_copy(update={"minimum_contributors": 1, "dominance": 0})
 
 
 def told(*papers: Statement, user: str, who: Principals = EVERYBODY) -> list[str]:
