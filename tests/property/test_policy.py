@@ -73,10 +73,15 @@ def catalogue(given_levels: Levels) -> Catalogue:
 
 
 def reading(read: list[Item]) -> Physical:
-    """The plan, its first fragment reading `read` and the others nothing."""
-    first, *others = PLAN.fragments
-    bare = (replace(fragment, items=()) for fragment in others)
-    return replace(PLAN, fragments=(replace(first, items=tuple(read)), *bare))
+    """The plan, each item being read by the first fragment of its owner, and nothing else."""
+    waiting = list(read)
+    fragments = []
+    for fragment in PLAN.fragments:
+        mine = tuple(i for i in waiting if SHIPPED.dataset(i.dataset).owner == fragment.owner)
+        waiting = [item for item in waiting if item not in mine]
+        fragments.append(replace(fragment, items=mine))
+    assert not waiting  # else every plan would be refused, and no law tested
+    return replace(PLAN, fragments=tuple(fragments))
 
 
 MEETING: Bounds = {  # what the plan meets
@@ -193,8 +198,15 @@ def test_reading_one_column_more_never_permits_more(
 
 def _in_another_fragment(read: list[Item], more: Item) -> Physical:
     plan = reading(read)
-    *others, last = plan.fragments
-    return replace(plan, fragments=(*others, replace(last, items=(more,))))
+    owner = SHIPPED.dataset(more.dataset).owner
+    last = max(n for n, fragment in enumerate(plan.fragments) if fragment.owner == owner)
+    return replace(
+        plan,
+        fragments=tuple(
+            replace(fragment, items=(*fragment.items, more)) if n == last else fragment
+            for n, fragment in enumerate(plan.fragments)
+        ),
+    )
 
 
 @MANY
