@@ -15,6 +15,7 @@ from mpcstats.party.ask import Result, ask, step_count
 from mpcstats.party.compile import Papers, Records, planned
 from mpcstats.party.desk.consent import now
 from mpcstats.party.desk.paper import add_signature, request_of
+from mpcstats.party.desk.standing import forgiveness, reinstated, violations
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node
 from mpcstats.party.question import Question
@@ -37,9 +38,7 @@ from mpcstats.records.canonical import JSON
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.day import later
 from mpcstats.records.papers.approval import KIND as APPROVAL
-from mpcstats.records.record import record_digest
 from mpcstats.records.signed import Statement
-from mpcstats.records.standing import REINSTATEMENT, VIOLATION, reinstate
 
 NAME = "governance"
 FILES = ("catalogue.toml", "policy.toml", "tariff.toml", "buyers.toml", "shares.toml")
@@ -165,15 +164,10 @@ class Governed:
 
     def reinstate(self, reason: str) -> Statement:
         """The authoriser forgives the user what the bureau's ledger has against it, by a statement entered there."""
-        found = self.node.ledger.entries(VIOLATION)
-        body: dict[str, JSON] = {
-            "offender": USER,
-            "violations": [record_digest(VIOLATION, each.body) for each in found],
-            "reason": reason,
-            "day": self.offices.day,
-        }
-        made = self._signed("reinstatement", Statement.of(REINSTATEMENT, body), AUTHORISER)
-        reinstate(self.node.ledger, found, made, self.offices.principals, at=now())
+        found = [line.digest for line in violations(self.consortium, "bureau")]
+        statement = forgiveness(USER, found, reason, self.offices.day)
+        made = self._signed("reinstatement", statement, AUTHORISER)
+        reinstated(self.consortium, "bureau", made, at=now())
         return made
 
     def _signed(self, name: str, statement: Statement, signer: str) -> Statement:
