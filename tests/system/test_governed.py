@@ -83,8 +83,10 @@ def test_the_kept_receipt_holds_and_the_changed_one_does_not(
     )
     assert all(finding.good for finding in whole)
     assert {f.party for f in changed if not f.good} == {"hospital"}
-    # Without the principals nobody knows who signed the approval.
-    unknown = check_receipt(town.where / "receipt.json", town.consortium)
+    # With the parties alone nobody knows who signed the approval.
+    nobody = town.where / "nobody.toml"
+    nobody.write_text("version = 1\n", encoding="utf-8")
+    unknown = check_receipt(town.where / "receipt.json", town.consortium, principals=nobody)
     assert [f.check for f in unknown if not f.good] == ["approval"]
     # Another answer is none that was committed to.
     answer = json.loads((town.where / "answer.json").read_text("utf-8"))

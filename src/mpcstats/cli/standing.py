@@ -20,11 +20,11 @@ app = typer.Typer(help="Who may still ask, after a violation.", no_args_is_help=
 
 @app.command("show")
 def show(consortium: ConsortiumFile, party: PartyName) -> None:
-    """Print the violations in a party's ledger, and whether who did them may ask it now."""
+    """Print the violations in a party's ledger; who has one that stands may not ask it."""
     lines = list(violations(consortium, party))
     for line in lines:
-        state = "may ask again" if line.may_ask else "may not ask"
-        print(f"{line.offender} {state}: {line.what} at {line.at}, entry {line.entry}")
+        state = "is forgiven" if line.forgiven else "stands: it may not ask"
+        print(f"entry {line.entry}: {line.what} of {line.offender} at {line.at} {state}")
         print(f"  violation {line.digest}")
     if not lines:
         print(f"no violation in the ledger of {party}")

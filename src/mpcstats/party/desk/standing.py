@@ -27,14 +27,14 @@ from mpcstats.records.standing import (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A violation in a party's ledger: its entry and digest, and whether its offender may ask now."""
+    """A violation in a party's ledger: its entry and digest, and whether it still takes the right to ask."""
 
     entry: int
     digest: str
     offender: str
     what: str
     at: str
-    may_ask: bool
+    forgiven: bool
 
 
 def violations(consortium: Path, party: str) -> Iterator[Line]:
@@ -42,14 +42,15 @@ def violations(consortium: Path, party: str) -> Iterator[Line]:
     agreed = Consortium.load(consortium)
     principals = load_principals(agreed)
     files = PartyFile.load(agreed.party_file(party), party=party)
-    records = [e for e in entries(files.ledger) if e.kind in (VIOLATION, REINSTATEMENT)]
+    records = entries(files.ledger)
+    forgiving = [record for record in records if record.kind == REINSTATEMENT]
     for record in records:
         if record.kind == VIOLATION:
             found = read_violation(record)
-            stands = standing(records, found.offender, principals)
+            alone = standing((record, *forgiving), found.offender, principals)
             digest = record_digest(VIOLATION, record.body)
             said = (found.offender, found.what, found.at)
-            yield Line(record.index, digest, *said, not stands.revoked)
+            yield Line(record.index, digest, *said, not alone.revoked)
 
 
 def forgiveness(offender: str, digests: Sequence[str], reason: str, day: str) -> Statement:
