@@ -134,7 +134,7 @@ def test_a_user_acknowledges_what_it_has_not_yet(desk: Desk) -> None:
 def test_a_register_is_that_of_the_consortium_unless_another_is_named(desk: Desk) -> None:
     files = journal_files(desk.consortium, "rights")
     assert files.journal == desk.offices.files.rights
-    assert files.principals == desk.offices.files.principals
+    assert files.who().digest == desk.offices.principals.digest
     other = desk.folder / "other.jsonl"
     assert journal_files(desk.consortium, "rights", journal=other).journal == other
     text = desk.consortium.read_text(encoding="utf-8")

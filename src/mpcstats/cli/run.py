@@ -127,11 +127,7 @@ def _figures(result: Result) -> str:
         lines.append(f"the run has ended well; its closing has not: {trouble}")
     for party, datasets in result.left_out.items():
         for dataset, persons in datasets.items():
-            lines.append(
-                f"{party}: not counted for want of consent, of {dataset}: {persons} persons"
-            )
-    if result.kept is not None:
-        lines.append(f"receipt {result.kept.resolve()}")
+            lines.append(f"{party}: persons of {dataset} left out for want of consent: {persons}")
     for party, spent in result.spent.items():
         lines.append(
             f"{party}: {spent['rounds']} rounds, {spent['bytes_sent']:,} bytes sent, "
