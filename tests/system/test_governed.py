@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from mpcstats.cli.main import app
 from mpcstats.errors import PolicyRefused
 from mpcstats.party.desk.receipt import check_receipt
+from mpcstats.party.desk.standing import violations
 from mpcstats.party.sandbox.demo import agrees, plain_answer
 from mpcstats.party.sandbox.governed import CONSENTED, FREE, PRICED, Governed
+from mpcstats.party.sandbox.local import environment
 from mpcstats.party.sandbox.scene import Scene
 from mpcstats.party.sandbox.scenes import answered, scenes
 from mpcstats.records.ledger import entries
 from mpcstats.records.signed import Statement
 
 PERSONS = 6000
+PAGE = (Path(__file__).parents[2] / "docs" / "governance.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +112,31 @@ def test_the_kept_receipt_holds_and_the_changed_one_does_not(
     assert [f.check for f in found if not f.good] == ["answer"]
 
 
+def test_the_commands_of_the_page_look_at_what_is_kept(
+    town: Governed,
+    played: Mapping[str, Scene],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert played
+    (tmp_path / "town").symlink_to(town.where)
+    monkeypatch.chdir(tmp_path)
+    day = town.offices.day
+    good, bad = (
+        [shlex.split(line.replace("TODAY", day).replace("MONTH", day[:7])) for line in block]
+        for block in (
+            re.findall(r"^\$ mpcstats (.*)", found, flags=re.MULTILINE)
+            for found in re.findall(r"```console\n(.*?)```", PAGE, flags=re.DOTALL)[1:]
+        )
+    )
+    assert (len(good), len(bad)) == (24, 2)
+    for expected, commands in ((0, good), (1, bad)):
+        for words in commands:
+            result = CliRunner().invoke(app, words, catch_exceptions=False)
+            assert result.exit_code == expected, (words, result.output)
+            assert result.output, words
+
+
 def test_the_cancelled_licence_alone_stops_the_question(
     town: Governed, played: Mapping[str, Scene]
 ) -> None:
@@ -142,6 +177,44 @@ def test_papers_of_another_question_do_not_serve(
     refusal = town.refusal(question, (request, own))
     assert refusal is not None
     assert any("expected an authoriser" in reason for reason in refusal.reasons)
+
+
+def test_the_script_of_the_page_asks_breaks_a_rule_and_is_forgiven(
+    town: Governed,
+    played: Mapping[str, Scene],
+    tmp_path: Path,
+    no_process_of: Callable[[Path], None],
+) -> None:
+    """As somebody would in a shell after the demo: every command a process of its own."""
+    assert played
+    plain = town.plain()
+    town.__exit__(None, None, None)  # the ports are free, and the bureau's ledger is closed
+    (tmp_path / "town").symlink_to(town.where)
+    command = tmp_path / "mpcstats"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m mpcstats.cli "$@"\n', "utf-8")
+    command.chmod(0o755)
+    (script,) = re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL)
+    around = environment()
+    done = subprocess.run(
+        ["bash", "-u", "-c", script],
+        cwd=tmp_path,
+        env={**around, "PATH": f"{tmp_path}:{around['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout
+    for kind, *numbers in plain:
+        shown = r"\s+".join([str(kind), *(f"{number:,}" for number in numbers)])
+        assert re.search(shown, said), done
+    assert f"left out for want of consent: {len(town.opted_out)}" in said
+    assert "(B-1) has been used up: 1 uses were approved" in done.stderr
+    assert "stands: it may not ask" in said
+    assert re.search(r"^entry \d+ of bureau$", said, flags=re.MULTILINE)
+    assert [line.forgiven for line in violations(town.consortium, "bureau")] == [True, True]
+    no_process_of(town.where)
 
 
 def licensed(town: Governed) -> dict[str, object]:
