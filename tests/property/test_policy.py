@@ -73,14 +73,15 @@ def catalogue(given_levels: Levels) -> Catalogue:
 
 
 def reading(read: list[Item]) -> Physical:
-    """The plan, each owner's fragment reading what of `read` is that owner's, and nothing else."""
-    return replace(
-        PLAN,
-        fragments=tuple(
-            replace(f, items=tuple(i for i in read if SHIPPED.dataset(i.dataset).owner == f.owner))
-            for f in PLAN.fragments
-        ),
-    )
+    """The plan, each item being read by the first fragment of its owner, and nothing else."""
+    waiting = list(read)
+    fragments = []
+    for fragment in PLAN.fragments:
+        mine = tuple(i for i in waiting if SHIPPED.dataset(i.dataset).owner == fragment.owner)
+        waiting = [item for item in waiting if item not in mine]
+        fragments.append(replace(fragment, items=mine))
+    assert not waiting  # else every plan would be refused, and no law tested
+    return replace(PLAN, fragments=tuple(fragments))
 
 
 MEETING: Bounds = {  # what the plan meets
@@ -192,6 +193,20 @@ def test_reading_one_column_more_never_permits_more(
     records = catalogue({**given_levels})
     before = permits(reading(read), records, policy)
     never_widens(before, permits(reading([*read, more]), records, policy))
+    never_widens(before, permits(_in_another_fragment(read, more), records, policy))
+
+
+def _in_another_fragment(read: list[Item], more: Item) -> Physical:
+    plan = reading(read)
+    owner = SHIPPED.dataset(more.dataset).owner
+    last = max(n for n, fragment in enumerate(plan.fragments) if fragment.owner == owner)
+    return replace(
+        plan,
+        fragments=tuple(
+            replace(fragment, items=(*fragment.items, more)) if n == last else fragment
+            for n, fragment in enumerate(plan.fragments)
+        ),
+    )
 
 
 @MANY

@@ -173,8 +173,17 @@ def catalogue(levels: Mapping[tuple[str, str], Level]) -> Catalogue:
 
 
 def with_items(plan: Physical, *more: Item) -> Physical:
-    first, *others = plan.fragments
-    return replace(plan, fragments=(replace(first, items=(*first.items, *more)), *others))
+    """The plan with `more`, each read by the first fragment of its owner: by another's it is refused for that."""
+    left = list(more)
+    fragments = []
+    for fragment in plan.fragments:
+        mine = [i for i in left if SHIPPED.dataset(i.dataset).owner == fragment.owner]
+        left = [item for item in left if item not in mine]
+        fragments.append(replace(fragment, items=(*fragment.items, *mine)))
+    first, *others = fragments
+    return replace(
+        plan, fragments=(replace(first, items=(*first.items, *left)), *others)
+    )  # of owners without one
 
 
 def never_widens(before: Case, after: Case) -> None:

@@ -72,6 +72,11 @@ def test_grant_view_revoke_and_show(office: Office) -> None:
     table, view = run("show", *desk), run("view", *desk, "--person", office.person(0))
     assert all(each["digest"] in table and each["kind"] in table for each in shown)
     assert all(word in view for word in (grant, "revoked", "opt outs: none"))
+    with pytest.raises(
+        UsageError, match="expected a person's pseudonym of 64 hex digits"
+    ) as caught:
+        run("view", *desk, "--person", "990101199001011234")
+    assert "9901" not in str(caught.value)  # an id given by mistake is not repeated
     with pytest.raises(UsageError, match="expected a person or an asset, got both or neither"):
         run("view", *desk)
 

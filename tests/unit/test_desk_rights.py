@@ -279,7 +279,7 @@ def test_what_the_consortium_file_names_need_not_be_given(
     lacking = CliRunner().invoke(app, command)
     name = "rights" if group == "rights" else "registrations"
     assert str(lacking.exception) == (
-        f'{path}: expected {name} = "..." under [registers], or --register FILE, got neither'
+        f'{path}: expected {name} = "..." in [registers], or the journal named with --register, got neither'
     )
     registers = f'[registers]\n{name} = "{group}.jsonl"\nprincipals = "principals.toml"\n'
     path.write_text(path.read_text(encoding="utf-8") + registers, encoding="utf-8")

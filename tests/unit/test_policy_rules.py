@@ -33,6 +33,7 @@ from mpcstats.policy.check import findings, reasons
 from mpcstats.policy.conditions import granted
 from mpcstats.policy.magnitude import magnitudes, moments, sums
 from mpcstats.policy.operations import MEANS, OF_CARD, OPERATIONS, operations
+from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Helper, Policy, Rule
 from mpcstats.policy.template import (
     KINDS,
@@ -44,6 +45,7 @@ from mpcstats.policy.template import (
 )
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.levels import Level
+from mpcstats.records.profiles.profile import shipped as profile_of
 
 CHECKOUT = Path(__file__).parents[2]
 CATALOGUE = Catalogue.load(CHECKOUT / "demos" / "six_parties" / "catalogue.toml")
@@ -467,3 +469,18 @@ def test_a_group_of_one_cell_is_one() -> None:
         COUNTED, fragments=(fragment,), steps=(step, Gate("gate", "sum", 11, ("bureau",)))
     )
     assert operations(plan, CATALOGUE) == ("count", "group-by")
+
+
+# --- the profile ---
+
+
+def test_what_a_profile_asks_of_amounts_is_not_passed_over() -> None:
+    profile = profile_of("CN")
+    for plan, expected in ((SUMMED, 2), (COUNTED, 0)):
+        wide = replace(plan, steps=(*plan.steps[:-1], replace(plan.gate, k=11)))
+        rules = tuple(Rule.model_validate({**RULE, "level": level.name}) for level in Level)
+        case = Case(wide, CATALOGUE, Policy.of(rules, HELPERS), CARDS, day="2026-01-01")
+        assert reasons(case) == ()
+        held = [r.text for r in reasons(replace(case, registers=Registers(profile=profile)))]
+        assert len(held) == expected
+        assert all(text.startswith("profile CN asks for") for text in held)

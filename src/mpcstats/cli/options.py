@@ -23,12 +23,9 @@ RegisterPath = Annotated[
 ]
 Day = Annotated[str | None, typer.Option("--day", help="YYYY-MM-DD; else today in UTC.")]
 Signer = Annotated[str, typer.Option("--signer", help="Who signs, by principal's name.")]
-Key = Annotated[
-    Path,
-    typer.Option(
-        "--key", help="The signer's key, as `mpcstats keys` and `mpcstats principal` make it."
-    ),
-]
+KEY = "The signer's key, as `mpcstats keys` and `mpcstats principal` make it."
+Key = Annotated[Path, typer.Option("--key", help=KEY)]
+KeyPath = Annotated[Path | None, typer.Option("--key", help=KEY)]
 Sign = Annotated[
     list[str],
     typer.Option("--sign", help="NAME=KEYFILE of somebody who signs now. Repeatable."),

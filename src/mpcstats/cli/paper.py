@@ -15,8 +15,10 @@ from mpcstats.cli.asking import (
     Scenario,
     read_question,
 )
-from mpcstats.cli.options import AsJson, ConsortiumFile, Day, Key, Signer
+from mpcstats.cli.options import AsJson, ConsortiumFile, Day, Key, KeyPath, Signer
 from mpcstats.cli.sheet import print_json
+from mpcstats.errors import UsageError
+from mpcstats.party.desk.acknowledgement import acknowledged, texts
 from mpcstats.party.desk.paper import (
     add_signature,
     approval_of,
@@ -71,6 +73,23 @@ def request(
         to=to or None,
     )
     print(shown(add_signature(out, request_of(asked), user, key)))
+
+
+@app.command("acknowledge")
+def acknowledge(
+    consortium: ConsortiumFile,
+    user: Annotated[
+        str | None, typer.Option(help="Who has read them and signs; without it nothing is signed.")
+    ] = None,
+    key: KeyPath = None,
+) -> None:
+    """Print the texts of the consortium's profile; with --user and --key, sign those not yet acknowledged."""
+    if (user is None) != (key is None):
+        raise UsageError("expected --user and --key together, got one of them")
+    for text in texts(consortium):
+        print(text)
+    if user is not None and key is not None:
+        print(f"{acknowledged(consortium, user, key, today())} acknowledged by {user}")
 
 
 @app.command("sign")

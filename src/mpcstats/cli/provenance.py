@@ -32,6 +32,12 @@ def provenance_command(
     found = look_up(consortium, principals, ledger, asset)
     for line in lines(found) if as_json else table(found):
         print(line)
+    if not found.deeds:
+        print(
+            f"no contract, request, package or action names {asset} in these logs; runs are in "
+            "`mpcstats ledger show`",
+            file=sys.stderr,
+        )
     for fault in found.faults:
         print(fault, file=sys.stderr)
     if found.faults:

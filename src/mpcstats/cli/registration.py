@@ -48,7 +48,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print where every registration stood on a day; `until` is the code's last day, or that of publicity."""
-    registry = desk.Registry.of(consortium, register, principals, holidays)
+    registry = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
     found = desk.shown(registry, day or today())
     if as_json:
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
@@ -69,7 +69,7 @@ def export(
     holidays: Holidays = None,
 ) -> None:
     """The registrations in the fields of the platform's form; names that are unverified are marked."""
-    registry = desk.Registry.of(consortium, register, principals, holidays)
+    registry = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
     text = desk.exported(registry, day or today(), form)
     if out is None:
         print(text, end="")
@@ -88,7 +88,7 @@ def append(
     out: Onward = None,
 ) -> None:
     """Sign a statement and enter it, if it may come now."""
-    registry = desk.Registry.of(consortium, register, principals, holidays)
+    registry = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
     made = desk.entered(registry, file, keys_of(sign), out)
     signers = ", ".join(s.signer for s in made.signatures)
     print(f"{out or registry.files.journal}: {made.kind} {made.digest[:16]}, signed by {signers}")

@@ -23,7 +23,7 @@ from mpcstats.cli.options import (
 )
 from mpcstats.cli.sheet import print_json, print_sheet
 from mpcstats.party.desk import rights as desk
-from mpcstats.party.desk.journals import JournalFiles, keys_of
+from mpcstats.party.desk.journals import JournalFiles, journal_files, keys_of
 from mpcstats.party.question import today
 
 app = typer.Typer(help="The rights register: who holds, uses, operates what.", no_args_is_help=True)
@@ -139,7 +139,7 @@ def append(
 
 
 def _files(consortium: Path, register: Path | None, principals: Path | None) -> JournalFiles:
-    return JournalFiles.of(consortium, "rights", journal=register, principals=principals)
+    return journal_files(consortium, "rights", journal=register, principals=principals)
 
 
 def _print(sheet: desk.Sheet, *, as_json: bool) -> None:

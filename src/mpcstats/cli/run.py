@@ -125,6 +125,9 @@ def _figures(result: Result) -> str:
         lines.append(f"receipt {result.kept}: mpcstats receipt verify checks it")
     for trouble in result.closed.troubles:
         lines.append(f"the run has ended well; its closing has not: {trouble}")
+    for party, datasets in result.left_out.items():
+        for dataset, persons in datasets.items():
+            lines.append(f"{party}: persons of {dataset} left out for want of consent: {persons}")
     for party, spent in result.spent.items():
         lines.append(
             f"{party}: {spent['rounds']} rounds, {spent['bytes_sent']:,} bytes sent, "

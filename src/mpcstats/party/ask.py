@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mpcstats.errors import UsageError
@@ -16,7 +16,7 @@ from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Audited
 from mpcstats.party.invite import Invitations
 from mpcstats.party.keep import keep_receipt
-from mpcstats.party.node import Brought, Node, OnStep
+from mpcstats.party.node import Brought, Node, OnStep, Played
 from mpcstats.party.question import Question
 from mpcstats.policy.permit import Permit
 from mpcstats.records.ledger.receipt import Receipt
@@ -79,19 +79,28 @@ def ask(
         invitations.ask(label, question, papers, on_step=on_step)
         invitations.go()
         played = node.take_part(question, permit, brought, label, papers, on_step=on_step)
-        kept = keep_receipt(node.files, played)
-        spent = {node.me: played.spent.to_json(), **invitations.collect()}
+        figures, silent = invitations.collect()
+        kept, unkept = _keep(node, played)
+    closed = replace(played.closed, troubles=(*played.closed.troubles, *silent, *unkept))
     return Result(
         answer=played.answer,
         permit=permit,
         label=label,
         audits=brought.own.audits,
-        spent=spent,
+        spent={node.me: played.spent.to_json(), **figures},
         salt=played.salt,
-        closed=played.closed,
+        closed=closed,
         kept=kept,
         left_out={node.me: brought.left_out(permit.plan.gate.k), **invitations.left_out},
     )
+
+
+def _keep(node: Node, played: Played) -> tuple[Path | None, tuple[str, ...]]:
+    """Where the receipt is kept, and why it is not: that takes nothing from the answer."""
+    try:
+        return keep_receipt(node.files, played), ()
+    except UsageError as error:
+        return None, (str(error),)
 
 
 def _read(node: Node, question: Question, permit: Permit, on_step: OnStep) -> Brought:

@@ -62,11 +62,10 @@ def close(mesh: Exchanger, witness: Witness, run: Finished) -> Closed:
     try:
         _cosign(mesh, witness, others, size, troubles)
         parts = _parts(mesh, witness, run, others, size)
+        receipt = None if parts is None else _receipt(run, parts)
     except MpcstatsError as error:
         return Closed(None, (*troubles, str(error)))
-    if parts is None:
-        return Closed(None, tuple(troubles))
-    return Closed(_receipt(run, parts), tuple(troubles))
+    return Closed(receipt, tuple(troubles))
 
 
 def _cosign(

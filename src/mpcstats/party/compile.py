@@ -14,9 +14,10 @@ from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.policy.budget import Budget
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, least_persons
-from mpcstats.policy.conditions.approval import fitting
+from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy
@@ -72,6 +73,7 @@ class Known:
     """
 
     used: Mapping[str, int] = field(default_factory=dict)
+    used_alone: Mapping[str, int] | None = None  # by this question's initiator; None: all of them
     inputs: Mapping[str, str] = field(default_factory=dict)
     spending: Spending | None = None
     standing: Standing | None = None
@@ -151,23 +153,28 @@ def case_of(
         papers=papers,
         standing=known.standing,
         used=known.used,
+        used_alone=known.used_alone,
         inputs=known.inputs,
     )
-    spent = None if known.spending is None else _spent(case, known.spending)
-    return case if spent is None else replace(case, spent=spent)
+    spending = known.spending
+    if spending is None or case.rule is None or case.rule.budget is None:
+        return case
+    alone = _spent(case, case.rule.budget, spending, initiator=question.initiator)
+    return replace(case, spent=_spent(case, case.rule.budget, spending), spent_alone=alone)
 
 
-def _spent(case: Case, spending: Spending) -> int | None:
-    """How many questions like this one have been permitted here in the period of the rule's budget; None without one.
+def _spent(case: Case, budget: Budget, spending: Spending, initiator: str | None = None) -> int:
+    """How many questions like this one (of `initiator` alone) have been permitted here in the period of the budget.
 
-    Of several templates that the question fits, the one that has been used most counts.
+    Of several templates that are approved for it, the one that has been used most counts.
     """
-    budget = None if case.rule is None else case.rule.budget
-    if budget is None:
-        return None
-    names = {case.project} if budget.per == "project" else fitting(case)
-    since = budget.since(case.day)
-    counts = (spending.spent(budget.per, n, since=since, until=case.day) for n in names if n)
+    names = {case.project} if budget.per == "project" else approved(case)
+    since, until = budget.since(case.day), budget.until(case.day)
+    counts = (
+        spending.spent(budget.per, name, since=since, until=until, initiator=initiator)
+        for name in names
+        if name
+    )
     return max(counts, default=0)
 
 

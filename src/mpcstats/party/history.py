@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import Self
@@ -21,8 +21,11 @@ class History:
     def __init__(self) -> None:
         self.spending = Spending()
         self.used: Counter[str] = Counter()  # paper -> runs that began
+        self.used_by: defaultdict[str, Counter[str]] = defaultdict(Counter)  # the same by initiator
         self.runs: Counter[str] = Counter()  # project -> runs that began
+        self.labels: set[str] = set()  # of runs that began
         self._projects: dict[str, str] = {}  # question -> project
+        self._initiators: dict[str, str] = {}  # question -> who asked it
         self._of_standing: list[Entry] = []
         self._next = 0
 
@@ -41,8 +44,11 @@ class History:
         if entry.kind in (VIOLATION, REINSTATEMENT):
             self._of_standing.append(entry)
         elif entry.kind == "start":
+            self.labels.add(str(body.get("run")))
             papers = body.get("papers")
-            self.used.update(papers if isinstance(papers, list) else ())
+            papers = papers if isinstance(papers, list) else []
+            self.used.update(papers)
+            self.used_by[self._initiators.get(str(body.get("question")), "")].update(papers)
             of = self._projects.get(str(body.get("question")))
             if of is not None:
                 self.runs[of] += 1
@@ -50,6 +56,8 @@ class History:
             project = body.get("project")
             if isinstance(project, str):
                 self._projects[str(body.get("question"))] = project
+            if entry.kind == "request":
+                self._initiators[str(body.get("question"))] = str(body.get("initiator"))
             self.spending.add(entry)
 
     def read_on(self, ledger: Ledger) -> None:

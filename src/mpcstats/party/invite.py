@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,7 @@ from mpcstats.errors import (
     TransportFault,
 )
 from mpcstats.party.compile import Papers
+from mpcstats.party.node import Spent
 from mpcstats.party.question import Question
 from mpcstats.transport.control import Control, dial
 from mpcstats.transport.handshake import differing
@@ -111,12 +112,16 @@ class Invitations:
         self._word = "go"
         self._decided.set()
 
-    def collect(self) -> Mapping[str, Mapping[str, int]]:
-        """After the run: what each party says it took. Raises TransportFault and PeerFault."""
+    def collect(self) -> tuple[Mapping[str, Mapping[str, int]], tuple[str, ...]]:
+        """After the run: what each party says it took, and in words who says nothing; the answer is there already."""
         self._over.set()
-        wait(self._talks.values(), return_when=FIRST_EXCEPTION)
-        self._raise_first()
-        return {name: guest.done for name, guest in self._guests.items()}
+        wait(self._talks.values())
+        faults = [talk.exception() for talk in self._talks.values()]
+        for fault in faults:
+            if fault is not None and not isinstance(fault, MpcstatsError):
+                raise fault
+        figures = {name: guest.done for name, guest in self._guests.items() if guest.done}
+        return figures, tuple(str(fault) for fault in faults if fault is not None)
 
     @property
     def left_out(self) -> Mapping[str, Mapping[str, int | str]]:
@@ -209,8 +214,8 @@ def _await_done(control: Control, silence: float) -> dict[str, int]:
     """The figures of a party that has finished."""
     said = control.receive(silence)
     figures = {name: number for name, number in said.items() if name != "kind"}
-    numbers = all(isinstance(number, int) and number >= 0 for number in figures.values())
-    if said.get("kind") != "done" or not numbers:
+    numbers = all(type(number) is int and 0 <= number < 1 << 63 for number in figures.values())
+    if said.get("kind") != "done" or set(figures) != set(Spent.__slots__) or not numbers:
         raise PeerFault(control.peer, STEP, "expected the figures of the run")
     return figures
 

@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
-from mpcstats.errors import PolicyRefused, TransportFault, UsageError
-from mpcstats.party.agreement import Terms, exchange_agreements
+from mpcstats.errors import PeerFault, PolicyRefused, TransportFault, UsageError
+from mpcstats.party.agreement import STEP, Terms, exchange_agreements
 from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed, Finished, close
 from mpcstats.party.compile import Known, Papers, Records, compile_question
@@ -26,7 +27,8 @@ from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.history import History
 from mpcstats.party.inputs import commitments
-from mpcstats.party.question import Question, today
+from mpcstats.party.noted import answerable, named_asker, reasons_kept, request_body
+from mpcstats.party.question import Question, days_about, today
 from mpcstats.party.registers import Shelf
 from mpcstats.party.run import play
 from mpcstats.party.version import version
@@ -35,7 +37,6 @@ from mpcstats.policy.permit import Permit
 from mpcstats.records.consent.acts import Mode
 from mpcstats.records.consent.terms import Ask
 from mpcstats.records.consent.token import TOKEN_KIND
-from mpcstats.records.day import later
 from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
 from mpcstats.records.ledger.receipt import answer_bytes
@@ -49,10 +50,8 @@ from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
+RECEIPT = "receipt"  # the last step of a run, after which nothing may take the answer away
 Body = Coroutine[Any, Any, Answer | None]
-TEXT_KEPT = (
-    24 * 1024
-)  # bytes of a question that go into the ledger: escaped, they may be twice as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +166,7 @@ class Node:
     def decide(self, question: Question, papers: Papers = ()) -> Permit:
         """This party's decision on `question`, written to its ledger. Raises PolicyRefused and UsageError."""
         about = {"question": question.digest()}
-        self.ledger.append(
-            "request",
-            {
-                **about,
-                "initiator": question.initiator,
-                "recipients": list(question.recipients),
-                "scenario": question.scenario,
-                "purpose": question.purpose,
-                "day": question.day,
-                "user": question.user,
-                "project": question.project,
-                "papers": [paper.digest for paper in papers],
-                # A ledger's entry has a limit: of a very long question it keeps the digest alone.
-                "text": question.text if len(question.text.encode()) <= TEXT_KEPT else None,
-            },
-        )
+        self.ledger.append("request", request_body(question, papers))
         try:
             _check_day(self.me, question)
             # A licence that was cancelled since the node began does not count here either.
@@ -190,10 +174,9 @@ class Node:
             permit = compile_question(question, self.records, papers, self.known(question))
             self._take_tokens(question, permit, papers)
         except PolicyRefused as refusal:
-            entry = self.ledger.append(
-                "decision", {**about, "permit": False, "reasons": list(refusal.reasons)}
-            )
-            self._write_violations(question, refusal, entry)
+            reasons = reasons_kept(refusal.reasons)
+            entry = self.ledger.append("decision", {**about, "permit": False, "reasons": reasons})
+            self._write_violations(question, papers, refusal, entry)
             raise
         plan = permit.plan
         self.ledger.append(
@@ -241,17 +224,21 @@ class Node:
         frozen = {} if project is None else project.frozen
         return Known(
             used=self._history.used,
+            used_alone=self._history.used_by[question.initiator],
             inputs={n: file_digest(path) for n, path in self.files.data.items() if n in frozen},
             spending=self._history.spending,
-            standing=self._history.standing(_asker(question), registers.principals),
+            standing=self._history.standing(named_asker(question), registers.principals),
         )
 
-    def _write_violations(self, question: Question, refusal: PolicyRefused, entry: Entry) -> None:
+    def _write_violations(
+        self, question: Question, papers: Papers, refusal: PolicyRefused, entry: Entry
+    ) -> None:
         """Who asked what it must have known to be forbidden loses the right to ask, from its next question on."""
+        principals = self.records.registers.principals
         for what in refusal.violations:
             if what in get_args(What):
                 body = Violation(
-                    offender=_asker(question),
+                    offender=answerable(question, papers, principals),
                     what=cast("What", what),
                     subject=question.digest(),
                     entry=entry.index,
@@ -326,6 +313,7 @@ class Node:
                 seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
                 agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
                 terms = Terms(label, question.digest(), plan, agreed)
+                self._check_label(label, question)
                 self._begin(label, brought)
                 own = self._sign(terms, permit, rows)
                 exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
@@ -335,17 +323,23 @@ class Node:
                 if not self._write_down(run, None):
                     raise self._stopped()
                 salt = self._finish(run, permit, answer, spent)
-                if self.consent is not None and self.consent.used_by(label):
-                    self.consent.deliver(label, own.digest, second=now())
                 ended = Finished(label, plan, question, papers, agreed, own)
-                closed = close(mesh, self._witness, ended)
-                on_step("receipt")
+                closed = _closed(mesh, self._witness, ended)
+                closed = replace(closed, troubles=(*closed.troubles, *self._deliver(label, own)))
+                on_step(RECEIPT)
         except BaseException as fault:
             self._write_down(run, fault)
             raise
         finally:
             self._mesh = None
         return Played(answer, spent, label, salt, closed)
+
+    def _check_label(self, label: str, question: Question) -> None:
+        """Raises PeerFault for the label of an earlier run, whose initiator chose it: it would get two agreements."""
+        self._history.read_on(self.ledger)
+        if label in self._history.labels:
+            reason = f"expected a new label for its run, got {label[:16]}, which an earlier run had"
+            raise PeerFault(question.initiator, STEP, reason)
 
     def _begin(self, label: str, brought: Brought) -> None:
         """Use up what persons have consented to for this run. Raises PolicyRefused if that has changed meanwhile."""
@@ -355,6 +349,15 @@ class Node:
         if refused:
             # Which ones, and how many, is this owner's to know: its desk shows them.
             raise PolicyRefused(self.me, (CHANGED,))
+
+    def _deliver(self, label: str, own: Statement) -> tuple[str, ...]:
+        """Write down for the persons that the run has used their consents; what is wrong with that, in words."""
+        try:
+            if self.consent is not None and self.consent.used_by(label):
+                self.consent.deliver(label, own.digest, second=now())
+        except UsageError as error:
+            return (str(error),)
+        return ()
 
     def _sign(self, terms: Terms, permit: Permit, rows: Mapping[str, Rows]) -> Statement:
         """This party's agreement, written down before anybody sees it: it cannot sign two for one run."""
@@ -422,6 +425,14 @@ class Node:
         }
 
 
+def _closed(mesh: Mesh, witness: Witness, ended: Finished) -> Closed:
+    """The closing of a run; who ends it by hand has the answer without a receipt."""
+    try:
+        return close(mesh, witness, ended)
+    except KeyboardInterrupt:
+        return Closed(None, ("stopped by hand before the parties had closed the run",))
+
+
 def _driven(mesh: Mesh, body: Body, me: str) -> tuple[Answer | None, Spent]:
     """What the party's coroutine gives, and what it took."""
     program = Program(me, body)
@@ -437,19 +448,12 @@ def _driven(mesh: Mesh, body: Body, me: str) -> tuple[Answer | None, Spent]:
     return program.result, spent
 
 
-def _asker(question: Question) -> str:
-    """Who answers for a question: its user, if it is one of the initiator's; else the initiator."""
-    user = question.user
-    own = user is not None and user.partition(".")[0] == question.initiator
-    return user if user is not None and own else question.initiator
-
-
 def _check_day(me: str, question: Question) -> None:
-    """Decisions go by the question's day, so a question may not choose it: it is today, give or take a time zone."""
-    now = today()
-    if not later(now, -1) <= question.day <= later(now, 1):
+    """Decisions go by the question's day, so a question may not choose it: what was stopped today stood yesterday."""
+    if question.day not in days_about(datetime.now(UTC)):
         reason = (
-            f"the question is of {question.day}, and it is {now} here: ask again with today's date"
+            f"the question is of {question.day}, and it is {today()} here, in UTC: ask again with "
+            "today's date"
         )
         raise PolicyRefused(me, (reason,))
 

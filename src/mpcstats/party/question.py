@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mpcstats.errors import UsageError
 from mpcstats.records.day import check_day
@@ -24,6 +24,7 @@ PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 HEADER = re.compile(r"\s*--\s*(?P<name>scenario|purpose|to)\s*:\s*(?P<value>.*?)\s*")
 LINE_ENDS = re.compile(r"\r?\n|\t")  # the control characters that SQL may hold
 COMMENT = re.compile(r"\s*(--.*)?")
+CLOCKS = timedelta(minutes=30)
 TEXTS = ("text", "scenario", "purpose", "initiator", "day")
 
 
@@ -156,6 +157,13 @@ class Asking:
 def today() -> str:
     """This day in UTC, as a question gives it."""
     return datetime.now(UTC).date().isoformat()
+
+
+def days_about(now: datetime) -> frozenset[str]:
+    """The days that a question of `now` may give: two only around midnight, for clocks differ and reading data takes
+    time.
+    """
+    return frozenset((now + sign * CLOCKS).date().isoformat() for sign in (-1, 1))
 
 
 def question_of(

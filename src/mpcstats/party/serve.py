@@ -29,7 +29,7 @@ from mpcstats.party.compile import Papers, read_papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.invite import LENGTH, LINES, STEP, check_plan, quietly
 from mpcstats.party.keep import keep_answer, keep_receipt
-from mpcstats.party.node import Brought, Node
+from mpcstats.party.node import RECEIPT, Brought, Node
 from mpcstats.party.question import Question
 from mpcstats.policy.permit import Permit
 from mpcstats.transport.control import Control
@@ -270,7 +270,8 @@ class _Talk:
 
     def _log_step(self, step: str) -> None:
         log.info("done: %s", step)
-        self._check_stop()
+        if step != RECEIPT:
+            self._check_stop()
 
     def _check_stop(self) -> None:
         if self._halt.is_set:

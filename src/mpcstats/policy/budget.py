@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mpcstats.records.day import Day
+from mpcstats.records.day import Day, later
 from mpcstats.records.tomlfile import Table
 
 Period = Literal["day", "month", "year", "ever"]
@@ -34,6 +34,18 @@ class Budget(Table):
                 return f"{day[:4]}-01-01"
             case "ever":
                 return "0001-01-01"
+
+    def until(self, day: Day) -> Day:
+        """The last day that counts: who chooses a question's day would not be counted by later ones otherwise."""
+        match self.period:
+            case "day":
+                return day
+            case "month":
+                return later(f"{later(f'{day[:7]}-28', 4)[:7]}-01", -1)
+            case "year":
+                return f"{day[:4]}-12-31"
+            case "ever":
+                return "9999-12-31"
 
     def wider(self, other: Budget) -> bool:
         """Whether this one may permit a question that `other` does not.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mpcstats.cards.load import Cards
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.asked import asked_of
-from mpcstats.policy.reason import Reason
+from mpcstats.policy.reason import Code, Reason
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.policy.sensitivity import Sensitivity, sensitivity
@@ -28,8 +28,9 @@ class Case:
     `papers` are signed statements as they came, unchecked; `read` is what they say. `day` is YYYY-MM-DD, from the
     question. `spent`: how many questions this party permitted before, of the project or template and in the period
     of the rule's budget (`Budget.since`); None if it has not counted, which is over any budget. `used` says how
-    often each paper, by its digest, has been used before, `inputs` what is known here of the datasets' content, as
-    dataset -> digest.
+    often each paper, by its digest, has been used before; `spent_alone` and `used_alone` say it of this initiator's
+    own questions, of which alone it must know (None: all were its own). `inputs` is what is known here of the
+    datasets' content, as dataset -> digest.
     """
 
     plan: Physical
@@ -43,8 +44,10 @@ class Case:
     registers: Registers = field(default_factory=Registers)
     papers: tuple[Statement, ...] = ()
     spent: int | None = None
+    spent_alone: int | None = None
     standing: Standing | None = None  # of who asks, by this party's ledger
     used: Mapping[str, int] = field(default_factory=dict)
+    used_alone: Mapping[str, int] | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     found: Sensitivity = field(init=False)
     rule: Rule | None = field(init=False)
@@ -71,6 +74,16 @@ class Case:
     def principals(self) -> Principals:
         """Who may sign."""
         return self.registers.principals
+
+    def used_up(self, paper: str, most: int) -> Code | None:
+        """How a paper that may be used `most` times counts as used up; None if it is not.
+
+        By others' questions too, which who asks cannot see: then it has broken no rule.
+        """
+        if self.used.get(paper, 0) < most:
+            return None
+        alone = self.used if self.used_alone is None else self.used_alone
+        return "over-budget" if alone.get(paper, 0) >= most else "used-up"
 
     @property
     def projects(self) -> Projects | None:

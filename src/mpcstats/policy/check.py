@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mpcstats.errors import PolicyRefused
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case, Condition
-from mpcstats.policy.conditions.approval import fitting
+from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.conditions.bounds import bounds
 from mpcstats.policy.conditions.budget import budget
 from mpcstats.policy.conditions.columns_known import columns_known
@@ -91,7 +91,7 @@ def check(case: Case, *, party: str) -> Permit:
         rule=case.rule.name,
         policy_digest=case.policy.digest,
         papers=uses(case),
-        template=min(fitting(case), default=None),
+        template=min(approved(case), default=None),
     )
 
 

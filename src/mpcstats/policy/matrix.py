@@ -46,7 +46,7 @@ def matrix(policy: Policy, cards: Cards) -> tuple[Cell, ...]:
 def remarks(rule: Rule, gate: Card) -> tuple[Reason, ...]:
     """What `rule` asks of the gate that its card does not offer yet, so that some plans or all are refused."""
     return tuple(
-        Reason("gate", not_offered(rule, demand, gate))
+        Reason("gate", not_offered(f"rule {rule.name}", demand, gate))
         for demand in demands(rule)
         if demand.offer not in gate.offers
     )

@@ -34,7 +34,8 @@ Code = Literal[
     "standing",
     "paper",  # a paper with a bad signature, out of date, or by somebody who may not sign it
     "outside-template",
-    "over-budget",
+    "over-budget",  # by who asks, alone
+    "used-up",  # by others too
     "replayed-token",
 ]
 # What its sender must have known to be forbidden: recorded, and it loses its sender the right to ask.

@@ -48,6 +48,9 @@ Requirement = Literal[
     "real-name", "licence", "approval", "project", "rights", "registration", "acknowledgement"
 ]
 
+# What a question must have, so that it is counted for a project or for a template.
+COUNTED: Mapping[str, Requirement] = {"project": "project", "template": "approval"}
+
 
 class Rule(Table):
     """What scenario and level permit. Without `permit` nothing, and `because` says why.
@@ -109,10 +112,10 @@ class Rule(Table):
             raise ValueError(
                 f"expected rule {self.name} to require approval where it asks for signatures"
             )
-        by_project = self.budget is not None and self.budget.per == "project"
-        if by_project and "project" not in self.requires:
+        if self.budget is not None and COUNTED[self.budget.per] not in self.requires:
             raise ValueError(
-                f"expected rule {self.name} to require project where it has a budget for each"
+                f"expected rule {self.name} to require {COUNTED[self.budget.per]} where it has a budget "
+                f"for each {self.budget.per}"
             )
         return self
 

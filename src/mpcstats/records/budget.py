@@ -31,7 +31,8 @@ class Spending:
 
     def __init__(self) -> None:
         self._requests: dict[str, Mapping[str, JSON]] = {}
-        self._days: defaultdict[tuple[Per, str], list[str]] = defaultdict(list)
+        # By what is counted and its name; and of one initiator alone, or of all (None).
+        self._days: defaultdict[tuple[Per, str, str | None], list[str]] = defaultdict(list)
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Self:
@@ -57,11 +58,17 @@ class Spending:
             for per in PERS:
                 name = asked.get(per) or record.body.get(per)
                 if isinstance(name, str):
-                    insort(self._days[per, name], check_day(str(day)))
+                    for initiator in (None, str(asked.get("initiator"))):
+                        insort(self._days[per, name, initiator], check_day(str(day)))
 
-    def spent(self, per: Per, name: str, *, since: str, until: str) -> int:
-        """How many questions of that project, template or initiator were permitted, both days included."""
-        days = self._days.get((per, name), [])
+    def spent(
+        self, per: Per, name: str, *, since: str, until: str, initiator: str | None = None
+    ) -> int:
+        """How many questions of that project, template or initiator were permitted, both days included.
+
+        With `initiator`, those that it has asked.
+        """
+        days = self._days.get((per, name, initiator), [])
         first, last = bisect_left(days, check_day(since)), bisect_right(days, check_day(until))
         return max(last - first, 0)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
@@ -32,26 +32,6 @@ class JournalFiles:
     consortium: Path
     principals: Path | None = None
 
-    @classmethod
-    def of(
-        cls,
-        consortium: Path,
-        register: Literal["rights", "registrations"],
-        *,
-        journal: Path | None,
-        principals: Path | None,
-    ) -> Self:
-        """The files that are given, and for the others those that the consortium file names under [registers].
-
-        Raises UsageError with file and place.
-        """
-        found = journal or getattr(Consortium.load(consortium).registers, register)
-        if found is None:
-            raise UsageError(
-                f'{consortium}: expected {register} = "..." under [registers], or --register FILE, got neither'
-            )
-        return cls(found, consortium, principals)
-
     def who(self) -> Principals:
         """The consortium's parties and the principals of the file. Raises UsageError with file and place."""
         return load_principals(Consortium.load(self.consortium), self.principals)
@@ -61,6 +41,27 @@ class JournalFiles:
         if not self.journal.is_file():
             raise UsageError(f"{self.journal}: expected a journal, got no file")
         return Journal.load(self.journal, principals, add)
+
+
+def journal_files(
+    consortium: Path,
+    register: Literal["rights", "registrations"],
+    *,
+    journal: Path | None = None,
+    principals: Path | None = None,
+) -> JournalFiles:
+    """The files of one register: those that are given, else those that the consortium file names.
+
+    Raises UsageError if neither names the journal.
+    """
+    named = Consortium.load(consortium).registers
+    found: Path | None = getattr(named, register) if journal is None else journal
+    if found is None:
+        raise UsageError(
+            f'{consortium}: expected {register} = "..." in [registers], or the journal named with '
+            "--register, got neither"
+        )
+    return JournalFiles(found, consortium, principals)  # without, those of the consortium file
 
 
 def enter(

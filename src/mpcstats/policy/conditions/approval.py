@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mpcstats.errors import UsageError
 from mpcstats.plan.template import Pattern, outside, pattern_of
@@ -48,9 +48,21 @@ def counting(case: Case) -> tuple[str, ...]:
 
 
 def fitting(case: Case) -> frozenset[str]:
-    """The digests of the templates among the papers that the question is one of, whoever has approved them."""
+    """The digests of the templates among the papers that the question is one of, whoever has approved them.
+
+    For a register that names templates itself: who asks may have written all of these.
+    """
+    return _templates(case, case.read.approvals)
+
+
+def approved(case: Case) -> frozenset[str]:
+    """The digests of the templates that the question is one of, and that are approved for it."""
+    return _templates(case, (p for p in case.read.approvals if not _faults(case, p)))
+
+
+def _templates(case: Case, papers: Iterable[Paper[Approval]]) -> frozenset[str]:
     found = set()
-    for paper in case.read.approvals:
+    for paper in papers:
         template = paper.body.template
         pattern = _pattern(template)
         if template is None or not isinstance(pattern, Pattern):
@@ -60,13 +72,29 @@ def fitting(case: Case) -> frozenset[str]:
     return frozenset(found)
 
 
+def _faults(case: Case, paper: Paper[Approval]) -> list[str]:
+    """Why an approval does not count, its template and its uses aside."""
+    why = [*faults(paper.body, paper.signers, case.asked, case.principals)]
+    if case.user in paper.body.users and any(unsigned(case)):
+        why.append(f"{case.user} has not signed the question")
+    return why
+
+
+def _one_too_many(case: Case) -> bool:
+    """Whether an authoriser's paper, in date or not, is about this question: the sender may have sent one too many."""
+    # An authoriser's: with a paper of its own making nobody excuses itself.
+    given = [
+        paper
+        for paper in case.read.approvals
+        if approvers(paper.body, paper.signers, case.asked, case.principals)
+    ]
+    return bool(_templates(case, given)) or any(p.body.plan == case.asked.plan for p in given)
+
+
 def _against(case: Case, paper: Paper[Approval]) -> Iterator[Reason]:
     """Why one approval does not count."""
     body, name = paper.body, f"{paper.name} ({paper.body.number})"
-    why = [*faults(body, paper.signers, case.asked, case.principals)]
-    if case.user in body.users and any(unsigned(case)):
-        why.append(f"{case.user} has not signed the question")
-    if why:
+    if why := _faults(case, paper):
         yield from (Reason("paper", f"{name} does not count: {each}") for each in why)
         return
     for each in exemption_fault(body):
@@ -77,14 +105,10 @@ def _against(case: Case, paper: Paper[Approval]) -> Iterator[Reason]:
     elif template is not None and (
         place := outside(template.sql, template.slots, case.plan.question)
     ):
-        # With the approval of another template that fits, its sender may have sent one too many.
-        honest = bool(fitting(case)) or any(
-            p.body.plan == case.asked.plan for p in case.read.approvals
-        )
-        code: Code = "paper" if honest else "outside-template"
+        code: Code = "paper" if _one_too_many(case) else "outside-template"
         yield Reason(code, f"the question is outside the template of {name}: {place}")
-    elif case.used.get(paper.digest, 0) >= body.uses:
-        yield Reason("over-budget", f"{name} has been used up: {body.uses} uses were approved")
+    elif spent := case.used_up(paper.digest, body.uses):
+        yield Reason(spent, f"{name} has been used up: {body.uses} uses were approved")
 
 
 def _pattern(template: Template | None) -> Pattern | str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mpcstats.policy.case import Case
+from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.reason import Reason
 
 
@@ -18,6 +19,11 @@ def budget(case: Case) -> Iterator[Reason]:
             "project",
             f"rule {rule.name} permits {rule.budget}; this question names no project",
         )
+    if rule.budget.per == "template" and not approved(case):
+        yield Reason(
+            "approval",
+            f"rule {rule.name} permits {rule.budget}; this question is of no approved template",
+        )
     if case.spent is None:
         # Not "over-budget", which is a violation: it is this party that has not counted.
         yield Reason(
@@ -26,7 +32,8 @@ def budget(case: Case) -> Iterator[Reason]:
             "unknown is denied",
         )
     elif case.spent >= rule.budget.questions:
+        alone = case.spent if case.spent_alone is None else case.spent_alone
         yield Reason(
-            "over-budget",
+            "over-budget" if alone >= rule.budget.questions else "used-up",
             f"rule {rule.name} permits {rule.budget}, and {case.spent} have been permitted before",
         )

@@ -50,5 +50,5 @@ def _against(case: Case, paper: Paper[Licence]) -> Iterator[Reason]:
     if body.operator == case.user and any(unsigned(case)):
         why.append(f"{case.user} has not signed the question")
     yield from (Reason("licence", f"{name} does not count: {each}") for each in why)
-    if not why and case.used.get(paper.digest, 0) >= body.quota:
-        yield Reason("over-budget", f"{name} has been used up: its quota is {body.quota} runs")
+    if not why and (spent := case.used_up(paper.digest, body.quota)):
+        yield Reason(spent, f"{name} has been used up: its quota is {body.quota} runs")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mpcstats.policy.case import Case
+from mpcstats.policy.conditions.gate_rules import thresholds, unheld
 from mpcstats.policy.reason import Reason
 
 
 def profile(case: Case) -> Iterator[Reason]:
-    """Why the gate opens cells that the profile does not."""
+    """Why the gate opens cells that the profile does not, or that nobody would hold against it."""
     found = case.registers.profile
-    if found is not None and case.plan.gate.k < found.minimum_persons:
+    if found is None:
+        return
+    yield from unheld(case, f"profile {found.name}", thresholds(found))
+    if case.plan.gate.k < found.minimum_persons:
         yield Reason(
             "minimum-persons",
             f"profile {found.name} opens cells of at least {found.minimum_persons} persons, the plan those "

@@ -25,7 +25,14 @@ def real_name(case: Case) -> Iterator[Reason]:
 
 
 def unsigned(case: Case) -> Iterator[Reason]:
-    """Why the user that the question names has not signed it, which makes the name its initiator's word alone."""
+    """Why the user that the question names has not signed it, which makes the name its initiator's word alone.
+
+    Nor has one whose time is over: its key may be anybody's by then.
+    """
+    known = None if case.user is None else case.principals.get(case.user)
+    if known is not None and not known.valid(case.day):
+        yield Reason("real-name", f"{case.user} may not act on {case.day}")
+        return
     against = []
     for paper in case.read.requests:
         why = list(faults(paper.body, paper.signers, case.asked))

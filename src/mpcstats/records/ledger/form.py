@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -21,6 +22,11 @@ NoteText = Annotated[str, Field(min_length=1, max_length=16 * 1024)]
 
 def as_model(value: object, model: type[M], what: str) -> M:
     """`value` as `model`. Raises UsageError that says of `what` where it is wrong."""
+    try:
+        # What JSON can spell and no file can hold; pydantic lets it pass, or fails over it in its own error.
+        json.dumps(value, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        raise UsageError(f"{what}: expected JSON in valid Unicode, got other data") from None
     try:
         return model.model_validate(value)
     except ValidationError as error:
