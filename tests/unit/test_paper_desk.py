@@ -89,7 +89,8 @@ def test_a_principals_key_is_made_once_and_fits_its_entry(town: Path) -> None:
     both = fails("principal", "x", "--role", "operator", "--role", "authoriser", *folder)
     assert "who authorises must not operate" in str(both.exception)
     wrong = fails("principal", "x", "--role", "chief", *folder)
-    assert "input should be 'party', 'user'" in str(wrong.exception)
+    assert "roles[1]: input should be 'party', 'user'" in str(wrong.exception)
+    assert "at least 1 item" not in str(wrong.exception)
     assert not (town / "keys" / "x.sign").exists()
     assert "a principal's name" in str(fails("principal", "X", "--role", "user").exception)
 
