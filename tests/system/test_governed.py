@@ -210,7 +210,8 @@ def test_the_script_of_the_page_asks_breaks_a_rule_and_is_forgiven(
         shown = r"\s+".join([str(kind), *(f"{number:,}" for number in numbers)])
         assert re.search(shown, said), done
     assert f"left out for want of consent: {len(town.opted_out)}" in said
-    assert "(B-1) has been used up: 1 uses were approved" in done.stderr
+    assert "(B-1) has been used up: 1 uses were approved\n" in done.stderr
+    assert "recorded as a violation (over-budget)" in done.stderr
     assert "stands: it may not ask" in said
     assert re.search(r"^entry \d+ of bureau$", said, flags=re.MULTILINE)
     assert [line.forgiven for line in violations(town.consortium, "bureau")] == [True, True]

@@ -125,8 +125,9 @@ def test_a_user_acknowledges_what_it_has_not_yet(desk: Desk) -> None:
     assert read.profile is not None
     assert read.acknowledgements.missing(read.profile, USER, desk.offices.day) == ()
     # With another's key nothing is acknowledged; a user without a key is a slip.
-    with pytest.raises(UsageError, match="signature"):
-        run("paper", "acknowledge", *ours, "--user", "office.two", "--key", desk.key(USER))
+    for user, why in (("office.two", "expected the signing key of office.two"), ("x", "known")):
+        with pytest.raises(UsageError, match=why):
+            run("paper", "acknowledge", *ours, "--user", user, "--key", desk.key(USER))
     with pytest.raises(UsageError, match="expected --user and --key together"):
         run("paper", "acknowledge", *ours, "--user", USER)
 
