@@ -8,11 +8,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from mpcstats.cli import demo
 from mpcstats.cli.main import app
 from mpcstats.errors import PolicyRefused
 from mpcstats.party.desk.receipt import check_receipt
@@ -50,6 +52,15 @@ def test_every_scene_is_as_it_should_be(played: Mapping[str, Scene]) -> None:
     assert wrong == []
     assert len(played) == 13
     assert sum(len(scene.must) for scene in played.values()) >= 25
+
+
+@pytest.mark.parametrize("so", [True, False])
+def test_the_command_ends_as_the_scenes_do(so: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "Governed", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(demo, "scenes", lambda *_, **__: iter([Scene("a", must={"it is": so})]))
+    result = CliRunner().invoke(app, ["demo", "governance"])
+    assert result.exit_code == (0 if so else 1)
+    assert ("yes: it is" if so else "NO: it is") in result.output
 
 
 def test_without_papers_every_reason_is_given(played: Mapping[str, Scene]) -> None:
