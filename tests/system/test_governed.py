@@ -66,7 +66,6 @@ def test_the_command_ends_as_the_scenes_do(so: bool, monkeypatch: pytest.MonkeyP
 def test_without_papers_every_reason_is_given(played: Mapping[str, Scene]) -> None:
     said = "\n".join(played["the question without papers"].lines)
     for reason in (
-        "acknowledged the texts of profile CN",
         "expected an approval by an authoriser",
         "expected a question of a registered project",
         "a real-name user of bureau must ask",
@@ -140,7 +139,7 @@ def test_the_commands_of_the_page_look_at_what_is_kept(
             for found in re.findall(r"```console\n(.*?)```", PAGE, flags=re.DOTALL)[1:]
         )
     )
-    assert (len(good), len(bad)) == (24, 2)
+    assert (len(good), len(bad)) == (23, 2)
     for expected, commands in ((0, good), (1, bad)):
         for words in commands:
             result = CliRunner().invoke(app, words, catch_exceptions=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,13 @@ class Desk:
             self.offices.made[name].entry(Address("127.0.0.1", 7000 + i), f"keys/{name}.crt")
             for i, name in enumerate(PARTIES)
         ]
-        self.consortium = folder / "consortium.toml"
+        self.consortium, read = folder / "consortium.toml", folder / "read.jsonl"
         self.consortium.write_text(
             "\n".join(
                 (
                     'name = "desk"\ncatalogue = "c.toml"\npolicy = "p.toml"',
                     f"compute = {list(PARTIES)!r}".replace("'", '"'),
-                    *self.offices.files.lines(),
+                    *replace(self.offices.files, profile="CN", acknowledgements=read).lines(),
                     *entries,
                 )
             ),

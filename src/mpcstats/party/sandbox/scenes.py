@@ -72,7 +72,7 @@ def registers(town: Governed) -> Scene:
     lines = [_signed_by(path) for path in offices.files.paths if path.suffix == ".jsonl"]
     lines.append(f"consent.jsonl: {len(town.opted_out)} persons have opted out of {CONSENTED}")
     must = {
-        "every register is read by every party": len(read.heads) == len(offices.files.paths) + 1
+        "every register loads, each statement checked": len(read.heads) == len(offices.files.paths)
     }
     return Scene(
         "the registers, and who signs", tuple(lines), ("principal", "roles"), tuple(rows), must
