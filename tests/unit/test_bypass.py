@@ -42,6 +42,7 @@ from mpcstats.policy.reason import VIOLATIONS
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.records.budget import Spending
+from mpcstats.records.day import later, years_later
 from mpcstats.records.journal import EMPTY, following
 from mpcstats.records.ledger import Entry
 from mpcstats.records.ledger.receipt import PartyPart
@@ -49,6 +50,7 @@ from mpcstats.records.papers.template import Template
 from mpcstats.records.principals import Principals
 from mpcstats.records.profiles.acknowledgement import Acknowledgements
 from mpcstats.records.profiles.profile import shipped
+from mpcstats.records.registration.workdays import Calendar
 from mpcstats.records.signed import Statement
 
 OUTSIDE = SQL.replace("20088", "29999")
@@ -238,3 +240,12 @@ def test_an_acknowledgement_is_of_who_has_signed_the_question() -> None:
         for name, about in ROLES.items()
     )
     assert told(request(), user="bureau.desk", who=over) == ["real-name"]
+
+
+def test_no_day_of_a_statement_is_beyond_the_calendar() -> None:
+    with pytest.raises(UsageError, match="expected a day within the calendar"):
+        later("9999-12-31", 1)
+    with pytest.raises(UsageError, match="expected a day within the calendar"):
+        Calendar().after("9999-12-31", 1)
+    assert years_later("2024-02-29", 1) == "2025-03-01"
+    assert years_later("9998-05-01", 9) == "9999-05-01"
