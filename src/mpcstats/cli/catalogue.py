@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from mpcstats.party.desk.catalogue import (
     shown,
 )
 from mpcstats.party.desk.classify import DEFAULT_ROWS, classify
+from mpcstats.party.question import today
 
 CatalogueFile = Annotated[
     Path, typer.Argument(help="The catalogue: a file of TOML, CSV or JSON.", show_default=False)
@@ -88,7 +88,7 @@ def check(
         reviews=reviews,
         settlements=settlements,
     )
-    found = checked(file, registers, day or _today())
+    found = checked(file, registers, day or today())
     for finding in found:
         print(finding)
     errors = sum(finding.weight == "error" for finding in found)
@@ -109,7 +109,7 @@ def decisions_command(
     registers = Registers.load(
         rules=rules, principals=principals, consortium=consortium, reviews=reviews
     )
-    _print(decisions(registers, day or _today()))
+    _print(decisions(registers, day or today()))
 
 
 @app.command("classify")
@@ -153,10 +153,6 @@ def export(
 def import_command(file: CatalogueFile, out: OutFile = None) -> None:
     """Read a catalogue of CSV or JSON, check it, and write it as TOML, its own form."""
     _give(exported(file, "toml", chinese=False), out)
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
 
 
 def _give(text: str, out: Path | None) -> None:
