@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
-from mpcstats.errors import PeerFault, PolicyRefused, TransportFault
+from mpcstats.errors import PeerFault, PolicyRefused, TransportFault, UsageError
 from mpcstats.party.agreement import STEP, Terms, exchange_agreements
 from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed, Finished, close
@@ -47,6 +47,7 @@ from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
+REGISTERS_CHANGED = "registers have changed since the question was decided: ask again"
 RECEIPT = "receipt"  # the last step of a run, after which nothing may take the answer away
 Body = Coroutine[Any, Any, Answer | None]
 
@@ -293,10 +294,11 @@ class Node:
                 self.identity, self.listener, label, others, silence=self.silence
             ) as mesh:
                 self._mesh = mesh
+                self._check_unchanged()
+                self._check_label(label, question)
                 seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
                 agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
                 terms = Terms(label, question.digest(), plan, agreed)
-                self._check_label(label, question)
                 self._begin(label, brought)
                 own = self._sign(terms, permit, rows)
                 exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
@@ -306,10 +308,10 @@ class Node:
                 if not self._write_down(run, None):
                     raise self._stopped()
                 salt = self._finish(run, permit, answer, spent)
-                if brought.chosen is not None and self.consent is not None:
-                    self.consent.deliver(label, own.digest, second=now())
+                undelivered = self._deliver(label, brought, own)
                 ended = Finished(label, plan, question, papers, agreed, own)
                 closed = _closed(mesh, self._witness, ended)
+                closed = replace(closed, troubles=(*undelivered, *closed.troubles))
                 on_step(RECEIPT)
         except BaseException as fault:
             self._write_down(run, fault)
@@ -317,6 +319,11 @@ class Node:
         finally:
             self._mesh = None
         return Played(answer, spent, label, salt, closed)
+
+    def _check_unchanged(self) -> None:
+        """Raises PolicyRefused if a register has changed since the decision: who asks may have waited for long."""
+        if self._shelf.current() is not self.records.registers:
+            raise PolicyRefused(self.me, (REGISTERS_CHANGED,))
 
     def _check_label(self, label: str, question: Question) -> None:
         """Raises PeerFault for the label of an earlier run, whose initiator chose it: it would get two agreements."""
@@ -333,6 +340,16 @@ class Node:
         if refused:
             # Which ones, and how many, is this owner's to know: its desk shows them.
             raise PolicyRefused(self.me, (CHANGED,))
+
+    def _deliver(self, label: str, brought: Brought, own: Statement) -> tuple[str, ...]:
+        """Write down for the persons what came of their consents; why that was not possible, for the owner's log."""
+        if self.consent is None or brought.chosen is None:
+            return ()
+        try:
+            self.consent.deliver(label, own.digest, second=now())
+        except UsageError as error:
+            return (str(error),)
+        return ()
 
     def _sign(self, terms: Terms, permit: Permit, rows: Mapping[str, Rows]) -> Statement:
         """This party's agreement, written down before anybody sees it: it cannot sign two for one run."""
