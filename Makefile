@@ -38,8 +38,14 @@ help:
 demo: core
 	$(BIN)/mpcstats demo settlement
 
+# Two at a time, but for what starts processes of its own. With ARGS, what they select, one after the other.
 test: core dev
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/pytest -n 2 -m "not long and not system"
+	$(BIN)/pytest -m "system and not long"
+else
 	$(BIN)/pytest $(ARGS)
+endif
 
 test-long: core dev
 	$(BIN)/pytest -m long $(ARGS)

@@ -161,7 +161,7 @@ def test_the_operator_cannot_license_itself(office: Office) -> None:
         ({"scenario": "research"}, "it is for scenario research, the question is of supervision"),
         ({"columns": {"bureau.enrolment": ["certno"]}}, "does not cover hospital.cases.diag_main"),
         ({"protocols": ["gate"]}, "it does not cover protocol lookup_join"),
-        ({"operations": ["gate", "lookup"]}, "it does not cover operation cohort"),
+        ({"operations": ["count", "join", "sum"]}, "it does not cover operation group-by"),
         ({"until": "2026-02-01"}, "it is valid from 2026-01-01 to 2026-02-01"),
         ({"since": "2026-04-01"}, "it is valid from 2026-04-01"),
     ],

@@ -95,7 +95,7 @@ OTHERS: list[dict[str, Any]] = [
     {"initiators": ["insurer"], "operator": "office.one"},
     {"users": ["bureau.guest"], "protocols": ["gate"]},
     {"plan": OTHER, "columns": {"bureau.enrolment": ["certno"]}},
-    {"purposes": ["another"], "operations": ["gate"]},
+    {"purposes": ["another"], "operations": ["count"]},
 ]
 ALLOWED = {
     "approval": {*TERM, *LIMITS, "users", "plan", "template", "number"},
@@ -128,7 +128,7 @@ def papers(draw: st.DrawFn, changes: Sequence[dict[str, Any]] = ({}, *OTHERS)) -
             **TERM,
             "columns": columns,
             "protocols": ["lookup_join", "cohort_count", "gate"],
-            "operations": ["lookup", "cohort", "gate"],
+            "operations": ["count", "sum", "join", "group-by"],
         }
     body |= {n: v for n, v in change.items() if n in ALLOWED[kind]}
     return signed(kind, body, names)

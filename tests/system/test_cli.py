@@ -221,7 +221,9 @@ def test_a_consortium_set_up_by_hand_answers_and_ends_at_a_signal(
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     said = json.loads(done.stdout)
-    assert set(said) == {"columns", "rows", "states", "run", "plan", "spent", "own_rows"}
+    assert set(said) == {
+        *("columns", "rows", "states", "salt", "receipt", "run", "plan", "spent", "own_rows")
+    }
     assert f"  plan {said['plan']}" in explained.stdout
     assert [tuple(row) for row in said["rows"]] == list(plain(town_data))
     assert set(said["spent"]) == set(PARTIES)

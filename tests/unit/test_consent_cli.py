@@ -68,6 +68,11 @@ def test_grant_view_revoke_and_show(office: Office) -> None:
     assert [each["signer"] for each in shown] == ["bureau", AUTHORITY, AUTHORITY]
     asset = shown[0]["digest"]
     assert json.loads(run("view", *desk, "--asset", asset)) == []
+    with pytest.raises(
+        UsageError, match="expected a person's pseudonym of 64 hex digits"
+    ) as caught:
+        run("view", *desk, "--person", "990101199001011234")
+    assert "9901" not in str(caught.value)  # an id given by mistake is not repeated
     with pytest.raises(UsageError, match="expected a person or an asset, got both or neither"):
         run("view", *desk)
 

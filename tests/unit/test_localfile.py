@@ -22,6 +22,8 @@ silence = 5
 scenario = "supervision"
 purpose = "a demo"
 data_root = "rows"
+[consent]
+a = "desk/consent.toml"
 [data.a]
 "a.one" = "one.csv"
 "a.two" = "two.csv"
@@ -51,6 +53,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         "a": {"a.one": rows / "one.csv", "a.two": rows / "two.csv"},
         "provider": {"provider.rows": rows / "p.csv"},
     }
+    assert found.consent == {"a": tmp_path / "desk" / "consent.toml"}
     assert "one.csv" not in repr(found)
 
 

@@ -101,9 +101,16 @@ def reasons(*args: Any, **named: Any) -> tuple[str, ...]:
 
 def reading(*items: Item) -> Physical:
     """The plan, its fragments reading `items` and nothing else."""
-    first, *others = PLAN.fragments
+    owners = [fragment.owner for fragment in PLAN.fragments]
+    # Nobody's go to the first.
+    named = [item.dataset.split(".")[0] for item in items]
+    at = [owners.index(owner) if owner in owners else 0 for owner in named]
     return replace(
-        PLAN, fragments=(replace(first, items=items), *(replace(f, items=()) for f in others))
+        PLAN,
+        fragments=tuple(
+            replace(f, items=tuple(i for i, where in zip(items, at, strict=True) if where == n))
+            for n, f in enumerate(PLAN.fragments)
+        ),
     )
 
 

@@ -35,7 +35,8 @@ LedgerFile = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger's file; else as the party's file says.")
 ]
 PrincipalsFile = Annotated[
-    Path | None, typer.Option("--principals", help="The principals' file, if there is one.")
+    Path | None,
+    typer.Option("--principals", help="The principals' file; else as the consortium file says."),
 ]
 Month = Annotated[str, typer.Option("--month", help="The month, as YYYY-MM.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Plain JSON instead of a table.")]

@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from mpcstats.cli.progress import RunProgress
 from mpcstats.party.sandbox import demo
 from mpcstats.party.sandbox.demo import Shown
+from mpcstats.party.sandbox.governed import Governed
+from mpcstats.party.sandbox.scene import Scene
+from mpcstats.party.sandbox.scenes import scenes
 
 app = typer.Typer(help="Demonstrations on made-up data.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
@@ -63,6 +68,48 @@ def settlement(
         _print(shown)
     if not shown.passed:
         raise typer.Exit(1)
+
+
+@app.command("governance")
+def governance(
+    persons: Annotated[int, typer.Option(min=3000, max=20_000, help="Enrolled persons.")] = 10_000,
+    seed: Seed = 1,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep data, keys, registers, papers, ledgers and receipts in this folder."
+        ),
+    ] = None,
+) -> None:
+    """One request from question to receipt: registers, papers, a run, the receipt, a violation, a bill.
+
+    Exit code 1 if anything is not as it should be.
+    """
+    with tempfile.TemporaryDirectory(prefix="mpcstats-demo-") as temporary:
+        where = Path(temporary) if keep is None else keep
+        where.mkdir(parents=True, exist_ok=True)
+        passed = True
+        with Governed(where, persons=persons, seed=seed) as town, RunProgress() as progress:
+            for scene in scenes(town, on_begin=progress.begin, on_step=progress.step):
+                _print_scene(scene)
+                passed = passed and scene.passed
+    if keep is not None:
+        console.print(f"\nall of it is in {keep}", markup=False)
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _print_scene(scene: Scene) -> None:
+    _title(escape(scene.title))
+    for line in scene.lines:
+        console.print(f"  {line}", markup=False)
+    if scene.rows:
+        table = Table(*scene.heads, box=None)
+        for row in scene.rows:
+            table.add_row(*(Text(cell) for cell in row))
+        console.print(table)
+    for what, so in scene.must.items():
+        console.print(f"  {'yes' if so else 'NO'}: {what}", style="green" if so else "red")
 
 
 def _print(shown: Shown) -> None:

@@ -27,6 +27,7 @@ from mpcstats.cli import (
     rights,
     run,
     serve,
+    standing,
     trace,
 )
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
@@ -63,6 +64,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(paper.app, name="paper")
 app.add_typer(project.app, name="project")
 app.add_typer(receipt.app, name="receipt")
+app.add_typer(standing.app, name="standing")
 app.add_typer(consent.app, name="consent")
 app.add_typer(trace.app, name="trace")
 app.add_typer(demo.app, name="demo")

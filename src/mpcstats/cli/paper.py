@@ -15,6 +15,8 @@ from mpcstats.cli.asking import (
     Scenario,
     read_question,
 )
+from mpcstats.errors import UsageError
+from mpcstats.party.desk.acknowledgement import acknowledged, texts
 from mpcstats.party.desk.paper import (
     add_signature,
     approval_of,
@@ -72,6 +74,23 @@ def request(
         to=to or None,
     )
     print(shown(add_signature(out, request_of(asked), user, key)))
+
+
+@app.command("acknowledge")
+def acknowledge(
+    consortium: Annotated[Path, typer.Option("--consortium", help="The consortium file.")],
+    user: Annotated[
+        str | None, typer.Option(help="Who has read them and signs; without it nothing is signed.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The user's key.")] = None,
+) -> None:
+    """Print the texts of the consortium's profile; with --user and --key, sign those not yet acknowledged."""
+    if (user is None) != (key is None):
+        raise UsageError("expected --user and --key together, got one of them")
+    for text in texts(consortium):
+        print(text)
+    if user is not None and key is not None:
+        print(f"{acknowledged(consortium, user, key, today())} acknowledged by {user}")
 
 
 @app.command("sign")

@@ -23,7 +23,10 @@ def provenance_command(
     ],
     principals: Annotated[
         Path | None,
-        typer.Option("--principals", help="principals.toml, for users and authorisers."),
+        typer.Option(
+            "--principals",
+            help="Users and authorisers; else as the consortium file says.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
@@ -34,6 +37,12 @@ def provenance_command(
     found = look_up(consortium, principals, ledger, asset)
     for line in lines(found) if as_json else table(found):
         print(line)
+    if not found.deeds:
+        print(
+            f"no contract, request, package or action names {asset} in these logs; runs are in "
+            "`mpcstats ledger show`",
+            file=sys.stderr,
+        )
     for fault in found.faults:
         print(fault, file=sys.stderr)
     if found.faults:

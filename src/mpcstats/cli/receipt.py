@@ -29,7 +29,8 @@ def verify(
         Path, typer.Option("--consortium", help="The consortium file, with every party's key.")
     ],
     principals: Annotated[
-        Path | None, typer.Option(help="The file of principals: who may sign an approval.")
+        Path | None,
+        typer.Option(help="Who may sign approvals; else as the consortium file says."),
     ] = None,
     answer: Annotated[
         Path | None, typer.Option(help="The answer's file, which the receipt must be of.")

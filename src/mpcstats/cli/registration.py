@@ -9,17 +9,24 @@ import typer
 
 from mpcstats.cli.sheet import print_sheet
 from mpcstats.party.desk import registration as desk
-from mpcstats.party.desk.journals import JournalFiles, keys_of, write_new
+from mpcstats.party.desk.journals import keys_of, write_new
 
 app = typer.Typer(help="The registration of data resources.", no_args_is_help=True)
 
-Register = Annotated[Path, typer.Option("--register", help="The registration's journal.")]
+Register = Annotated[
+    Path | None,
+    typer.Option(
+        "--register", help="The registration's journal; else as the consortium file says."
+    ),
+]
 Consortium = Annotated[Path, typer.Option("--consortium", help="The consortium file.")]
 Principals = Annotated[
-    Path | None, typer.Option("--principals", help="Registrars and others who are no parties.")
+    Path | None,
+    typer.Option("--principals", help="Who may sign too; else as the consortium file says."),
 ]
 Holidays = Annotated[
-    Path | None, typer.Option("--holidays", help="Days off and worked; else weekends alone.")
+    Path | None,
+    typer.Option("--holidays", help="Days off and worked; else as the consortium file says."),
 ]
 Day = Annotated[str, typer.Option("--day", help="As YYYY-MM-DD.")]
 
@@ -31,32 +38,32 @@ def registration() -> None:
 
 @app.command("show")
 def show(
-    register: Register,
     consortium: Consortium,
     day: Day,
+    register: Register = None,
     principals: Principals = None,
     holidays: Holidays = None,
 ) -> None:
     """Print where every registration stood on a day; `until` is the code's last day, or that of publicity."""
-    files = JournalFiles(register, consortium, principals)
-    found = desk.shown(desk.Registry(files, holidays), day)
+    at = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
+    found = desk.shown(at, day)
     print_sheet(found.columns, found.rows)
     print(f"head {found.head}")
 
 
 @app.command("export")
 def export(
-    register: Register,
     consortium: Consortium,
     day: Day,
     form: Annotated[Literal["json", "csv"], typer.Option("--format", help="Of the file.")] = "json",
     out: Annotated[Path | None, typer.Option(help="A new file; else it is printed.")] = None,
+    register: Register = None,
     principals: Principals = None,
     holidays: Holidays = None,
 ) -> None:
     """The registrations in the fields of the platform's form; names that are unverified are marked."""
-    files = JournalFiles(register, consortium, principals)
-    text = desk.exported(desk.Registry(files, holidays), day, form)
+    at = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
+    text = desk.exported(at, day, form)
     if out is None:
         print(text, end="")
     else:
@@ -66,11 +73,11 @@ def export(
 @app.command("append")
 def append(
     file: Annotated[Path, typer.Argument(help="A statement: TOML or JSON, its kind and its body.")],
-    register: Register,
     consortium: Consortium,
     sign: Annotated[
         list[str], typer.Option("--sign", help="NAME=KEYFILE; again for everybody who signs here.")
     ],
+    register: Register = None,
     principals: Principals = None,
     holidays: Holidays = None,
     out: Annotated[
@@ -78,7 +85,7 @@ def append(
     ] = None,
 ) -> None:
     """Sign a statement and enter it, if it may come now."""
-    files = JournalFiles(register, consortium, principals)
-    made = desk.entered(desk.Registry(files, holidays), file, keys_of(sign), out)
+    at = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
+    made = desk.entered(at, file, keys_of(sign), out)
     signers = ", ".join(s.signer for s in made.signatures)
-    print(f"{out or register}: {made.kind} {made.digest[:16]}, signed by {signers}")
+    print(f"{out or at.files.journal}: {made.kind} {made.digest[:16]}, signed by {signers}")

@@ -104,7 +104,8 @@ def as_object(result: Result) -> dict[str, object]:
     return {
         **table,
         **salt,
-        "receipt": None if result.kept is None else str(result.kept),
+        # A temporary folder goes with this run, and the receipt with it.
+        "receipt": str(result.kept) if result.kept is not None and result.kept.exists() else None,
         "run": result.label,
         "plan": result.permit.plan_digest,
         "spent": result.spent,
@@ -120,8 +121,13 @@ def _figures(result: Result) -> str:
             f"have no key and {audit.invalid_keys:,} an invalid one: they match nothing; "
             f"{audit.repeated_keys:,} have a key that an earlier row has"
         )
+    if result.kept is not None and result.kept.exists():
+        lines.append(f"receipt {result.kept}: mpcstats receipt verify checks it")
     for trouble in result.closed.troubles:
         lines.append(f"the run has ended well; its closing has not: {trouble}")
+    for party, datasets in result.left_out.items():
+        for dataset, persons in datasets.items():
+            lines.append(f"{party}: persons of {dataset} left out for want of consent: {persons}")
     for party, spent in result.spent.items():
         lines.append(
             f"{party}: {spent['rounds']} rounds, {spent['bytes_sent']:,} bytes sent, "

@@ -44,4 +44,4 @@ def _kept(files: PartyFile, folder: str, label: str, content: Mapping[str, Any])
         raise UsageError(
             f"{path}: expected a place for the {what}, got: {error.strerror}"
         ) from None
-    return path
+    return path.resolve()

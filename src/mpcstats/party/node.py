@@ -34,6 +34,9 @@ from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
 from mpcstats.policy.permit import Permit
+from mpcstats.records.consent.acts import Mode
+from mpcstats.records.consent.terms import Ask
+from mpcstats.records.consent.token import TOKEN_KIND
 from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
 from mpcstats.records.ledger.receipt import answer_bytes
@@ -170,6 +173,7 @@ class Node:
             # A licence that was cancelled since the node began does not count here either.
             self.records = replace(self.records, registers=self._shelf.current())
             permit = compile_question(question, self.records, papers, self.known(question))
+            self._take_tokens(question, permit, papers)
         except PolicyRefused as refusal:
             reasons = reasons_kept(refusal.reasons)
             entry = self.ledger.append("decision", {**about, "permit": False, "reasons": reasons})
@@ -191,6 +195,25 @@ class Node:
             },
         )
         return permit
+
+    def _take_tokens(self, question: Question, permit: Permit, papers: Papers) -> None:
+        """Consents that came with the question. Raises PolicyRefused, a violation, if one has been used before."""
+        tokens = [paper for paper in papers if paper.kind == TOKEN_KIND]
+        if self.consent is None or not tokens:
+            return
+        second = now()
+        try:
+            refused = self.consent.take(tokens, self._asks(question, permit, second), second=second)
+        except UsageError as error:
+            raise PolicyRefused(self.me, (str(error),)) from None
+        replayed = [str(each) for each in refused if each.violation]
+        if replayed:
+            raise PolicyRefused(self.me, tuple(replayed), ("replayed-token",))
+
+    def _asks(self, question: Question, permit: Permit, second: str) -> dict[Mode, Ask]:
+        """What the plan wants of this party's datasets that need consent."""
+        matter = question.digest()
+        return asks(permit.plan, self.records.catalogue, self.me, matter=matter, second=second)
 
     def known(self, question: Question) -> Known:
         """What this party's ledger says of earlier questions, and what its project has frozen of its datasets."""
@@ -237,13 +260,7 @@ class Node:
 
         Raises UsageError for bad input; nothing has been sent.
         """
-        wanted = asks(
-            permit.plan,
-            self.records.catalogue,
-            self.me,
-            matter=question.digest(),
-            second=now(),
-        )
+        wanted = self._asks(question, permit, now())
         chosen = None if self.consent is None or not wanted else self.consent.choose(wanted)
         consents = None if self.consent is None or chosen is None else self.consent.filter(chosen)
         own = self.sources.read(permit.plan, on_step=on_step, halt=halt, consent=consents)
@@ -308,10 +325,9 @@ class Node:
                 if not self._write_down(run, None):
                     raise self._stopped()
                 salt = self._finish(run, permit, answer, spent)
-                undelivered = self._deliver(label, brought, own)
                 ended = Finished(label, plan, question, papers, agreed, own)
                 closed = _closed(mesh, self._witness, ended)
-                closed = replace(closed, troubles=(*undelivered, *closed.troubles))
+                closed = replace(closed, troubles=(*closed.troubles, *self._deliver(label, own)))
                 on_step(RECEIPT)
         except BaseException as fault:
             self._write_down(run, fault)
@@ -341,12 +357,11 @@ class Node:
             # Which ones, and how many, is this owner's to know: its desk shows them.
             raise PolicyRefused(self.me, (CHANGED,))
 
-    def _deliver(self, label: str, brought: Brought, own: Statement) -> tuple[str, ...]:
-        """Write down for the persons what came of their consents; why that was not possible, for the owner's log."""
-        if self.consent is None or brought.chosen is None:
-            return ()
+    def _deliver(self, label: str, own: Statement) -> tuple[str, ...]:
+        """Write down for the persons that the run has used their consents; what is wrong with that, in words."""
         try:
-            self.consent.deliver(label, own.digest, second=now())
+            if self.consent is not None and self.consent.used_by(label):
+                self.consent.deliver(label, own.digest, second=now())
         except UsageError as error:
             return (str(error),)
         return ()

@@ -35,10 +35,13 @@ F = TypeVar("F", bound=Fold)
 Stamp = tuple[tuple[Path, int, int], ...]
 
 
-def load_principals(consortium: Consortium) -> Principals:
-    """The parties with their signing keys, and the principals of the file. Raises UsageError with file and place."""
+def load_principals(consortium: Consortium, path: Path | None = None) -> Principals:
+    """The parties with their signing keys, and the principals of the file at `path`, or of the consortium's own.
+
+    Raises UsageError with file and place.
+    """
     keys = {name: member.signing_key for name, member in consortium.members.items()}
-    return Principals.load(consortium.registers.principals, keys)
+    return Principals.load(consortium.registers.principals if path is None else path, keys)
 
 
 def load_registers(files: RegisterFiles, principals: Principals) -> Registers:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from mpcstats.plan.physical import Physical
+from mpcstats.policy.operations import operations
+from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.papers.asked import Asked, ColumnRead
 
 
 def asked_of(
-    plan: Physical, *, question: str, user: str | None, project: str | None, day: str
+    plan: Physical,
+    catalogue: Catalogue,
+    *,
+    question: str,
+    user: str | None,
+    project: str | None,
+    day: str,
 ) -> Asked:
-    """What `plan` asks for. An operation is the kind of a step, in small letters: sum, lookup, cohort, gate."""
+    """What `plan` asks for."""
     items = [item for fragment in plan.fragments for item in fragment.items]
     columns = dict.fromkeys(ColumnRead(i.dataset, i.column, i.special) for i in items)
     return Asked(
@@ -25,5 +33,5 @@ def asked_of(
         persons=plan.gate.k,
         columns=tuple(columns),
         protocols=tuple(step.card for step in plan.steps),
-        operations=tuple(type(step).__name__.lower() for step in plan.steps),
+        operations=operations(plan, catalogue),
     )

@@ -61,6 +61,7 @@ class Case:
         object.__setattr__(self, "rule", self.policy.rule(self.plan.scenario, found.level))
         asked = asked_of(
             self.plan,
+            self.catalogue,
             question=self.question,
             user=self.user,
             project=self.project,

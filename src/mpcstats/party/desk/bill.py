@@ -11,6 +11,7 @@ from mpcstats.errors import UsageError
 from mpcstats.party.books import check_ledger
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
+from mpcstats.party.registers import load_principals
 from mpcstats.records.billing.account import Account, accounts
 from mpcstats.records.billing.buyers import Buyers
 from mpcstats.records.billing.month import MONTHS
@@ -92,8 +93,7 @@ class Splitting:
         cls, shares: Path, contributions: Sequence[Path], *, desk: Desk, principals: Path | None
     ) -> Splitting:
         """From the shares' file, and files with one contribution-shares statement each, signed by the desk's party."""
-        keys = {name: m.signing_key for name, m in desk.consortium.members.items()}
-        known = Principals.load(principals, keys)
+        known = load_principals(desk.consortium, principals)
         return cls(
             Shares.load(shares),
             tuple(_contributed(path, known, desk.party) for path in contributions),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
+from mpcstats.party.registers import load_principals
 from mpcstats.records.catalogue import Catalogue, Column, Dataset
 from mpcstats.records.catalogue.combination import met, together
 from mpcstats.records.catalogue.exchange import FORMS, read_file, written
@@ -53,15 +54,15 @@ class Registers:
         settlements: Path | None = None,
     ) -> Self:
         """The registers in these journals; empty where there is none. Raises UsageError with file and line."""
-        parties: Mapping[str, bytes] = {}
-        if consortium is not None:
-            members = Consortium.load(consortium).members
-            parties = {name: member.signing_key for name, member in members.items()}
         if (reviews or settlements) and not (principals or consortium):
             raise UsageError(
                 "expected whose signatures a journal has: name the principals or the consortium"
             )
-        known = Principals.load(principals, parties)
+        known = (
+            Principals.load(principals, {})
+            if consortium is None
+            else load_principals(Consortium.load(consortium), principals)
+        )
         table = load_rules(rules)
         levels, settled = Levels(known, table.review), Settlements(known)
         for path, fold in ((reviews, levels), (settlements, settled)):

@@ -33,7 +33,7 @@ from mpcstats.records.consent.grants import Consented, Consents, Due
 from mpcstats.records.consent.pseudonym import PseudonymKey, read_pseudonym_key
 from mpcstats.records.consent.spent import Spent
 from mpcstats.records.consent.terms import Ask, Refusal
-from mpcstats.records.consent.token import LONGEST_SECONDS
+from mpcstats.records.consent.token import LONGEST_SECONDS, Token
 from mpcstats.records.journal import body_as
 from mpcstats.records.names import PartyName
 from mpcstats.records.principals import Principals
@@ -114,6 +114,32 @@ class ConsentDesk:
         """The same for what the owner itself says: an asset, a use, a delivery."""
         return self.record(self._stated(act), second=second)
 
+    def take(
+        self, tokens: Sequence[Statement], asks: Mapping[Mode, Ask], *, second: str
+    ) -> tuple[Refusal, ...]:
+        """Put the one-shot tokens that came with a question into the journal, so that their rows may be counted.
+
+        The refusals of those that do not hold for it; these are not put in. Raises UsageError for what is no token.
+        """
+        found: list[Refusal] = []
+        asked = asks.get("per-matter")
+        with self.book.writing() as page:
+            second = page.at(second)
+            self._settle_once(page, second)
+            for statement in tokens:
+                token = body_as(statement, Token)
+                if asked is None or token.owner != self.owner:
+                    continue  # another owner's, or of no use to this question
+                named = (
+                    (token.recipient,) if token.recipient in asked.recipients else asked.recipients
+                )
+                ask = replace(asked, recipients=named, second=second)
+                refused = page.consents.presented(statement, ask)
+                found += refused
+                if not refused and not page.consents.has(statement.digest):
+                    page.record(statement, second=second)
+        return tuple(found)
+
     def choose(self, asks: Mapping[Mode, Ask]) -> Chosen:
         """Whose rows a run may count; nothing is used up yet. `asks` as of party.data.consent.asks."""
         with self.book.reading() as consents:
@@ -160,6 +186,11 @@ class ConsentDesk:
             due = Due(token.digest, 1, once=True)
             uses = _uses(run, ask, Consented("per-matter", frozenset(), (due,)))
             return self._spend(page, [due], uses, run, ask.second)
+
+    def used_by(self, run: str) -> bool:
+        """Whether the run has used consents: one that nobody has consented to, and has counted nobody, has not."""
+        with self.book.reading() as consents:
+            return bool(consents.uses(run))
 
     def deliver(self, run: str, result: str, *, second: str, settled: str | None = None) -> str:
         """Write down that the run gave the result with the digest `result` at `second`.

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.keys import read_signing_key
+from mpcstats.party.registers import load_principals
 from mpcstats.records.canonical import BODY_LIMIT
 from mpcstats.records.journal import Add, Journal, append
 from mpcstats.records.principals import Principals
@@ -33,14 +34,34 @@ class JournalFiles:
 
     def who(self) -> Principals:
         """The consortium's parties and the principals of the file. Raises UsageError with file and place."""
-        parties = Consortium.load(self.consortium).members.values()
-        return Principals.load(self.principals, {m.name: m.signing_key for m in parties})
+        return load_principals(Consortium.load(self.consortium), self.principals)
 
     def load(self, principals: Principals, add: Add) -> Journal:
         """The journal, every statement given to `add`. Raises UsageError if there is none, with file and line."""
         if not self.journal.is_file():
             raise UsageError(f"{self.journal}: expected a journal, got no file")
         return Journal.load(self.journal, principals, add)
+
+
+def journal_files(
+    consortium: Path,
+    register: Literal["rights", "registrations"],
+    *,
+    journal: Path | None = None,
+    principals: Path | None = None,
+) -> JournalFiles:
+    """The files of one register: those that are given, else those that the consortium file names.
+
+    Raises UsageError if neither names the journal.
+    """
+    named = Consortium.load(consortium).registers
+    found: Path | None = getattr(named, register) if journal is None else journal
+    if found is None:
+        raise UsageError(
+            f'{consortium}: expected {register} = "..." in [registers], or the journal named with '
+            "--register, got neither"
+        )
+    return JournalFiles(found, consortium, principals)  # without, those of the consortium file
 
 
 def enter(

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mpcstats.party.files.config import Consortium
+from mpcstats.party.registers import load_principals
 from mpcstats.records.ledger import entries
-from mpcstats.records.principals import Principals
 from mpcstats.records.provenance import Deed, Provenance, provenance
 from mpcstats.records.record import Record
 from mpcstats.records.replication.block import Block
@@ -30,8 +30,7 @@ def look_up(
     keeper's word until `mpcstats ledger verify` says that it is whole. Raises UsageError if a file cannot be read.
     """
     agreed = Consortium.load(consortium)
-    keys = {name: member.signing_key for name, member in agreed.members.items()}
-    known = Principals.load(principals, keys)
+    known = load_principals(agreed, principals)
     logs: dict[str, Iterable[Record]] = {}
     keepers: dict[str, str] = {}
     copies = []

@@ -8,11 +8,11 @@ from typing import Any
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
+from mpcstats.party.registers import load_principals
 from mpcstats.records.ledger.checkpoint import Checkpoint
 from mpcstats.records.ledger.finding import Finding, verify_receipt
 from mpcstats.records.ledger.note import Note
 from mpcstats.records.ledger.receipt import Receipt, read_json
-from mpcstats.records.principals import Principals
 
 TEXT_SHOWN = 400  # characters of a question
 
@@ -30,8 +30,7 @@ def check_receipt(
     Raises UsageError for a file that cannot be used, with its path.
     """
     agreed = Consortium.load(consortium)
-    keys = {name: member.signing_key for name, member in agreed.members.items()}
-    known = Principals.load(principals, keys)
+    known = load_principals(agreed, principals)
     receipt = Receipt.load(path)
     return verify_receipt(
         receipt, known, quorum=quorum, answer=None if answer is None else _answer(answer)

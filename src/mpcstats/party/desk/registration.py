@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mpcstats.party.desk.journals import JournalFiles, enter
+from mpcstats.party.desk.journals import JournalFiles, enter, journal_files
+from mpcstats.party.files.config import Consortium
 from mpcstats.records.journal import Add
 from mpcstats.records.principals import Principals
 from mpcstats.records.registration.export import as_csv, as_json
@@ -32,6 +33,19 @@ class Registry:
     def fold(self, principals: Principals) -> Add:
         """Takes the journal's statements, as a new register."""
         return Registrations(principals, Calendar.load(self.holidays)).add
+
+
+def registry(
+    consortium: Path,
+    *,
+    journal: Path | None = None,
+    principals: Path | None = None,
+    holidays: Path | None = None,
+) -> Registry:
+    """The registry of the files that are given, else of those that the consortium file names. Raises UsageError."""
+    files = journal_files(consortium, "registrations", journal=journal, principals=principals)
+    named = Consortium.load(consortium).registers.holidays
+    return Registry(files, named if holidays is None else holidays)
 
 
 @dataclass(frozen=True, slots=True)

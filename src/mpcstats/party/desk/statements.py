@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
@@ -18,6 +19,8 @@ from mpcstats.records.consent.token import nonce
 from mpcstats.records.consent.view import event_json, safe_box, used_json, uses_of_asset
 from mpcstats.records.journal import LINE_LIMIT, body_as
 from mpcstats.records.signed import Statement
+
+PSEUDONYM = re.compile("[0-9a-f]{64}")
 
 
 def make(kind: str, given: Mapping[str, JSON]) -> Statement:
@@ -105,6 +108,11 @@ def view_text(consents: Consents, *, person: str | None, asset: str | None, seco
     if asset is not None:
         found: JSON = [used_json(used) for used in uses_of_asset(consents, asset)]
     elif person is not None:
+        if PSEUDONYM.fullmatch(person) is None:
+            raise UsageError(
+                f"expected a person's pseudonym of 64 hex digits, got {len(person)} characters: "
+                "`mpcstats consent pseudonym` gives that of an id"
+            )
         found = safe_box(consents, person, second).to_json()
     return json.dumps(found, ensure_ascii=False, indent=2)
 

@@ -32,6 +32,7 @@ class LocalFile:
     purpose: str | None
     data: Mapping[str, Mapping[str, Path]] = field(repr=False)  # party -> dataset -> file
     registers: RegisterFiles = field(default_factory=RegisterFiles)
+    consent: Mapping[str, Path] = field(default_factory=dict)  # party -> its consent.toml
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -65,6 +66,7 @@ class LocalFile:
                 for party, files in table.data.items()
             },
             RegisterFiles.of(table.registers, here),
+            {party: here / where for party, where in table.consent.items()},
         )
 
 
@@ -79,6 +81,7 @@ class _Local(Table):
     purpose: Text | None = None
     data_root: Text = "."
     registers: RegistersTable = Field(default_factory=RegistersTable)
+    consent: dict[Name, Text] = Field(default_factory=dict)
     data: dict[Name, Files] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -41,18 +41,23 @@ class Shown:
     @property
     def equal(self) -> bool:
         """Whether the joint answer is the plain one, without the groups of fewer than k persons."""
-        answer, k = self.result.answer, self.result.permit.plan.gate.k
-        if answer is None:
-            return False
-        persons = answer.columns.index(PERSONS)
-        large = tuple(row for row in self.plain if int(row[persons] or 0) >= k)
-        return tuple(row for row in answer.rows if None not in row) == large
+        return agrees(self.result, self.plain)
 
     @property
     def passed(self) -> bool:
         """Whether the demo shows what it says: equal answers, a refusal, whole ledgers."""
         whole = all(report.fault is None for report in self.ledgers.values())
         return self.equal and self.refusal is not None and whole
+
+
+def agrees(result: Result, plain: Sequence[Sequence[Cell]]) -> bool:
+    """Whether the joint answer is the plain one, without the groups of fewer than k persons."""
+    answer, k = result.answer, result.permit.plan.gate.k
+    if answer is None:
+        return False
+    persons = answer.columns.index(PERSONS)
+    large = tuple(row for row in plain if int(row[persons] or 0) >= k)
+    return tuple(row for row in answer.rows if None not in row) == large
 
 
 def folder(name: str) -> Path:
@@ -117,8 +122,14 @@ def settlement(
     return Shown(question, result, plain, tuple(who), refused, refusal, ledgers)
 
 
-def plain_answer(text: str, config: LocalFile) -> tuple[tuple[Cell, ...], ...]:
-    """What DuckDB says to `text` over all parties' tables together: for a demo, where one may see them all."""
+def plain_answer(
+    text: str, config: LocalFile, without: Mapping[str, Sequence[str]] | None = None
+) -> tuple[tuple[Cell, ...], ...]:
+    """What DuckDB says to `text` over all parties' tables together: for a demo, where one may see them all.
+
+    `without` names persons whose rows of a dataset are not counted, by their ids.
+    """
+    left_out = {} if without is None else without
     with duckdb.connect() as database:
         for files in config.data.values():
             for dataset, path in files.items():
@@ -129,6 +140,12 @@ def plain_answer(text: str, config: LocalFile) -> tuple[tuple[Cell, ...], ...]:
                     if path.suffix == ".parquet"
                     else database.read_csv(str(path))
                 )
+                if dataset in left_out:
+                    ids = map(duckdb.ConstantExpression, left_out[dataset])
+                    # Rows without an id are not counted either, as at the owner's desk of consents.
+                    relation = relation.filter(
+                        duckdb.SQLExpression("UPPER(TRIM(certno))").isnotin(*ids)
+                    )
                 relation.create(f'"{schema}"."{table}"')
         rows = database.execute(text).fetchall()
     return tuple(tuple(c if isinstance(c, str) else int(c) for c in row) for row in rows)

@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.files.config import Address, Consortium
-from mpcstats.party.files.keys import make_keys
+from mpcstats.party.files.keys import Made, make_keys
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node
 from mpcstats.records.tomlfile import toml_text
@@ -32,13 +32,19 @@ class Local:
     """Runs `config`: a node of the initiator in this process, one process for each other party.
 
     A context manager. All that the run writes (keys, ledgers, logs) is in `folder`, which goes with it unless
-    `keep` names one.
+    `keep` names one. `made` are parties' keys that were made before, such as those that have signed registers.
     """
 
     def __init__(
-        self, config: LocalFile, *, keep: Path | None = None, silence: float | None = None
+        self,
+        config: LocalFile,
+        *,
+        keep: Path | None = None,
+        silence: float | None = None,
+        made: Mapping[str, Made] | None = None,
     ) -> None:
         self.config = config
+        self._made = {} if made is None else made
         self._keep = keep is not None
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
@@ -54,7 +60,7 @@ class Local:
 
     def __enter__(self) -> Self:
         try:
-            self.consortium = _write_files(self.config, self.folder, self._silence)
+            self.consortium = _write_files(self.config, self.folder, self._silence, self._made)
             others = [party for party in self.config.parties if party != self.config.initiator]
             for party in others:
                 self._start(party)
@@ -148,14 +154,17 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
-def _write_files(config: LocalFile, folder: Path, silence: float) -> Path:
+def _write_files(
+    config: LocalFile, folder: Path, silence: float, given: Mapping[str, Made]
+) -> Path:
     """The consortium file, and every party's own; the path of the first."""
     ports = free_ports(len(config.parties))
     entries = []
     for party, port in zip(config.parties, ports, strict=True):
-        made = make_keys(party, folder / "keys")
-        entries.append(made.entry(Address(LOOPBACK, port), f"keys/{party}.crt"))
-        _write_party(config, folder, party)
+        made = given[party] if party in given else make_keys(party, folder / "keys")
+        certificate = os.path.relpath(made.certificate, folder)
+        entries.append(made.entry(Address(LOOPBACK, port), certificate))
+        _write_party(config, folder, made)
     compute = ", ".join(toml_text(party) for party in config.compute)
     head = [
         f"name = {toml_text(config.name)}",
@@ -171,12 +180,15 @@ def _write_files(config: LocalFile, folder: Path, silence: float) -> Path:
     return path
 
 
-def _write_party(config: LocalFile, folder: Path, party: str) -> None:
+def _write_party(config: LocalFile, folder: Path, made: Made) -> None:
+    party, here = made.party, folder / "parties"
+    consent = config.consent.get(party)
     lines = [
         f"party = {toml_text(party)}",
-        f'tls_key = "../keys/{party}.key"',
-        f'signing_key = "../keys/{party}.sign"',
+        f"tls_key = {toml_text(os.path.relpath(made.tls_key, here))}",
+        f"signing_key = {toml_text(os.path.relpath(made.signing_key, here))}",
         f'ledger = "../ledgers/{party}.sqlite"',
+        *([] if consent is None else [f"consent = {toml_text(str(consent.resolve()))}"]),
         "",
         "[data]",
         *(
@@ -186,9 +198,8 @@ def _write_party(config: LocalFile, folder: Path, party: str) -> None:
         "",
     ]
     (folder / "ledgers").mkdir(exist_ok=True)
-    path = folder / "parties" / f"{party}.toml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("\n".join(lines), encoding="utf-8")
+    here.mkdir(exist_ok=True)
+    (here / f"{party}.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
 def free_ports(count: int) -> Sequence[int]:

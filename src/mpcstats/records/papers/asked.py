@@ -22,7 +22,7 @@ class Asked:
     """A question with its plan, in the terms of papers.
 
     `question` and `plan` are digests, `persons` the least number of persons of a cell that is opened, `protocols`
-    the card ids of the plan's steps and `operations` their kinds, both in the plan's order.
+    the card ids of the plan's steps, `operations` what they compute (policy.operations).
     """
 
     question: str
