@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.system.test_malicious import question as plain
+from tests.system.test_malicious import start
 from tests.system.test_papers import Registers
 
 from mpcstats.errors import PolicyRefused
+from mpcstats.party.ask import ask
 from mpcstats.party.node import Node
 from mpcstats.party.question import Question, days_about
 from mpcstats.records.day import later
@@ -93,3 +96,28 @@ def test_what_is_stopped_today_does_not_run_as_of_yesterday(town: Town, days: in
     question = replace(registers.question(), day=later(now.date().isoformat(), days))
     with town.node() as node:
         assert "ask again with today's date" in refused(node, question, registers.papers(question))
+
+
+def test_who_waits_with_a_permit_does_not_outlast_the_registers(town: Town) -> None:
+    registers = Registers(town)
+    question = registers.question()
+    with town.node() as node:
+        permit = node.decide(question, registers.papers(question))
+        node._check_unchanged()
+        registers.add("project-stopped", "office.two", because="a test")
+        with pytest.raises(PolicyRefused, match="registers have changed since"):
+            node._check_unchanged()
+    assert permit.papers
+
+
+def test_a_run_begins_by_looking_at_the_registers_again(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: Node) -> None:
+        raise PolicyRefused("bureau", ("as the test says",))
+
+    start(town)
+    monkeypatch.setattr(Node, "_check_unchanged", stopped)
+    with town.node() as node, pytest.raises(PolicyRefused, match="as the test says"):
+        ask(node, plain())
+    assert all("start" not in town.ledger(party) for party in ("bureau", "hospital", "insurer"))

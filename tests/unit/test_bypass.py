@@ -11,6 +11,7 @@ import pytest
 from tests.unit.test_compile import question, records
 from tests.unit.test_papers import (
     BY_TEMPLATE,
+    CATALOGUE,
     DAY,
     EVERYBODY,
     HELPERS,
@@ -30,8 +31,8 @@ from tests.unit.test_papers import (
     planned as plan_of,
 )
 
-from mpcstats.errors import UsageError
-from mpcstats.party.compile import Known, Records, case_of, planned
+from mpcstats.errors import PolicyRefused, UsageError
+from mpcstats.party.compile import Known, Records, case_of, compile_question, planned
 from mpcstats.party.history import History
 from mpcstats.party.question import Question, days_about
 from mpcstats.plan.template import Pattern
@@ -41,7 +42,10 @@ from mpcstats.policy.check import check, reasons
 from mpcstats.policy.reason import VIOLATIONS
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.rule import Policy, Rule
+from mpcstats.policy.sensitivity import sensitivity
+from mpcstats.policy.template import Kind, default_policy
 from mpcstats.records.budget import Spending
+from mpcstats.records.day import later, years_later
 from mpcstats.records.journal import EMPTY, following
 from mpcstats.records.ledger import Entry
 from mpcstats.records.ledger.receipt import PartyPart
@@ -49,6 +53,7 @@ from mpcstats.records.papers.template import Template
 from mpcstats.records.principals import Principals
 from mpcstats.records.profiles.acknowledgement import Acknowledgements
 from mpcstats.records.profiles.profile import shipped
+from mpcstats.records.registration.workdays import Calendar
 from mpcstats.records.signed import Statement
 
 OUTSIDE = SQL.replace("20088", "29999")
@@ -238,3 +243,29 @@ def test_an_acknowledgement_is_of_who_has_signed_the_question() -> None:
         for name, about in ROLES.items()
     )
     assert told(request(), user="bureau.desk", who=over) == ["real-name"]
+
+
+def test_no_day_of_a_statement_is_beyond_the_calendar() -> None:
+    with pytest.raises(UsageError, match="expected a day within the calendar"):
+        later("9999-12-31", 1)
+    with pytest.raises(UsageError, match="expected a day within the calendar"):
+        Calendar().after("9999-12-31", 1)
+    assert years_later("2024-02-29", 1) == "2025-03-01"
+    assert years_later("9998-05-01", 9) == "9999-05-01"
+
+
+# --- who is in another's table ---
+
+
+def test_whether_one_person_is_in_anothers_table_is_not_open() -> None:
+    """An insurer's table of one person, joined with a hospital's, would tell by a count of 0 or 1."""
+    kinds: dict[str, Kind] = {"bureau": "bureau", "hospital": "hospital", "insurer": "insurer"}
+    policy = default_policy({**kinds, "institute": "institute"})
+    text = "SELECT COUNT(*) AS n FROM insurer.policies p JOIN hospital.cases c USING (certno)"
+    for scenario in policy.scenarios:
+        asked = Question(text, scenario, "a test", "insurer", ("insurer",), "2026-01-01")
+        with pytest.raises(PolicyRefused):
+            compile_question(asked, replace(records("hospital"), policy=policy))
+        plan = planned(asked, replace(records("hospital"), policy=policy))
+        rule = policy.rule(scenario, sensitivity(plan, CATALOGUE).level)
+        assert rule is None or rule.minimum_persons >= 11

@@ -270,10 +270,11 @@ def test_scenarios_are_ordered_each_by_itself() -> None:
 # --- sensitivity ---
 
 
-def test_a_blind_key_is_not_counted() -> None:
+def test_a_blind_key_is_counted_as_low_at_most() -> None:
     assert sensitivity(PLAN, CATALOGUE) == Sensitivity(Level.MODERATE, MODERATE_COLUMNS, True)
     key = Item("hospital.cases", "certno", "key")
-    assert sensitivity(reading(key), CATALOGUE) == Sensitivity(Level.NONE, (), True)
+    joined = Sensitivity(Level.LOW, ("hospital.cases.certno",), True)
+    assert sensitivity(reading(key), CATALOGUE) == joined
 
 
 @pytest.mark.parametrize("use", ["filter", "value", "group"])

@@ -50,6 +50,7 @@ from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
+REGISTERS_CHANGED = "registers have changed since the question was decided: ask again"
 RECEIPT = "receipt"  # the last step of a run, after which nothing may take the answer away
 Body = Coroutine[Any, Any, Answer | None]
 
@@ -310,10 +311,11 @@ class Node:
                 self.identity, self.listener, label, others, silence=self.silence
             ) as mesh:
                 self._mesh = mesh
+                self._check_unchanged()
+                self._check_label(label, question)
                 seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
                 agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
                 terms = Terms(label, question.digest(), plan, agreed)
-                self._check_label(label, question)
                 self._begin(label, brought)
                 own = self._sign(terms, permit, rows)
                 exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
@@ -333,6 +335,11 @@ class Node:
         finally:
             self._mesh = None
         return Played(answer, spent, label, salt, closed)
+
+    def _check_unchanged(self) -> None:
+        """Raises PolicyRefused if a register has changed since the decision: who asks may have waited for long."""
+        if self._shelf.current() is not self.records.registers:
+            raise PolicyRefused(self.me, (REGISTERS_CHANGED,))
 
     def _check_label(self, label: str, question: Question) -> None:
         """Raises PeerFault for the label of an earlier run, whose initiator chose it: it would get two agreements."""

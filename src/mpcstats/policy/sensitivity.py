@@ -1,4 +1,5 @@
-"""How sensitive a question is: the level of the most sensitive column that its plan reads, blind keys aside.
+"""How sensitive a question is: the level of the most sensitive column that its plan reads, blind keys aside, which
+make it LOW at least.
 
 Columns that are more sensitive together count together (the catalogue's combinations), unless one of them is a
 blind key.
@@ -13,6 +14,10 @@ from mpcstats.plan.physical import Item, Physical
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.catalogue.combination import Met, met
 from mpcstats.records.levels import Level, highest
+
+# Of persons joined unseen, whatever else is read: who joins a table of one person asks whether that person is in the
+# other, which is open nowhere.
+JOINED = Level.LOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,10 @@ def sensitivity(plan: Physical, catalogue: Catalogue) -> Sensitivity:
     """The sensitivity of `plan`. Raises UsageError for a column that the catalogue does not know."""
     items = {item for fragment in plan.fragments for item in fragment.items}
     found = weighed(items, catalogue)
-    return Sensitivity(
-        found.level,
-        found.columns,
-        any(is_blind(item, catalogue) for item in items),
-        found.combined,
-    )
+    blind = tuple(sorted({_words(item) for item in items if is_blind(item, catalogue)}))
+    if blind and found.level < JOINED:
+        return Sensitivity(JOINED, blind, True)
+    return Sensitivity(found.level, found.columns, bool(blind), found.combined)
 
 
 @dataclass(frozen=True, slots=True)

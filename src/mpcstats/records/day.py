@@ -32,5 +32,20 @@ Day = Annotated[str, AfterValidator(_valid)]
 
 
 def later(day: str, days: int) -> str:
-    """The day that many days after `day`; before it where `days` is negative."""
-    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+    """The day that many days after `day`; before it where `days` is negative. Raises UsageError beyond year 9999."""
+    try:
+        return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+    except OverflowError:
+        raise UsageError(
+            f"expected a day within the calendar, got {days} days from {day}"
+        ) from None
+
+
+def years_later(day: str, years: int) -> str:
+    """The day `years` after `day`, at most one of year 9999; of 29 February, 1 March where there is none."""
+    start = date.fromisoformat(day)
+    year = min(start.year + years, date.max.year)
+    try:
+        return start.replace(year=year).isoformat()
+    except ValueError:
+        return start.replace(year=year, month=3, day=1).isoformat()

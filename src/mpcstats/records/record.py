@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Protocol
-
-from pydantic import Field
+from typing import Protocol
 
 from mpcstats.records.canonical import JSON, canonical
 
 DOMAIN = b"mpcstats record 1"
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 class Record(Protocol):

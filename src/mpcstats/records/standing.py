@@ -16,8 +16,9 @@ from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON
 from mpcstats.records.day import Day
 from mpcstats.records.journal import body_as
+from mpcstats.records.names import Digest
 from mpcstats.records.principals import PrincipalName, Principals, Role
-from mpcstats.records.record import Appender, Digest, Record, record_digest
+from mpcstats.records.record import Appender, Record, record_digest
 from mpcstats.records.second import Second, check_second, day_of
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Listed, Table, counted, said

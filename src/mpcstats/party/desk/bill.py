@@ -25,11 +25,12 @@ from mpcstats.records.billing.revenue import (
 )
 from mpcstats.records.billing.shares import Contributed, Shares
 from mpcstats.records.billing.tariff import Tariff
-from mpcstats.records.billing.units import Recorded, Units, Use, finished, used
+from mpcstats.records.billing.units import Units, Use, finished, used
 from mpcstats.records.canonical import JSON
 from mpcstats.records.day import check_day
 from mpcstats.records.ledger import entries
 from mpcstats.records.principals import Principals
+from mpcstats.records.record import Record
 from mpcstats.records.signed import Statement
 
 STATEMENT_LIMIT = 256 * 1024  # bytes of a statement's file
@@ -41,7 +42,7 @@ class Desk:
 
     consortium: Consortium
     party: str
-    entries: Sequence[Recorded]
+    entries: Sequence[Record]
     tariff: Tariff
     buyers: Buyers | None
 

@@ -33,9 +33,10 @@ from mpcstats.records.consent.book import Book, Page
 from mpcstats.records.consent.grants import Consented, Consents, Due
 from mpcstats.records.consent.pseudonym import PseudonymKey, read_pseudonym_key
 from mpcstats.records.consent.spent import Spent
-from mpcstats.records.consent.terms import Ask, PartyName, Refusal
+from mpcstats.records.consent.terms import Ask, Refusal
 from mpcstats.records.consent.token import LONGEST_SECONDS, Token
 from mpcstats.records.journal import body_as
+from mpcstats.records.names import PartyName
 from mpcstats.records.principals import Principals
 from mpcstats.records.second import FORM
 from mpcstats.records.signed import Statement

@@ -15,8 +15,9 @@ from mpcstats.party.domains.classify import Bounds, Output, classify_answer
 from mpcstats.party.domains.public import PublicDomain, seal_release
 from mpcstats.plan.physical import OutputColumn, Physical
 from mpcstats.policy.permit import Permit
-from mpcstats.records.billing.units import Recorded, finished
+from mpcstats.records.billing.units import finished
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.records.record import Record
 
 
 def release(
@@ -25,7 +26,7 @@ def release(
     answer: Answer,
     *,
     run: str,
-    entries: Iterable[Recorded],
+    entries: Iterable[Record],
     catalogue: Catalogue,
     bounds: Bounds,
 ) -> str:

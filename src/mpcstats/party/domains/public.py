@@ -12,12 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self, final
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.answer import Answer, Cell, State
 from mpcstats.party.domains.vault import Vault, read_key
 from mpcstats.policy.permit import Permit
+from mpcstats.records.names import Digest
 from mpcstats.records.tomlfile import Listed, Table
 
 _SEAL = object()
@@ -44,15 +45,12 @@ def seal_release(run: str, permit: Permit, answer: Answer) -> Release:
     return Release(run, permit, answer, _SEAL)
 
 
-Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
 class Published(Table):
     """What the public domain holds of one run: the table, and of which plan, policy and least persons it is."""
 
     run: str
-    plan: Hex
-    policy: Hex
+    plan: Digest
+    policy: Digest
     purpose: str
     minimum_persons: int
     columns: Annotated[tuple[str, ...], Listed]

@@ -14,10 +14,10 @@ from mpcstats.records.billing.account import Account
 from mpcstats.records.billing.month import Month
 from mpcstats.records.billing.shares import Contributed, Shares, split
 from mpcstats.records.billing.tariff import Fen, Word
-from mpcstats.records.billing.units import Digest
 from mpcstats.records.canonical import JSON
 from mpcstats.records.day import Day
 from mpcstats.records.journal import body_as
+from mpcstats.records.names import Digest
 from mpcstats.records.principals import PrincipalName, Principals
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Listed, Table

@@ -8,7 +8,7 @@ calls and cells, and each its own bytes and milliseconds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from math import prod
 from typing import Annotated, Literal, Protocol, Self, TypeVar, get_args
@@ -19,32 +19,14 @@ from mpcstats.errors import UsageError
 from mpcstats.records.billing.month import check_month
 from mpcstats.records.canonical import JSON
 from mpcstats.records.levels import Level
+from mpcstats.records.names import Digest
+from mpcstats.records.record import Record
 from mpcstats.records.tomlfile import Listed, counted, said
 
 B = TypeVar("B", bound=BaseModel)
 GATED = "gated-cell"  # the leakage id of what the gate opens
 Unit = Literal["call", "cell", "byte", "ms", "month"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
-
-
-class Recorded(Protocol):
-    """An entry of a ledger as far as it is read here; `time` is UTC as YYYY-MM-DDThh:mm:ssZ."""
-
-    @property
-    def index(self) -> int:
-        """Its number in the ledger."""
-
-    @property
-    def time(self) -> str:
-        """When it was written."""
-
-    @property
-    def kind(self) -> str:
-        """What it is of."""
-
-    @property
-    def body(self) -> Mapping[str, JSON]:
-        """What it says."""
 
 
 def _level(value: object) -> object:
@@ -54,7 +36,6 @@ def _level(value: object) -> object:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, lt=1 << 62)]
 
 
@@ -170,7 +151,7 @@ class Products(Protocol):
         """The product's name. Raises UsageError if the run is a call of none."""
 
 
-def finished(entries: Iterable[Recorded]) -> Iterator[Run]:
+def finished(entries: Iterable[Record]) -> Iterator[Run]:
     """The finished runs in the order of the ledger. `entries` must be a whole ledger, verified, oldest first.
 
     Raises UsageError with the entry's number where a body has not the form that a node writes, or a run has no
@@ -219,7 +200,7 @@ class _Reading:
         self._cells: dict[str, int] = defaultdict(int)  # by run
         self._runs: set[str] = set()
 
-    def read(self, entry: Recorded) -> Run | None:
+    def read(self, entry: Record) -> Run | None:
         """The run that `entry` says has finished; None for any other entry."""
         match entry.kind:
             case "request":
@@ -251,7 +232,7 @@ class _Reading:
         self._runs.add(start.run)
         self._running[start.run] = _Started(start.plan, request, decision, decision.level)
 
-    def _finish(self, entry: Recorded, finish: _Finish) -> Run:
+    def _finish(self, entry: Record, finish: _Finish) -> Run:
         started = self._running.pop(finish.run, None)
         if started is None:
             what = "a second finish" if finish.run in self._runs else "none"
@@ -274,7 +255,7 @@ class _Reading:
         )
 
 
-def _body(entry: Recorded, model: type[B]) -> B:
+def _body(entry: Record, model: type[B]) -> B:
     try:
         return model.model_validate(dict(entry.body))
     except ValidationError as error:

@@ -28,6 +28,7 @@ from mpcstats.records.classification.rules import ReviewTerms
 from mpcstats.records.day import Day, later
 from mpcstats.records.journal import body_as
 from mpcstats.records.levels import Level, highest
+from mpcstats.records.names import DatasetName, Digest
 from mpcstats.records.principals import Principals, Role
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Table
@@ -36,8 +37,6 @@ PROPOSED = "level-proposed"
 CONFIRMED = "level-confirmed"
 OVERRIDDEN = "level-overridden"
 REGRADED = "level-regraded"
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Dataset = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
 Where = tuple[str, str]  # (dataset, column)
 
@@ -45,7 +44,7 @@ Where = tuple[str, str]  # (dataset, column)
 class _Body(Table):
     after: str
     day: Day
-    dataset: Dataset
+    dataset: DatasetName
     column: ColumnName
     reason: Text
 

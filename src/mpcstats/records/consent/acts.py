@@ -9,24 +9,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from mpcstats.records.consent.pseudonym import Digest, Pseudonym
+from mpcstats.records.consent.pseudonym import Pseudonym
 from mpcstats.records.consent.signer import KEY_KIND, PersonKey
-from mpcstats.records.consent.terms import (
-    MOST_FIELDS,
-    DatasetName,
-    FieldName,
-    Nonce,
-    PartyName,
-    Purpose,
-    Scenario,
-    Terms,
-    listed,
-)
+from mpcstats.records.consent.terms import MOST_FIELDS, FieldName, Purpose, Scenario, Terms
 from mpcstats.records.consent.token import TOKEN_KIND, Token
+from mpcstats.records.names import DatasetName, Digest, Nonce, PartyName
 from mpcstats.records.second import Second
-from mpcstats.records.tomlfile import Table
+from mpcstats.records.tomlfile import Listed, Table
 
 RECORD_KIND = "consent-record"
 ASSET_KIND = "consent-asset"
@@ -40,12 +31,8 @@ DELIVERY_KIND = "consent-delivery"
 MOST_CONSENTS = 500  # that one use names: a run that uses more is written as several
 Mode = Literal["per-matter", "opt-out"]  # only those who consent; all but those who opt out
 RunLabel = Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
-Names = Annotated[
-    tuple[PartyName, ...], Field(min_length=1, max_length=64), BeforeValidator(listed)
-]
-Fields = Annotated[
-    tuple[FieldName, ...], Field(min_length=1, max_length=MOST_FIELDS), BeforeValidator(listed)
-]
+Names = Annotated[tuple[PartyName, ...], Field(min_length=1, max_length=64), Listed]
+Fields = Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=MOST_FIELDS), Listed]
 
 
 class Record(Table):
@@ -114,9 +101,7 @@ class Use(Table):
     purpose: Purpose
     matter: Digest | None = None
     second: Second
-    consents: Annotated[
-        tuple[Digest, ...], Field(max_length=MOST_CONSENTS), BeforeValidator(listed)
-    ] = ()
+    consents: Annotated[tuple[Digest, ...], Field(max_length=MOST_CONSENTS), Listed] = ()
 
 
 class Delivery(Table):

@@ -27,7 +27,6 @@ MATTER = b"mpcstats matter 1\x00"  # no normalised key of a person begins so
 INNER_NAME, OUTER_NAME = "pseudonym_inner", "pseudonym_outer"
 
 Pseudonym = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, slots=True)

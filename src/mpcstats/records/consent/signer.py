@@ -12,7 +12,7 @@ from pydantic import Field
 
 from mpcstats.errors import UsageError
 from mpcstats.records.consent.pseudonym import Pseudonym
-from mpcstats.records.consent.terms import Nonce, PartyName
+from mpcstats.records.names import Nonce, PartyName
 from mpcstats.records.principals import Principals, Role
 from mpcstats.records.second import day_of
 from mpcstats.records.signed import Statement

@@ -6,20 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mpcstats.records.consent.pseudonym import Pseudonym
+from mpcstats.records.names import Nonce, PartyName
 from mpcstats.records.second import Second
-from mpcstats.records.tomlfile import Table
+from mpcstats.records.tomlfile import Listed, Table
 
 MOST_FIELDS = 64
 
-PartyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=128)]
 FieldName = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\.[^.\x00-\x1f]+$", max_length=192)
 ]  # dataset and column: "bureau.settlement.psn_cash_pay"
-Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Scenario = Annotated[str, Field(min_length=1, max_length=64)]
 Purpose = Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -42,11 +40,6 @@ Reason = Literal[
     "not-signed",  # by the person, or by an authority on the person's behalf
     "unknown",  # no consent of that digest is in the journal
 ]
-
-
-def listed(value: object) -> object:
-    """A list of JSON as the tuple that a strict model takes."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +96,7 @@ class Terms(Table):
     owner: PartyName
     person: Pseudonym
     recipient: PartyName
-    fields: Annotated[
-        tuple[FieldName, ...], Field(min_length=1, max_length=MOST_FIELDS), BeforeValidator(listed)
-    ]
+    fields: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=MOST_FIELDS), Listed]
     scenario: Scenario
     purpose: Purpose
     not_before: Second

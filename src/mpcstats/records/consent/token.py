@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
-from mpcstats.records.consent.pseudonym import Digest
 from mpcstats.records.consent.terms import Ask, Refusal, Terms
+from mpcstats.records.names import Digest
 from mpcstats.records.second import seconds_between
 
 TOKEN_KIND = "consent-token"

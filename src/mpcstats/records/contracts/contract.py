@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON, canonical
 from mpcstats.records.day import Day
+from mpcstats.records.names import Digest
 from mpcstats.records.principals import PrincipalName, Role
-from mpcstats.records.record import Digest
 from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 ROWS = b"mpcstats rows 1"

@@ -11,8 +11,8 @@ from mpcstats.errors import UsageError
 from mpcstats.records.contracts.contract import Action, Contract, Purpose, Some
 from mpcstats.records.day import Day
 from mpcstats.records.journal import body_as
+from mpcstats.records.names import Digest, Nonce
 from mpcstats.records.principals import PrincipalName, Principals
-from mpcstats.records.record import Digest, Nonce
 from mpcstats.records.second import Second
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import What

@@ -8,13 +8,13 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from mpcstats.errors import UsageError
+from mpcstats.records.names import Digest
 from mpcstats.records.tomlfile import Listed, counted, said
 
 M = TypeVar("M", bound=BaseModel)
 FAULTS = 8  # that an error names, of many
 
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256 in lower-case hex
 Size = Annotated[int, Field(ge=0, lt=1 << 62)]
 Proof = Annotated[tuple[Digest, ...], Field(max_length=64), Listed]
 NoteText = Annotated[str, Field(min_length=1, max_length=16 * 1024)]

@@ -20,8 +20,9 @@ from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON
 from mpcstats.records.day import Day
 from mpcstats.records.ledger.entry import Entry
-from mpcstats.records.ledger.form import Digest, NoteText, Proof, as_model, to_proof
+from mpcstats.records.ledger.form import NoteText, Proof, as_model, to_proof
 from mpcstats.records.ledger.log import Ledger
+from mpcstats.records.names import Digest
 from mpcstats.records.principals import PrincipalName
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Listed, Table, Version

@@ -21,17 +21,10 @@ from mpcstats.records.ledger.checkpoint import (
     origin_of,
     read_checkpoint,
 )
-from mpcstats.records.ledger.form import (
-    Digest,
-    NoteText,
-    Proof,
-    Size,
-    as_model,
-    of_proof,
-    to_proof,
-)
+from mpcstats.records.ledger.form import NoteText, Proof, Size, as_model, of_proof, to_proof
 from mpcstats.records.ledger.log import Ledger
 from mpcstats.records.ledger.note import ED25519, Note, key_id, read_line
+from mpcstats.records.names import Digest
 from mpcstats.records.tomlfile import Table
 
 M = TypeVar("M", bound=Table)

@@ -7,20 +7,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mpcstats.records.names import Digest, ProjectName
 from mpcstats.records.papers.asked import Asked
 from mpcstats.records.papers.template import Template
 from mpcstats.records.papers.term import Termed
-from mpcstats.records.papers.words import (
-    Count,
-    Digest,
-    Number,
-    Parties,
-    ProjectName,
-    Text,
-    Word,
-    Words,
-    joined,
-)
+from mpcstats.records.papers.words import Count, Number, Parties, Text, Word, Words, joined
 from mpcstats.records.principals import PrincipalName, Principals
 from mpcstats.records.tomlfile import Listed, Table
 

@@ -7,9 +7,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mpcstats.records.names import DatasetName
 from mpcstats.records.papers.asked import Asked, ColumnRead
 from mpcstats.records.papers.term import Termed
-from mpcstats.records.papers.words import Count, DatasetName, Number, Word, Words, joined
+from mpcstats.records.papers.words import Count, Number, Word, Words, joined
 from mpcstats.records.principals import PrincipalName, Principals
 
 KIND = "licence"

@@ -16,16 +16,9 @@ from pydantic import Field, model_validator
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day
 from mpcstats.records.journal import EMPTY, body_as, following
+from mpcstats.records.names import DatasetName, Digest, PartyName, ProjectName
 from mpcstats.records.papers.asked import Asked
-from mpcstats.records.papers.words import (
-    DatasetName,
-    Digest,
-    Parties,
-    PartyName,
-    ProjectName,
-    Text,
-    joined,
-)
+from mpcstats.records.papers.words import Parties, Text, joined
 from mpcstats.records.principals import PrincipalName, Principals
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Listed, Table

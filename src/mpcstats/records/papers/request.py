@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mpcstats.records.names import Digest
 from mpcstats.records.papers.asked import Asked
-from mpcstats.records.papers.words import Digest
 from mpcstats.records.principals import Principals
 from mpcstats.records.tomlfile import Table
 

@@ -16,7 +16,8 @@ from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON, canonical
 from mpcstats.records.day import Day
 from mpcstats.records.journal import EMPTY, body_as, following
-from mpcstats.records.papers.words import DatasetName, Digest, Number, PartyName, joined
+from mpcstats.records.names import DatasetName, Digest, PartyName
+from mpcstats.records.papers.words import Number, joined
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Listed, Table

@@ -6,15 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mpcstats.records.names import PartyName
 from mpcstats.records.tomlfile import Listed
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256 in hex
 Number = Annotated[
     str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_./-]{0,63}$")
 ]  # as its issuer files it
-PartyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-ProjectName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=128)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 Words = Annotated[tuple[Word, ...], Field(min_length=1, max_length=256), Listed]

@@ -7,9 +7,9 @@ from pathlib import Path
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day, check_day, later
 from mpcstats.records.journal import Journal, append, body_as
+from mpcstats.records.names import Digest
 from mpcstats.records.principals import PrincipalName, Principals
 from mpcstats.records.profiles.profile import Profile
-from mpcstats.records.record import Digest
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Table
 

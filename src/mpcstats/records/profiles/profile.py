@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day
-from mpcstats.records.record import Digest
+from mpcstats.records.names import Digest
 from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 ProfileName = Literal["CN", "EU", "JP", "US-CMS"]

@@ -10,10 +10,11 @@ from pydantic import AfterValidator, Field
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day
 from mpcstats.records.journal import body_as
+from mpcstats.records.names import Digest
 from mpcstats.records.principals import PrincipalName
 from mpcstats.records.registration.code import check_code
 from mpcstats.records.registration.states import Step
-from mpcstats.records.rights.events import Asset, Head, Number, Reason
+from mpcstats.records.rights.events import Asset, Number, Reason
 from mpcstats.records.rights.terms import Hash
 from mpcstats.records.signed import Statement
 from mpcstats.records.tomlfile import Listed, Table
@@ -62,7 +63,7 @@ class Form(Table):
 class Event(Table):
     """What every statement says: the head it comes after, its day, and which registration it is about."""
 
-    after: Head
+    after: Digest
     day: Day
     entry: Number
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
 
 from mpcstats.errors import UsageError
-from mpcstats.records.day import later
+from mpcstats.records.day import later, years_later
 from mpcstats.records.principals import Principals
 from mpcstats.records.registration.events import (
     Amendment,
@@ -159,7 +158,7 @@ class Registrations:
                 until = self._calendar.after(event.day, PUBLICITY_DAYS)
                 return replace(entry, state=state, publicity_until=until)
             case _ if event.step == "renew" and entry.until is not None:
-                return replace(entry, state=state, until=_years_after(entry.until))
+                return replace(entry, state=state, until=years_later(entry.until, VALID_YEARS))
             case _:
                 return replace(entry, state=state)
 
@@ -233,7 +232,7 @@ class Registrations:
             raise UsageError("expected a code with P for a product and R for a dataset")
         # What a product was made from may have ended while it was in publicity.
         self._check_form(entry.form, event.day)
-        until = later(_years_after(event.day), -1)
+        until = later(years_later(event.day, VALID_YEARS), -1)
         return replace(entry, state=state, code=event.code, since=event.day, until=until)
 
 
@@ -265,13 +264,3 @@ def _resolved(entry: Entry, event: Resolution, state: State) -> Entry:
         return replace(entry, state=state, objections=(), publicity_until=None)
     left = tuple(name for name in entry.objections if name != event.objection)
     return replace(entry, state=State.OBJECTED if left else state, objections=left)
-
-
-def _years_after(day: str) -> str:
-    """The day three years later; of 29 February, the first of March."""
-    start = date.fromisoformat(day)
-    year = min(start.year + VALID_YEARS, date.max.year)
-    try:
-        return start.replace(year=year).isoformat()
-    except ValueError:
-        return start.replace(year=year, month=3, day=1).isoformat()

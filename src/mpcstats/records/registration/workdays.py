@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
-from mpcstats.records.day import Day, check_day
+from mpcstats.records.day import Day, check_day, later
 from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 SATURDAY = 5
@@ -58,12 +58,12 @@ class Calendar:
 
     def after(self, day: str, count: int) -> str:
         """The `count`-th working day after `day`, which is not counted itself. Raises UsageError if none is near."""
-        at = date.fromisoformat(check_day(day))
+        at = check_day(day)
         for _ in range(MOST_DAYS):
             if count <= 0:
-                return at.isoformat()
-            at += timedelta(days=1)
-            count -= self.works(at.isoformat())
+                return at
+            at = later(at, 1)
+            count -= self.works(at)
         raise UsageError(f"expected working days after {day}, got none: look at the days off")
 
 

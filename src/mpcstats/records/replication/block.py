@@ -15,8 +15,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from mpcstats.errors import PeerFault, UsageError
 from mpcstats.records.canonical import canonical
+from mpcstats.records.names import Digest
 from mpcstats.records.principals import PrincipalName, Principals
-from mpcstats.records.record import Digest
 from mpcstats.records.second import check_second
 from mpcstats.records.signed import Signature, Statement
 from mpcstats.records.tomlfile import Listed, Table, said

@@ -7,11 +7,10 @@ entered since.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 
 from mpcstats.errors import UsageError
 from mpcstats.records.canonical import JSON
-from mpcstats.records.day import check_day
+from mpcstats.records.day import check_day, years_later
 from mpcstats.records.principals import Principals
 from mpcstats.records.rights.book import Held, Moment, Unit
 from mpcstats.records.rights.events import is_product
@@ -108,7 +107,7 @@ def retained_until(register: RightsRegister, asset: str) -> str | None:
     if unit is None:
         raise UsageError(f"expected a registered asset, got {asset}")
     ended = _ended(register, unit)
-    return None if ended is None else _years_later(ended, unit.retention)
+    return None if ended is None else years_later(ended, unit.retention)
 
 
 def check_retained(register: RightsRegister, heads: Iterable[str]) -> None:
@@ -149,13 +148,3 @@ def _ended(register: RightsRegister, unit: Unit) -> str | None:
         if grant is not None and grant.ended is not None:
             return one.event.day
     return None
-
-
-def _years_later(day: str, years: int) -> str:
-    """The day `years` later; of 29 February, the first of March where there is none."""
-    start = date.fromisoformat(day)
-    year = min(start.year + years, date.max.year)
-    try:
-        return start.replace(year=year).isoformat()
-    except ValueError:
-        return start.replace(year=year, month=3, day=1).isoformat()

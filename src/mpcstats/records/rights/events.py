@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from mpcstats.errors import UsageError
 from mpcstats.records.day import Day
 from mpcstats.records.journal import body_as
+from mpcstats.records.names import Digest
 from mpcstats.records.principals import PrincipalName
 from mpcstats.records.rights.terms import Hash, RightName, Terms
 from mpcstats.records.signed import Statement
@@ -22,7 +23,6 @@ LEAST_RETENTION = 30  # years that a registration is kept at least, after its en
 # What a right is on: a dataset by its catalogue name, or a product by its id, as "product:fund-report".
 Asset = Annotated[str, Field(pattern=f"^({DATASET}|{PRODUCT})$", max_length=130)]
 Number = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,62}[A-Z0-9]$")]
-Head = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -34,7 +34,7 @@ def is_product(asset: str) -> bool:
 class Event(Table):
     """What every statement of the register says: the head it comes after, and its day."""
 
-    after: Head
+    after: Digest
     day: Day
 
 
