@@ -18,7 +18,8 @@ Location: TypeAlias = tuple[int | str, ...]
 class Table(BaseModel):
     """A table of a file: only the names it has, and types as they are written."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Built when first used: a command reads few of the many kinds of files.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 def _tuple(value: object) -> object:
