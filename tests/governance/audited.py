@@ -17,6 +17,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mpcstats.records.canonical import JSON
 from mpcstats.records.ledger import Ledger
 from mpcstats.records.ledger.commitment import commit
 from mpcstats.records.ledger.receipt import (
@@ -94,7 +95,18 @@ class Audited:
             self.ledgers[name] = Ledger.open(
                 self.path(name), party=name, signing_key=key_of(name), clock=lambda: NOW
             )
-        body = {"plan": self.plan, "purpose": self.question.purpose, "day": "2026-09-20"}
+        body: dict[str, JSON] = {
+            "number": "A-2026-021",
+            "plan": self.plan,
+            "scenario": self.question.scenario,
+            "purposes": [self.question.purpose],
+            "initiators": [self.question.initiator],
+            "recipients": list(self.question.recipients),
+            "uses": 1,
+            "persons": 11,
+            "since": "2026-09-20",
+            "until": "2026-12-31",
+        }
         approval = Statement.of("approval", body).sign(AUTHORISER, key_of(AUTHORISER))
         self.approvals.append(approval)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -521,11 +522,11 @@ def test_check_ends_with_1_on_an_error_and_with_0_once_it_is_settled(tmp_path: P
     assert "1 errors, 3 warnings" in text
     assert "warning: h2.cases: expected the metadata title, category, code" in text
     journal, who = EXAMPLES / "sources.jsonl", EXAMPLES / "catalogue_principals.toml"
-    text = command("check", FILE, "--settlements", journal, "--principals", who)
+    text = command("check", FILE, "--sources", journal, "--principals", who)
     assert "0 errors" in text
-    assert "name the principals" in str(refused("check", FILE, "--settlements", journal))
+    assert "name --principals" in str(refused("check", FILE, "--sources", journal))
     assert "got no file" in str(
-        refused("check", FILE, "--reviews", tmp_path / "none", "--principals", who)
+        refused("check", FILE, "--levels", tmp_path / "none", "--principals", who)
     )
 
 
@@ -534,13 +535,22 @@ def test_the_demos_catalogues_have_no_errors(path: Path) -> None:
     assert " 0 errors" in command("check", path)
 
 
+def test_the_list_is_json_for_programs() -> None:
+    found = json.loads(command("list", FILE, "--json"))
+    assert [(one["dataset"], one["level"]) for one in found][:2] == [
+        ("bureau.enrolment", "HIGH 高敏感"),
+        ("bureau.settlement", "HIGH 高敏感"),
+    ]
+    assert all(name.isascii() for one in found for name in one)
+
+
 def test_export_and_import_are_each_others_reverse(tmp_path: Path) -> None:
     table, back = tmp_path / "catalogue.csv", tmp_path / "catalogue.toml"
     command("export", FILE, "--chinese", "--out", table)
     command("import", table, "--out", back)
     assert Catalogue.load(back).digest() == EXAMPLE.digest()
     assert "expected no file there yet" in str(refused("import", table, "--out", back))
-    assert "expected a form of toml, csv, json" in str(refused("export", FILE, "--form", "xml"))
+    assert "expected a form of toml, csv, json" in str(refused("export", FILE, "--format", "xml"))
 
 
 def test_the_example_table_is_the_example_catalogue() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -377,7 +378,7 @@ def checked(day: str) -> str:
     """What the command finds in the example on `day`, its conflict settled."""
     path, who = EXAMPLES / "levels.jsonl", EXAMPLES / "catalogue_principals.toml"
     arguments = ["catalogue", "check", EXAMPLES / "catalogue.toml", "--principals", who]
-    arguments += ["--reviews", path, "--settlements", EXAMPLES / "sources.jsonl", "--day", day]
+    arguments += ["--levels", path, "--sources", EXAMPLES / "sources.jsonl", "--day", day]
     result = CliRunner().invoke(app, list(map(str, arguments)))
     assert result.exit_code == 1
     return result.output
@@ -394,6 +395,24 @@ def test_the_command_lists_what_is_overdue_and_what_waits() -> None:
     assert overdue not in on_time
     assert "psn_no: expected level HIGH as was decided on 2026-06-01, got MODERATE" in on_time
     assert "insuplc: level LOW is proposed since 2026-06-02, and no reviewer" in on_time
+
+
+def test_the_consortium_file_may_name_the_journals_and_who_signs_in_them(tmp_path: Path) -> None:
+    named = {"principals": "catalogue_principals.toml", "levels": "levels.jsonl"}
+    named["sources"] = "sources.jsonl"
+    text = (EXAMPLES / "receipt_consortium.toml").read_text(encoding="utf-8")
+    lines = [f'{name} = "{EXAMPLES / file}"' for name, file in named.items()]
+    path = tmp_path / "consortium.toml"
+    path.write_text("\n".join([text, "[registers]", *lines, ""]), encoding="utf-8")
+    arguments = ["catalogue", "check", EXAMPLES / "catalogue.toml", "--day", "2027-01-05"]
+    result = CliRunner().invoke(app, list(map(str, [*arguments, "--consortium", path])))
+    assert result.output == checked("2027-01-05")
+    # A journal that has no statement yet has no file; one that was asked for by name must be there.
+    path.write_text("\n".join([text, '[registers]\nlevels = "none.jsonl"\n']), encoding="utf-8")
+    result = CliRunner().invoke(app, list(map(str, [*arguments, "--consortium", path, "--json"])))
+    assert [f["place"] for f in json.loads(result.output) if f["weight"] == "error"] == [
+        "element case.total_fee"
+    ]
 
 
 def test_the_command_prints_the_decision_log() -> None:

@@ -8,11 +8,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from mpcstats.cli import demo
 from mpcstats.cli.main import app
 from mpcstats.errors import PolicyRefused
 from mpcstats.party.desk.receipt import check_receipt
@@ -52,10 +54,18 @@ def test_every_scene_is_as_it_should_be(played: Mapping[str, Scene]) -> None:
     assert sum(len(scene.must) for scene in played.values()) >= 25
 
 
+@pytest.mark.parametrize("so", [True, False])
+def test_the_command_ends_as_the_scenes_do(so: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "Governed", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(demo, "scenes", lambda *_, **__: iter([Scene("a", must={"it is": so})]))
+    result = CliRunner().invoke(app, ["demo", "governance"])
+    assert result.exit_code == (0 if so else 1)
+    assert ("yes: it is" if so else "NO: it is") in result.output
+
+
 def test_without_papers_every_reason_is_given(played: Mapping[str, Scene]) -> None:
     said = "\n".join(played["the question without papers"].lines)
     for reason in (
-        "acknowledged the texts of profile CN",
         "expected an approval by an authoriser",
         "expected a question of a registered project",
         "a real-name user of bureau must ask",
@@ -129,7 +139,7 @@ def test_the_commands_of_the_page_look_at_what_is_kept(
             for found in re.findall(r"```console\n(.*?)```", PAGE, flags=re.DOTALL)[1:]
         )
     )
-    assert (len(good), len(bad)) == (24, 2)
+    assert (len(good), len(bad)) == (23, 2)
     for expected, commands in ((0, good), (1, bad)):
         for words in commands:
             result = CliRunner().invoke(app, words, catch_exceptions=False)
@@ -210,7 +220,8 @@ def test_the_script_of_the_page_asks_breaks_a_rule_and_is_forgiven(
         shown = r"\s+".join([str(kind), *(f"{number:,}" for number in numbers)])
         assert re.search(shown, said), done
     assert f"left out for want of consent: {len(town.opted_out)}" in said
-    assert "(B-1) has been used up: 1 uses were approved" in done.stderr
+    assert "(B-1) has been used up: 1 uses were approved\n" in done.stderr
+    assert "recorded as a violation (over-budget)" in done.stderr
     assert "stands: it may not ask" in said
     assert re.search(r"^entry \d+ of bureau$", said, flags=re.MULTILINE)
     assert [line.forgiven for line in violations(town.consortium, "bureau")] == [True, True]

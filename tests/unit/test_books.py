@@ -30,9 +30,24 @@ def ledger(world: Audited, command: str, party: str, *more: object) -> int:
 
 
 def test_show_prints_every_entry(world: Audited, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ledger(world, "show", "hospital") == 0
+    assert ledger(world, "show", "hospital", "--json") == 0
     shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert shown == [e.to_json() for e in world.ledgers["hospital"].entries()]
+    assert ledger(world, "show", "hospital") == 0
+    table = capsys.readouterr().out
+    assert all(entry["time"] in table and entry["kind"] in table for entry in shown)
+    assert world.plan in table
+
+
+def test_verify_prints_json_for_programs(
+    world: Audited, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert ledger(world, "verify", "bureau", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["entries"], report["fault"], report["cosigned"]) == (7, None, 5)
+    world.path("bureau").replace(world.path("hospital"))  # whose key it was not written with
+    assert ledger(world, "verify", "hospital", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["fault"] is not None
 
 
 @pytest.mark.parametrize("party", PARTIES)

@@ -50,24 +50,28 @@ def terms(office: Office) -> list[object]:
     return [
         *("--person", office.person(0), "--recipient", "insurer", *fields),
         *("--scenario", "commercial", "--purpose", "claims", "--expires", UNTIL),
-        *("--signer", AUTHORITY, "--signing-key", office.folder / "authority.sign"),
+        *("--signer", AUTHORITY, "--key", office.folder / "authority.sign"),
     ]
 
 
 def test_grant_view_revoke_and_show(office: Office) -> None:
     desk = ("--desk", office.path)
     grant = run("grant", *desk, *terms(office), "--most-uses", 3).strip()
-    box = json.loads(run("view", *desk, "--person", office.person(0)))
+    box = json.loads(run("view", *desk, "--person", office.person(0), "--json"))
     assert [(g["digest"], g["state"], g["most"]) for g in box["grants"]] == [(grant, "live", 3)]
-    signer = ("--signer", AUTHORITY, "--signing-key", office.folder / "authority.sign")
+    signer = ("--signer", AUTHORITY, "--key", office.folder / "authority.sign")
     run("revoke", *desk, "--person", office.person(0), *signer, grant)
-    box = json.loads(run("view", *desk, "--person", office.person(0)))
+    box = json.loads(run("view", *desk, "--person", office.person(0), "--json"))
     assert [g["state"] for g in box["grants"]] == ["revoked"]
-    shown = [json.loads(line) for line in run("show", *desk).splitlines()]
+    shown = [json.loads(line) for line in run("show", *desk, "--json").splitlines()]
     assert [each["kind"] for each in shown] == ["consent-asset", "consent-grant", "consent-revoke"]
     assert [each["signer"] for each in shown] == ["bureau", AUTHORITY, AUTHORITY]
     asset = shown[0]["digest"]
-    assert json.loads(run("view", *desk, "--asset", asset)) == []
+    assert json.loads(run("view", *desk, "--asset", asset, "--json")) == []
+    assert run("view", *desk, "--asset", asset) == "uses: none\n"
+    table, view = run("show", *desk), run("view", *desk, "--person", office.person(0))
+    assert all(each["digest"] in table and each["kind"] in table for each in shown)
+    assert all(word in view for word in (grant, "revoked", "opt outs: none"))
     with pytest.raises(
         UsageError, match="expected a person's pseudonym of 64 hex digits"
     ) as caught:
@@ -83,7 +87,7 @@ def test_a_token_is_printed_and_may_be_recorded(office: Office) -> None:
     printed = run("token", "--owner", "bureau", "--matter", matter, *terms(office))
     path = office.folder / "token.json"
     path.write_text(printed)
-    with pytest.raises(UsageError, match="too-long"):
+    with pytest.raises(UsageError, match=r"token.json: .*too-long"):
         run("record", "--desk", office.path, path)
     token = read_statement(path)
     ask = Ask(
@@ -101,13 +105,14 @@ def test_a_statement_of_any_kind_is_signed_and_recorded(office: Office) -> None:
     body, signed = office.folder / "body.json", office.folder / "signed.json"
     opt_out = {"owner": "bureau", "person": office.person(0), "dataset": "bureau.settlement"}
     body.write_text(json.dumps(opt_out))
-    signer = ("--signer", AUTHORITY, "--signing-key", office.folder / "authority.sign")
+    signer = ("--signer", AUTHORITY, "--key", office.folder / "authority.sign")
     signed.write_text(run("sign", "consent-opt-out", body, *signer))
     digest = run("record", "--desk", office.path, signed).strip()
-    box = json.loads(run("view", "--desk", office.path, "--person", office.person(0)))
+    box = json.loads(run("view", "--desk", office.path, "--person", office.person(0), "--json"))
     assert box["opt_outs"] == [digest]
+    assert digest in run("view", "--desk", office.path, "--person", office.person(0))
     body.write_text(json.dumps({**opt_out, "person": "x"}))
-    with pytest.raises(UsageError, match="consent-opt-out: person: "):
+    with pytest.raises(UsageError, match=r"body.json: consent-opt-out: person: "):
         run("sign", "consent-opt-out", body, *signer)
     body.write_text("[]")
     with pytest.raises(UsageError, match=r"body.json: expected a table of JSON"):

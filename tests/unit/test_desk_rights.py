@@ -265,3 +265,55 @@ def test_files_are_limited_and_never_replaced(tmp_path: Path) -> None:
     for given in (["a"], ["=x"], ["a="], ["a=x", "a=y"]):
         with pytest.raises(UsageError, match="every signer once, as NAME=KEYFILE"):
             keys_of(given)
+
+
+@pytest.mark.parametrize("group", ["rights", "registration"])
+def test_what_the_consortium_file_names_need_not_be_given(
+    group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "today", lambda: "2026-12-31")
+    desk = Desk(tmp_path, group)
+    desk.play(RIGHTS if group == "rights" else REGISTRATION, upto=7 if group == "rights" else 3)
+    path = tmp_path / "consortium.toml"
+    command = [group, "show", "--consortium", str(path), "--json"]
+    lacking = CliRunner().invoke(app, command)
+    name = "rights" if group == "rights" else "registrations"
+    assert str(lacking.exception) == (
+        f'{path}: expected {name} = "..." in [registers], or the journal named with --register, got neither'
+    )
+    registers = f'[registers]\n{name} = "{group}.jsonl"\nprincipals = "principals.toml"\n'
+    path.write_text(path.read_text(encoding="utf-8") + registers, encoding="utf-8")
+    shown = CliRunner().invoke(app, command, catch_exceptions=False)
+    found = json.loads(shown.output)
+    assert found == json.loads(desk.run("show", "--json"))
+    assert len(found["rows"]) == (7 if group == "rights" else 1)
+    # Review and objections are of the registrar and of parties: without the principals nobody knows the registrar.
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('principals = "principals.toml"\n', ""),
+        encoding="utf-8",
+    )
+    if group == "registration":
+        unknown = CliRunner().invoke(app, command)
+        assert "expected a known principal, got 'registry'" in str(unknown.exception)
+
+
+def test_the_holidays_of_the_consortium_file_count(registration: Desk) -> None:
+    registration.play(REGISTRATION, upto=4)
+    path = registration.folder / "consortium.toml"
+    weekends = json.loads(registration.run("show", "--day", "2026-03-18", "--json"))
+    (registration.folder / "holidays.toml").write_text(
+        'version = 1\noff = ["2026-03-09"]\n', encoding="utf-8"
+    )
+    text = path.read_text(encoding="utf-8") + '[registers]\nholidays = "holidays.toml"\n'
+    path.write_text(text, encoding="utf-8")
+    counted = json.loads(registration.run("show", "--day", "2026-03-18", "--json"))
+    assert weekends["rows"][0]["until"] < counted["rows"][0]["until"]
+
+
+def test_a_statement_that_is_not_taken_is_named_by_its_file(rights: Desk) -> None:
+    path = EXAMPLES / "rights" / "1_first_settlement.toml"
+    with pytest.raises(UsageError) as caught:
+        rights.append(path, "hospital")
+    assert str(caught.value) == (
+        f"{path}: right-first: expected the signature of bureau, the holder, got that of hospital"
+    )

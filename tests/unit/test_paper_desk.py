@@ -89,7 +89,8 @@ def test_a_principals_key_is_made_once_and_fits_its_entry(town: Path) -> None:
     both = fails("principal", "x", "--role", "operator", "--role", "authoriser", *folder)
     assert "who authorises must not operate" in str(both.exception)
     wrong = fails("principal", "x", "--role", "chief", *folder)
-    assert "input should be 'party', 'user'" in str(wrong.exception)
+    assert "roles[1]: input should be 'party', 'user'" in str(wrong.exception)
+    assert "at least 1 item" not in str(wrong.exception)
     assert not (town / "keys" / "x.sign").exists()
     assert "a principal's name" in str(fails("principal", "X", "--role", "user").exception)
 
@@ -198,6 +199,7 @@ def test_a_project_is_drafted_signed_by_several_and_appended(town: Path) -> None
     done("project", "append", out, *consortium)
     twice = fails("project", "append", out, *consortium)
     assert "it was moved, is old, or one before it is missing" in str(twice.exception)
+    assert str(twice.exception).startswith(f"{out}: project-registered: ")
     out.unlink()
 
     start = town / "start.toml"
@@ -211,8 +213,10 @@ def test_a_project_is_drafted_signed_by_several_and_appended(town: Path) -> None
     done("project", "append", out, *consortium)
     assert len(journal.read_text(encoding="utf-8").splitlines()) == 2
     shown = done("project", "show", *consortium, "--day", DAY)
-    assert "rwd-2026-01: running, government-led, risk high: outcomes of a licensed" in shown
-    assert "registered 2026-01-05, until 2026-12-31" in shown
+    assert all(word in shown for word in ("rwd-2026-01", "running", "outcomes of a licensed"))
+    (line,) = json.loads(done("project", "show", *consortium, "--day", DAY, "--json"))
+    assert (line["state"], line["government_led"], line["risk"]) == ("running", True, "high")
+    assert (line["registered"], line["until"]) == ("2026-01-05", "2026-12-31")
 
     start.write_text('day = "today"\nproject = "rwd-2026-01"\n', encoding="utf-8")
     bad = fails("project", "draft", "project-stopped", start, *consortium, *health, "--out", out)
@@ -258,12 +262,15 @@ def test_a_value_is_traced_by_commands(town: Path) -> None:
     wrong = fails(*value[:4], *where, "--key", town / "keys" / "bureau.sign")
     assert "expected a signature by the key of hospital" in str(wrong.exception)
     named = done(*value).strip()
-    sources = done("trace", "sources", named, *where).splitlines()
-    assert sources[0] == (
-        f"2026-02-02 value {named} of hospital.reactions, by severity 1.2.0, hospital"
-    )
-    assert sources[1] == f"2026-02-01 batch {batch.strip()}, hospital"
-    assert done("trace", "life", batch.strip(), *where).splitlines() == sources[::-1]
+    sources = json.loads(done("trace", "sources", named, *where, "--json"))
+    assert [tuple(one.values()) for one in sources] == [
+        ("2026-02-02", "value of hospital.reactions", named, "hospital", "severity 1.2.0"),
+        ("2026-02-01", "batch", batch.strip(), "hospital", None),
+    ]
+    life = json.loads(done("trace", "life", batch.strip(), *where, "--json"))
+    assert life == sources[::-1]
+    table = done("trace", "life", batch.strip(), *where)
+    assert all(word in table for word in (named, batch.strip(), "severity 1.2.0", "2026-02-01"))
     assert "rwd-value.toml: rwd-value bbbbbbbbbbbbbbbb: expected a new name" in str(
         fails(*value).exception
     )

@@ -353,6 +353,8 @@ def test_a_case_that_fails_is_named(tmp_path: Path, text: str, fault: str) -> No
     assert (failure.number, failure.fault.startswith(fault)) == (1, True), failure.fault
     assert failure.case.startswith("supervision x LOW, count as ")
     assert f"{path}: case 1 (" in mpcstats("test", "default", "--cases", path).output
+    listed = json.loads(mpcstats("test", "default", "--cases", path, "--json").output)
+    assert (listed["cases"], [one["number"] for one in listed["failed"]]) == (1, [1])
 
 
 @pytest.mark.parametrize(

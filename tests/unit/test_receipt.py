@@ -23,6 +23,7 @@ from tests.governance.audited import (
     key_of,
     principals,
 )
+from typer.testing import CliRunner
 
 from mpcstats.cli.main import app
 from mpcstats.errors import UsageError
@@ -450,3 +451,19 @@ def test_the_command_says_whom_to_blame(tmp_path: Path, capsys: pytest.CaptureFi
     assert "\x1b[31m" not in said
     app(["receipt", "show", str(path)], standalone_mode=False)
     assert "supervision: inpatients who are enrolled" in capsys.readouterr().out
+
+
+def test_the_consortium_file_may_name_the_principals(tmp_path: Path) -> None:
+    text = (EXAMPLES / "receipt_consortium.toml").read_text("utf-8")
+    path = tmp_path / "consortium.toml"
+    named = f'[registers]\nprincipals = "{EXAMPLES / "receipt_principals.toml"}"\n'
+    path.write_text(f"{text}\n{named}", "utf-8")
+    answer = str(EXAMPLES / "receipt_answer.json")
+    command = ["receipt", "verify", str(EXAMPLES / "receipt.json"), "--answer", answer, "--json"]
+    done = CliRunner().invoke(app, [*command, "--consortium", str(path)], catch_exceptions=False)
+    found = json.loads(done.output)
+    assert (done.exit_code, {one["good"] for one in found}) == (0, {True})
+    path.write_text(text, "utf-8")
+    done = CliRunner().invoke(app, [*command, "--consortium", str(path)], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert [one["check"] for one in json.loads(done.output) if not one["good"]] == ["approval"]

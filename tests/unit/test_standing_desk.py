@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,13 @@ class Desk:
             self.offices.made[name].entry(Address("127.0.0.1", 7000 + i), f"keys/{name}.crt")
             for i, name in enumerate(PARTIES)
         ]
-        self.consortium = folder / "consortium.toml"
+        self.consortium, read = folder / "consortium.toml", folder / "read.jsonl"
         self.consortium.write_text(
             "\n".join(
                 (
                     'name = "desk"\ncatalogue = "c.toml"\npolicy = "p.toml"',
                     f"compute = {list(PARTIES)!r}".replace("'", '"'),
-                    *self.offices.files.lines(),
+                    *replace(self.offices.files, profile="CN", acknowledgements=read).lines(),
                     *entries,
                 )
             ),
@@ -125,8 +126,9 @@ def test_a_user_acknowledges_what_it_has_not_yet(desk: Desk) -> None:
     assert read.profile is not None
     assert read.acknowledgements.missing(read.profile, USER, desk.offices.day) == ()
     # With another's key nothing is acknowledged; a user without a key is a slip.
-    with pytest.raises(UsageError, match="signature"):
-        run("paper", "acknowledge", *ours, "--user", "office.two", "--key", desk.key(USER))
+    for user, why in (("office.two", "expected the signing key of office.two"), ("x", "known")):
+        with pytest.raises(UsageError, match=why):
+            run("paper", "acknowledge", *ours, "--user", user, "--key", desk.key(USER))
     with pytest.raises(UsageError, match="expected --user and --key together"):
         run("paper", "acknowledge", *ours, "--user", USER)
 

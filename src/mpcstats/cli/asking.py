@@ -28,7 +28,6 @@ LocalFolder = Annotated[
     Path | None,
     typer.Option("--local", help="A folder with local.toml: all parties on this machine."),
 ]
-ConsortiumFile = Annotated[Path | None, typer.Option("--consortium", help="The consortium file.")]
 PartyName = Annotated[
     str | None,
     typer.Option("--party", help="Which party asks; with --local, else its initiator."),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mpcstats.cli.options import AsJson
 from mpcstats.cli.progress import RunProgress
 from mpcstats.errors import UsageError
 from mpcstats.party.sandbox import bench as benchmarks
@@ -24,7 +25,7 @@ def bench(
     network: Annotated[
         list[str] | None,
         typer.Option(
-            help="loopback, lan (1 Gbit/s, 0.5 ms) or wan (100 Mbit/s, 40 ms); repeatable."
+            help="loopback, lan (1 Gbit/s, 0.5 ms) or wan (100 Mbit/s, 40 ms). Repeatable."
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each; the median one is kept.")] = 1,
@@ -34,7 +35,7 @@ def bench(
     commit: Annotated[
         str | None, typer.Option(help="What to record as the commit; else what the code is from.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run TASK on random data in three local processes over TLS, and say what it took.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE
@@ -13,6 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mpcstats.cli.options import (
+    AsJson,
+    ConsortiumFile,
+    LedgerOwner,
+    LedgerPath,
+    PrincipalsPath,
+)
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.bill import (
     Desk,
@@ -22,24 +29,14 @@ from mpcstats.party.desk.bill import (
     yearly,
 )
 
-ConsortiumFile = Annotated[Path, typer.Option("--consortium", help="The consortium file.")]
-PartyName = Annotated[str, typer.Option("--party", help="Whose ledger is billed from.")]
 TariffFile = Annotated[Path, typer.Option("--tariff", help="The tariff's TOML file.")]
 BuyersFile = Annotated[Path, typer.Option("--buyers", help="The TOML file of buyers' classes.")]
 SharesFile = Annotated[Path, typer.Option("--shares", help="The TOML file of shares.")]
 Contributions = Annotated[
     list[Path] | None,
-    typer.Option("--contribution", help="A signed contribution-shares statement; again for more."),
-]
-LedgerFile = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file; else as the party's file says.")
-]
-PrincipalsFile = Annotated[
-    Path | None,
-    typer.Option("--principals", help="The principals' file; else as the consortium file says."),
+    typer.Option("--contribution", help="A signed contribution-shares statement. Repeatable."),
 ]
 Month = Annotated[str, typer.Option("--month", help="The month, as YYYY-MM.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Plain JSON instead of a table.")]
 
 app = typer.Typer(
     help="Units, invoices and right holders' statements from a ledger.", no_args_is_help=True
@@ -49,9 +46,9 @@ app = typer.Typer(
 @app.command("units")
 def units(
     consortium: ConsortiumFile,
-    party: PartyName,
+    party: LedgerOwner,
     tariff: TariffFile,
-    ledger: LedgerFile = None,
+    ledger: LedgerPath = None,
     as_json: AsJson = False,
 ) -> None:
     """What was used, by month, product, scenario, level and buyer."""
@@ -83,12 +80,12 @@ def units(
 @app.command("invoice")
 def invoice(
     consortium: ConsortiumFile,
-    party: PartyName,
+    party: LedgerOwner,
     tariff: TariffFile,
     buyers: BuyersFile,
     month: Month,
     buyer: Annotated[str | None, typer.Option(help="Only the bill of this buyer.")] = None,
-    ledger: LedgerFile = None,
+    ledger: LedgerPath = None,
     as_json: AsJson = False,
 ) -> None:
     """What the use of a month costs, less what earlier months have earned above what is allowed."""
@@ -114,14 +111,14 @@ def invoice(
 @app.command("split")
 def split(
     consortium: ConsortiumFile,
-    party: PartyName,
+    party: LedgerOwner,
     tariff: TariffFile,
     buyers: BuyersFile,
     shares: SharesFile,
     month: Month,
     contribution: Contributions = None,
-    principals: PrincipalsFile = None,
-    ledger: LedgerFile = None,
+    principals: PrincipalsPath = None,
+    ledger: LedgerPath = None,
     as_json: AsJson = False,
 ) -> None:
     """The income of a month in the parts of its right holders, exact to the fen."""
@@ -142,19 +139,19 @@ def split(
 @app.command("statement")
 def statement(
     consortium: ConsortiumFile,
-    party: PartyName,
+    party: LedgerOwner,
     tariff: TariffFile,
     buyers: BuyersFile,
     shares: SharesFile,
     month: Month,
-    issued: Annotated[str, typer.Option(help="The day of the statements, as YYYY-MM-DD.")],
+    issued: Annotated[str, typer.Option(help="The day that they are signed, YYYY-MM-DD.")],
     out: Annotated[Path | None, typer.Option(help="The folder for MONTH-HOLDER.json.")] = None,
     contribution: Contributions = None,
-    principals: PrincipalsFile = None,
+    principals: PrincipalsPath = None,
     key: Annotated[
         Path | None, typer.Option(help="The party's signing key; else as its file says.")
     ] = None,
-    ledger: LedgerFile = None,
+    ledger: LedgerPath = None,
     as_json: AsJson = False,
 ) -> None:
     """A signed statement for each right holder of a month; printed with --json, written with --out."""
@@ -172,7 +169,7 @@ def statement(
 @app.command("report")
 def report(
     consortium: ConsortiumFile,
-    party: PartyName,
+    party: LedgerOwner,
     tariff: TariffFile,
     buyers: BuyersFile,
     shares: SharesFile,
@@ -181,13 +178,29 @@ def report(
         str | None, typer.Option(help="The last month of it, as YYYY-MM; else December.")
     ] = None,
     contribution: Contributions = None,
-    principals: PrincipalsFile = None,
-    ledger: LedgerFile = None,
+    principals: PrincipalsPath = None,
+    ledger: LedgerPath = None,
+    as_json: AsJson = False,
 ) -> None:
-    """The report of a year as JSON: charged, earned, allowed and carried over, by product, and by right holder."""
+    """The report of a year: charged, earned, allowed and carried over, by product, and by right holder."""
     desk = Desk.open(consortium, party, tariff, buyers, ledger)
     by = Splitting.load(shares, contribution or (), desk=desk, principals=principals)
-    _json(yearly(desk, by, year, through=through or f"{year}-12"))
+    found = yearly(desk, by, year, through=through or f"{year}-12")
+    return _json(found) if as_json else _report(found)
+
+
+def _report(found: Mapping[str, Any]) -> None:
+    fields = ("charged_fen", "income_fen", "allowed_fen", "carried_fen")
+    products = {**found["products"], "all together": {"units": "", **found}}
+    rows = [
+        [name, of["units"], *(_yuan(of[field]) for field in fields)]
+        for name, of in products.items()
+    ]
+    heads = ("product", "units", "charged", "earned", "allowed", "carried over")
+    whole = "" if found["complete"] else f", {len(found['months'])} months"
+    _table(f"report of {found['year']}{whole} (yuan)", heads, rows, numbers=5)
+    holders = [[name, _yuan(fen)] for name, fen in found["holders_fen"].items()]
+    _table("right holders (yuan)", ("right holder", "part"), holders, numbers=1)
 
 
 def _json(value: object) -> None:

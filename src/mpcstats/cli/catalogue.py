@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mpcstats.cli.options import AsJson, ConsortiumPath, Day, PrincipalsPath, Printed
+from mpcstats.cli.sheet import print_json
 from mpcstats.party.desk.catalogue import (
     Grid,
     Registers,
@@ -25,22 +28,9 @@ from mpcstats.party.question import today
 CatalogueFile = Annotated[
     Path, typer.Argument(help="The catalogue: a file of TOML, CSV or JSON.", show_default=False)
 ]
-OutFile = Annotated[
-    Path | None, typer.Option("--out", help="A new file for the result; else it is printed.")
-]
 RulesPath = Annotated[
     Path | None, typer.Option("--rules", help="Rules of classification; else those of mpcstats.")
 ]
-ReviewsPath = Annotated[
-    Path | None, typer.Option("--reviews", help="A journal of decisions on levels.")
-]
-PrincipalsPath = Annotated[
-    Path | None, typer.Option("--principals", help="Who signs in the journals.")
-]
-ConsortiumPath = Annotated[
-    Path | None, typer.Option("--consortium", help="The consortium file: its parties sign too.")
-]
-Day = Annotated[str | None, typer.Option("--day", help="As of YYYY-MM-DD; else of today.")]
 
 app = typer.Typer(help="The catalogue of data resources.", no_args_is_help=True)
 
@@ -51,14 +41,15 @@ def catalogue() -> None:
 
 
 @app.command("list")
-def list_command(file: CatalogueFile) -> None:
+def list_command(file: CatalogueFile, as_json: AsJson = False) -> None:
     """Print the datasets with level, open type and share type, in English and Chinese."""
-    _print(listed(file))
+    _print(listed(file), as_json=as_json)
 
 
 @app.command("show")
 def show(
-    file: CatalogueFile, dataset: Annotated[str, typer.Argument(help="A dataset of it.")]
+    file: CatalogueFile,
+    dataset: Annotated[str, typer.Argument(help="A dataset of it.")],
 ) -> None:
     """Print one dataset: all metadata, all items, what its level means in the standards' terms."""
     found = shown(file, dataset)
@@ -72,44 +63,53 @@ def show(
 def check(
     file: CatalogueFile,
     rules: RulesPath = None,
-    reviews: ReviewsPath = None,
-    settlements: Annotated[
-        Path | None, typer.Option(help="A journal of settled conflicts about sources.")
+    levels: Annotated[
+        Path | None,
+        typer.Option(help="The journal of levels; else as the consortium file says."),
+    ] = None,
+    sources: Annotated[
+        Path | None,
+        typer.Option(help="The journal of sources; else as the consortium file says."),
     ] = None,
     principals: PrincipalsPath = None,
     consortium: ConsortiumPath = None,
     day: Day = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print bounds and metadata that are missing, conflicts, overdue reviews, special ranges; exit code 1 on errors."""
     registers = Registers.load(
         rules=rules,
         principals=principals,
         consortium=consortium,
-        reviews=reviews,
-        settlements=settlements,
+        reviews=levels,
+        settlements=sources,
     )
     found = checked(file, registers, day or today())
-    for finding in found:
-        print(finding)
     errors = sum(finding.weight == "error" for finding in found)
-    print(f"{file}: {errors} errors, {len(found) - errors} warnings")
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            print(finding)
+        print(f"{file}: {errors} errors, {len(found) - errors} warnings")
     if errors:
         raise typer.Exit(1)
 
 
 @app.command("decisions")
 def decisions_command(
-    reviews: Annotated[Path, typer.Argument(help="A journal of decisions on levels.")],
+    levels: Annotated[Path, typer.Argument(help="The journal of levels.")],
     rules: RulesPath = None,
     principals: PrincipalsPath = None,
     consortium: ConsortiumPath = None,
     day: Day = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print who decided on which level, when and why, and what the column counts as now."""
     registers = Registers.load(
-        rules=rules, principals=principals, consortium=consortium, reviews=reviews
+        rules=rules, principals=principals, consortium=consortium, reviews=levels
     )
-    _print(decisions(registers, day or today()))
+    _print(decisions(registers, day or today()), as_json=as_json)
 
 
 @app.command("classify")
@@ -139,18 +139,20 @@ def classify_command(
 @app.command("export")
 def export(
     file: CatalogueFile,
-    form: Annotated[str, typer.Option(help="csv (one row an item), json or toml.")] = "csv",
+    form: Annotated[
+        str, typer.Option("--format", help="csv (one row an item), json or toml.")
+    ] = "csv",
     chinese: Annotated[
         bool, typer.Option("--chinese", help="Fields and terms under their Chinese names.")
     ] = False,
-    out: OutFile = None,
+    out: Printed = None,
 ) -> None:
     """Write the catalogue in another form."""
     _give(exported(file, form, chinese=chinese), out)
 
 
 @app.command("import")
-def import_command(file: CatalogueFile, out: OutFile = None) -> None:
+def import_command(file: CatalogueFile, out: Printed = None) -> None:
     """Read a catalogue of CSV or JSON, check it, and write it as TOML, its own form."""
     _give(exported(file, "toml", chinese=False), out)
 
@@ -163,7 +165,10 @@ def _give(text: str, out: Path | None) -> None:
         print(f"written to {out}")
 
 
-def _print(grid: Grid) -> None:
+def _print(grid: Grid, *, as_json: bool = False) -> None:
+    if as_json:
+        print_json(grid.objects())
+        return
     table = Table(title=grid.title, title_justify="left")
     for head in grid.heads:
         table.add_column(head, overflow="fold")

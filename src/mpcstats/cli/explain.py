@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mpcstats.cli.asking import (
-    ConsortiumFile,
     DataFolder,
     LocalFolder,
     PaperFiles,
@@ -17,6 +16,7 @@ from mpcstats.cli.asking import (
     Where,
     read_question,
 )
+from mpcstats.cli.options import ConsortiumPath
 from mpcstats.party.client import explained
 from mpcstats.party.desk.paper import read_paper_files
 from mpcstats.party.question import Asking, Defaults, question_of, today
@@ -25,7 +25,7 @@ from mpcstats.party.question import Asking, Defaults, question_of, today
 def explain_command(
     question: QuestionFile,
     local: LocalFolder = None,
-    consortium: ConsortiumFile = None,
+    consortium: ConsortiumPath = None,
     party: PartyName = None,
     data: DataFolder = None,
     scenario: Scenario = None,

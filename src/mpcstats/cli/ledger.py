@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mpcstats.cli.options import AsJson, ConsortiumFile, LedgerOwner, LedgerPath
+from mpcstats.cli.sheet import print_json, print_sheet
 from mpcstats.errors import UsageError
 from mpcstats.party.books import check_ledger, read_checkpoint, read_ledger
 from mpcstats.party.files.config import Consortium, PartyFile
-
-ConsortiumFile = Annotated[
-    Path,
-    typer.Option(
-        "--consortium", help="The consortium file; of a local run, FOLDER/consortium.toml."
-    ),
-]
-PartyName = Annotated[str, typer.Option("--party", help="Whose ledger.")]
-LedgerFile = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file; else as the party's file says.")
-]
 
 app = typer.Typer(help="A party's ledger.", no_args_is_help=True)
 
@@ -31,18 +24,28 @@ def ledger() -> None:
 
 
 @app.command("show")
-def show(consortium: ConsortiumFile, party: PartyName, path: LedgerFile = None) -> None:
-    """Print the entries, oldest first, one JSON object a line. It does not check them: see verify."""
+def show(
+    consortium: ConsortiumFile, party: LedgerOwner, path: LedgerPath = None, as_json: AsJson = False
+) -> None:
+    """Print the entries, oldest first. It does not check them: see verify. --json prints a line an entry."""
     _, where = _ledger(consortium, party, path)
-    for entry in read_ledger(where):
-        print(entry)
+    if as_json:
+        for entry in read_ledger(where):
+            print(entry)
+        return
+    found = [json.loads(entry) for entry in read_ledger(where)]
+    rows = [
+        (str(e["index"]), e["time"], e["kind"], json.dumps(e["body"], ensure_ascii=False))
+        for e in found
+    ]
+    print_sheet(("entry", "time", "kind", "what it says"), rows)
 
 
 @app.command("checkpoint")
 def checkpoint(
     consortium: ConsortiumFile,
-    party: PartyName,
-    path: LedgerFile = None,
+    party: LedgerOwner,
+    path: LedgerPath = None,
     of: Annotated[
         str | None, typer.Option(help="Another party, whose checkpoint this ledger keeps.")
     ] = None,
@@ -58,14 +61,13 @@ def checkpoint(
 @app.command("verify")
 def verify(
     consortium: ConsortiumFile,
-    party: PartyName,
-    path: LedgerFile = None,
+    party: LedgerOwner,
+    path: LedgerPath = None,
     checkpoints: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--checkpoint", help="A file with a checkpoint kept earlier; may be repeated."
-        ),
+        typer.Option("--checkpoint", help="A file with a checkpoint kept earlier. Repeatable."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check every entry, hash, signature and cosignature; exit code 1 and the first bad entry if it is not whole.
 
@@ -73,6 +75,11 @@ def verify(
     """
     agreed, where = _ledger(consortium, party, path)
     report = check_ledger(agreed, party, where, checkpoints=checkpoints or ())
+    if as_json:
+        print_json(asdict(report))
+        if report.fault is not None:
+            raise typer.Exit(1)
+        return
     if report.fault is not None:
         print(f"{where}: {report.fault}")
         raise typer.Exit(1)

@@ -100,7 +100,7 @@ def main() -> None:
         app()
     except MpcstatsError as error:
         Console(stderr=True, soft_wrap=True).print(
-            f"{_kind(error)}{error}", style="red", highlight=False, markup=False
+            _said(error), style="red", highlight=False, markup=False
         )
         sys.exit(exit_code(error))
 
@@ -118,6 +118,15 @@ def exit_code(error: MpcstatsError) -> int:
             return EXIT_INTERNAL
 
 
-def _kind(error: MpcstatsError) -> str:
+def _said(error: MpcstatsError) -> str:
+    """The error as it is printed: of a refusal, each reason on a line of its own, as `explain` does."""
+    if isinstance(error, PolicyRefused):
+        lines = [f"refused by the policy of {error.party}", *error.reasons]
+        if error.violations:
+            lines.append(
+                f"recorded as a violation ({', '.join(error.violations)}): who asked may not ask "
+                f"{error.party} any more until it is reinstated (mpcstats standing)"
+            )
+        return "\n  ".join(lines)
     names = {PolicyRefused: "", UsageError: "error: ", TransportFault: "another party: "}
-    return names.get(type(error), f"{type(error).__name__}: ")
+    return names.get(type(error), f"{type(error).__name__}: ") + str(error)

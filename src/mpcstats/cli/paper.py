@@ -15,6 +15,8 @@ from mpcstats.cli.asking import (
     Scenario,
     read_question,
 )
+from mpcstats.cli.options import AsJson, ConsortiumFile, Day, Key, KeyPath, Signer
+from mpcstats.cli.sheet import print_json
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.acknowledgement import acknowledged, texts
 from mpcstats.party.desk.paper import (
@@ -31,10 +33,7 @@ from mpcstats.party.question import Asking, Defaults, question_of, today
 
 Body = Annotated[Path, typer.Argument(help="A TOML file with what the paper says.")]
 PaperFile = Annotated[Path, typer.Argument(help="A paper's file, *.paper.json.")]
-Signer = Annotated[str, typer.Option(help="Who signs, by principal's name.")]
-Key = Annotated[Path, typer.Option(help="The signer's key, as `mpcstats principal` makes it.")]
 Out = Annotated[Path, typer.Option(help="Where the paper is written; signatures there are kept.")]
-Day = Annotated[str | None, typer.Option(help="YYYY-MM-DD; else today in UTC.")]
 
 app = typer.Typer(help="Papers that come with a question.", no_args_is_help=True)
 
@@ -78,11 +77,11 @@ def request(
 
 @app.command("acknowledge")
 def acknowledge(
-    consortium: Annotated[Path, typer.Option("--consortium", help="The consortium file.")],
+    consortium: ConsortiumFile,
     user: Annotated[
         str | None, typer.Option(help="Who has read them and signs; without it nothing is signed.")
     ] = None,
-    key: Annotated[Path | None, typer.Option(help="The user's key.")] = None,
+    key: KeyPath = None,
 ) -> None:
     """Print the texts of the consortium's profile; with --user and --key, sign those not yet acknowledged."""
     if (user is None) != (key is None):
@@ -108,13 +107,16 @@ def show(paper: PaperFile) -> None:
 @app.command("check")
 def check(
     paper: PaperFile,
-    consortium: Annotated[Path, typer.Option("--consortium", help="The consortium file.")],
+    consortium: ConsortiumFile,
     day: Day = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check a paper's signatures, roles and days; exit code 1 with all that is wrong if it does not count."""
     faults = list(check_paper(read_paper(paper), consortium, day or today()))
-    for fault in faults:
-        print(f"{paper}: {fault}")
+    if as_json:
+        print_json(faults)
+    else:
+        for fault in faults or ["good"]:
+            print(f"{paper}: {fault}")
     if faults:
         raise typer.Exit(1)
-    print(f"{paper}: good")

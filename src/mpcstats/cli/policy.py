@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from mpcstats.cli.asking import (
-    ConsortiumFile,
     DataFolder,
     LocalFolder,
     PartyName,
@@ -21,6 +21,7 @@ from mpcstats.cli.asking import (
     Where,
     read_question,
 )
+from mpcstats.cli.options import AsJson, ConsortiumPath
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.policy import (
     Row,
@@ -50,7 +51,6 @@ PartiesFile = Annotated[
         "--parties", help="Of which kind each party is; else @bureau stands for a party 'bureau'."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(help="Policies: what may be asked, and why not.", no_args_is_help=True)
 
@@ -92,7 +92,7 @@ def explain(
         Path | None, typer.Option("--question", help="Explain the decision on one question.")
     ] = None,
     local: LocalFolder = None,
-    consortium: ConsortiumFile = None,
+    consortium: ConsortiumPath = None,
     party: PartyName = None,
     data: DataFolder = None,
     scenario: Scenario = None,
@@ -140,12 +140,16 @@ def hold(
     file: PolicyFile,
     cases: Annotated[Path, typer.Option("--cases", help="A file of expected decisions.")],
     parties: PartiesFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Hold a policy to its expected decisions. Exit code 1 and the cases that fail, if any do."""
     count, failed = tested(read_policy(file, parties), cases)
-    for failure in failed:
-        print(f"{cases}: case {failure.number} ({failure.case}): {failure.fault}")
-    print(f"{count - len(failed)} of {count} cases as expected")
+    if as_json:
+        print(json.dumps({"cases": count, "failed": [asdict(f) for f in failed]}, indent=2))
+    else:
+        for failure in failed:
+            print(f"{cases}: case {failure.number} ({failure.case}): {failure.fault}")
+        print(f"{count - len(failed)} of {count} cases as expected")
     if failed:
         raise typer.Exit(EXIT_MORE)
 

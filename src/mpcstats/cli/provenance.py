@@ -8,29 +8,24 @@ from typing import Annotated
 
 import typer
 
+from mpcstats.cli.options import AsJson, ConsortiumFile, PrincipalsPath
 from mpcstats.party.desk.provenance import lines, look_up, table
 
 
 def provenance_command(
-    consortium: Annotated[Path, typer.Option("--consortium", help="The consortium file.")],
+    consortium: ConsortiumFile,
     asset: Annotated[str, typer.Option("--asset", help="The dataset, as in bureau.settlement.")],
     ledger: Annotated[
         list[Path],
         typer.Option(
             "--ledger",
-            help="A party's ledger or a node's copies of logs; give as many as there are.",
+            help="A party's ledger or a node's copies of logs. Repeatable.",
         ),
     ],
-    principals: Annotated[
-        Path | None,
-        typer.Option(
-            "--principals",
-            help="Users and authorisers; else as the consortium file says.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    principals: PrincipalsPath = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Print who did what to an asset, from several parties' logs together, each deed once.
+    """Print who did what to an asset, from several parties' logs together, each deed once; --json prints a line a deed.
 
     Exit code 1 if something in a log cannot be believed; it is named, and the rest is shown.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from mpcstats.cli.options import AsJson, ConsortiumFile, PrincipalsPath
+from mpcstats.cli.sheet import print_json
 from mpcstats.party.desk.receipt import check_receipt, describe, plain
 
 ReceiptFile = Annotated[Path, typer.Argument(help="The receipt.")]
@@ -25,13 +28,8 @@ def receipt() -> None:
 @app.command("verify")
 def verify(
     path: ReceiptFile,
-    consortium: Annotated[
-        Path, typer.Option("--consortium", help="The consortium file, with every party's key.")
-    ],
-    principals: Annotated[
-        Path | None,
-        typer.Option(help="Who may sign approvals; else as the consortium file says."),
-    ] = None,
+    consortium: ConsortiumFile,
+    principals: PrincipalsPath = None,
     answer: Annotated[
         Path | None, typer.Option(help="The answer's file, which the receipt must be of.")
     ] = None,
@@ -39,12 +37,19 @@ def verify(
         int | None,
         typer.Option(min=0, help="How many others must have cosigned; else all of the run."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check every signature, proof and agreement; exit code 1 if one does not hold, and who is to blame.
 
     It needs no network, and no file of a party but the keys.
     """
     findings = check_receipt(path, consortium, principals=principals, answer=answer, quorum=quorum)
+    bad = [finding for finding in findings if not finding.good]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+        if bad:
+            raise typer.Exit(1)
+        return
     table = Table("", "party", "entry", "check", "finding", box=None)
     for finding in findings:
         table.add_row(
@@ -56,7 +61,6 @@ def verify(
         )
     console = Console(soft_wrap=True)
     console.print(table)
-    bad = [finding for finding in findings if not finding.good]
     if not bad:
         console.print(f"{path}: {len(findings)} checks, all hold", markup=False)
         return

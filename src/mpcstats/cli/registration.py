@@ -7,28 +7,30 @@ from typing import Annotated, Literal
 
 import typer
 
-from mpcstats.cli.sheet import print_sheet
+from mpcstats.cli.options import (
+    AsJson,
+    ConsortiumFile,
+    Day,
+    Onward,
+    PrincipalsPath,
+    Printed,
+    RegisterPath,
+    Sign,
+)
+from mpcstats.cli.sheet import print_json, print_sheet
 from mpcstats.party.desk import registration as desk
 from mpcstats.party.desk.journals import keys_of, write_new
+from mpcstats.party.question import today
 
 app = typer.Typer(help="The registration of data resources.", no_args_is_help=True)
 
-Register = Annotated[
-    Path | None,
-    typer.Option(
-        "--register", help="The registration's journal; else as the consortium file says."
-    ),
-]
-Consortium = Annotated[Path, typer.Option("--consortium", help="The consortium file.")]
-Principals = Annotated[
-    Path | None,
-    typer.Option("--principals", help="Who may sign too; else as the consortium file says."),
-]
 Holidays = Annotated[
     Path | None,
-    typer.Option("--holidays", help="Days off and worked; else as the consortium file says."),
+    typer.Option(
+        "--holidays",
+        help="Days off and worked; else as the consortium file says, else weekends alone.",
+    ),
 ]
-Day = Annotated[str, typer.Option("--day", help="As YYYY-MM-DD.")]
 
 
 @app.callback()
@@ -38,32 +40,37 @@ def registration() -> None:
 
 @app.command("show")
 def show(
-    consortium: Consortium,
-    day: Day,
-    register: Register = None,
-    principals: Principals = None,
+    consortium: ConsortiumFile,
+    day: Day = None,
+    register: RegisterPath = None,
+    principals: PrincipalsPath = None,
     holidays: Holidays = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print where every registration stood on a day; `until` is the code's last day, or that of publicity."""
-    at = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
-    found = desk.shown(at, day)
-    print_sheet(found.columns, found.rows)
-    print(f"head {found.head}")
+    registry = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
+    found = desk.shown(registry, day or today())
+    if as_json:
+        rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        print_json({"head": found.head, "rows": rows})
+    else:
+        print_sheet(found.columns, found.rows)
+        print(f"head {found.head}")
 
 
 @app.command("export")
 def export(
-    consortium: Consortium,
-    day: Day,
-    form: Annotated[Literal["json", "csv"], typer.Option("--format", help="Of the file.")] = "json",
-    out: Annotated[Path | None, typer.Option(help="A new file; else it is printed.")] = None,
-    register: Register = None,
-    principals: Principals = None,
+    consortium: ConsortiumFile,
+    day: Day = None,
+    form: Annotated[Literal["json", "csv"], typer.Option("--format", help="json or csv.")] = "json",
+    out: Printed = None,
+    register: RegisterPath = None,
+    principals: PrincipalsPath = None,
     holidays: Holidays = None,
 ) -> None:
     """The registrations in the fields of the platform's form; names that are unverified are marked."""
-    at = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
-    text = desk.exported(at, day, form)
+    registry = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
+    text = desk.exported(registry, day or today(), form)
     if out is None:
         print(text, end="")
     else:
@@ -73,19 +80,15 @@ def export(
 @app.command("append")
 def append(
     file: Annotated[Path, typer.Argument(help="A statement: TOML or JSON, its kind and its body.")],
-    consortium: Consortium,
-    sign: Annotated[
-        list[str], typer.Option("--sign", help="NAME=KEYFILE; again for everybody who signs here.")
-    ],
-    register: Register = None,
-    principals: Principals = None,
+    consortium: ConsortiumFile,
+    sign: Sign,
+    register: RegisterPath = None,
+    principals: PrincipalsPath = None,
     holidays: Holidays = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the signed statement here, for others to sign too.")
-    ] = None,
+    out: Onward = None,
 ) -> None:
     """Sign a statement and enter it, if it may come now."""
-    at = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
-    made = desk.entered(at, file, keys_of(sign), out)
+    registry = desk.registry(consortium, journal=register, principals=principals, holidays=holidays)
+    made = desk.entered(registry, file, keys_of(sign), out)
     signers = ", ".join(s.signer for s in made.signatures)
-    print(f"{out or at.files.journal}: {made.kind} {made.digest[:16]}, signed by {signers}")
+    print(f"{out or registry.files.journal}: {made.kind} {made.digest[:16]}, signed by {signers}")

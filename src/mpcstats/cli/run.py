@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from mpcstats.cli.asking import (
-    ConsortiumFile,
     DataFolder,
     LocalFolder,
     PaperFiles,
@@ -26,6 +25,7 @@ from mpcstats.cli.asking import (
     Where,
     read_question,
 )
+from mpcstats.cli.options import AsJson, ConsortiumPath
 from mpcstats.cli.progress import RunProgress
 from mpcstats.errors import PolicyRefused, TransportFault, UsageError
 from mpcstats.party.ask import Result, step_count
@@ -37,7 +37,7 @@ LOG_LINES = 3  # of another local party's log, where it is at fault
 def run(
     question: QuestionFile,
     local: LocalFolder = None,
-    consortium: ConsortiumFile = None,
+    consortium: ConsortiumPath = None,
     party: PartyName = None,
     party_file: PartyPath = None,
     data: DataFolder = None,
@@ -47,7 +47,7 @@ def run(
     user: User = None,
     project: Project = None,
     paper: PaperFiles = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     keep: Annotated[
         Path | None, typer.Option(help="With --local: keep keys, ledgers and logs here.")
     ] = None,

@@ -12,12 +12,13 @@ from typing import Annotated
 
 import typer
 
+from mpcstats.cli.options import ConsortiumFile
 from mpcstats.party.node import Node
 from mpcstats.party.serve import serve
 
 
 def serve_command(
-    consortium: Annotated[Path, typer.Option(help="The consortium file.")],
+    consortium: ConsortiumFile,
     party: Annotated[str, typer.Option(help="This party's name.")],
     party_file: Annotated[
         Path | None, typer.Option(help="Its own file; else parties/NAME.toml.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -12,9 +13,11 @@ from rich.text import Text
 WIDEST = 10_000  # characters
 
 
-def print_sheet(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_sheet(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
+) -> None:
     """Print the rows under their columns' names; no cell is cut off, and none is read as markup."""
-    table = Table()
+    table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -26,3 +29,28 @@ def print_sheet(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             highlight=False, width=max(1, Measurement.get(console, options, table).maximum)
         )
     console.print(table)
+
+
+def print_objects(title: str, objects: Sequence[Mapping[str, object]]) -> None:
+    """Print objects that have the same names as a table; one line if there are none."""
+    if not objects:
+        print(f"{title}: none")
+        return
+    columns = list(dict.fromkeys(name for one in objects for name in one))
+    rows = [[_cell(one.get(name)) for name in columns] for one in objects]
+    print_sheet([name.replace("_", " ") for name in columns], rows, title=title)
+
+
+def print_json(value: object) -> None:
+    """Print `value` as one JSON text."""
+    print(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(one)}" for name, one in value.items())
+    return str(value)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mpcstats.cli.options import AsJson, ConsortiumFile, Key
+from mpcstats.cli.sheet import print_json, print_objects
 from mpcstats.party.desk.trace import KINDS, add_body, traced
 
-ConsortiumFile = Annotated[Path, typer.Option("--consortium", help="The consortium file.")]
 JournalFile = Annotated[Path, typer.Option("--journal", help="The journal of source records.")]
 Name = Annotated[str, typer.Argument(help="A record or value, by its keyed pseudonym.")]
 
@@ -22,19 +24,30 @@ def add(
     body: Annotated[Path, typer.Argument(help="A TOML file with what is recorded.")],
     consortium: ConsortiumFile,
     journal: JournalFile,
-    key: Annotated[Path, typer.Option(help="The signing key of the party that holds it.")],
+    key: Key,
 ) -> None:
-    """Append a source record, or a value made of source records."""
+    """Append a source record, or a value made of source records; its holder signs it."""
     print(add_body(consortium, journal, kind, body, key))
 
 
 @app.command("sources")
-def sources(name: Name, consortium: ConsortiumFile, journal: JournalFile) -> None:
+def sources(
+    name: Name, consortium: ConsortiumFile, journal: JournalFile, as_json: AsJson = False
+) -> None:
     """Print all that a value or record rests on, down to the product's batch."""
-    print("\n".join(traced(consortium, journal, name, life=False)))
+    _print("sources", traced(consortium, journal, name, life=False), as_json=as_json)
 
 
 @app.command("life")
-def life(name: Name, consortium: ConsortiumFile, journal: JournalFile) -> None:
+def life(
+    name: Name, consortium: ConsortiumFile, journal: JournalFile, as_json: AsJson = False
+) -> None:
     """Print the life cycle of a batch or another record: all that rests on it."""
-    print("\n".join(traced(consortium, journal, name, life=True)))
+    _print("life cycle", traced(consortium, journal, name, life=True), as_json=as_json)
+
+
+def _print(title: str, found: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    else:
+        print_objects(title, found)

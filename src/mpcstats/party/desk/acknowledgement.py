@@ -29,6 +29,8 @@ def acknowledged(consortium: Path, user: str, key: Path, day: str) -> int:
     """
     agreed = Consortium.load(consortium)
     principals, signing = load_principals(agreed), read_signing_key(key)
+    if signing.public_key().public_bytes_raw() != principals.key(user):
+        raise UsageError(f"{key}: expected the signing key of {user}, got another")
     profile, path = _named(agreed)
     fold = Acknowledgements(principals)
     head = Journal.load(path, principals, fold.add).head

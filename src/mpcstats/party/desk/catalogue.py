@@ -9,6 +9,7 @@ from typing import Self
 
 from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Consortium
+from mpcstats.party.files.registerfiles import RegisterFiles
 from mpcstats.party.registers import load_principals
 from mpcstats.records.catalogue import Catalogue, Column, Dataset
 from mpcstats.records.catalogue.combination import met, together
@@ -34,6 +35,11 @@ class Grid:
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    def objects(self) -> list[dict[str, str]]:
+        """The rows for programs: cells by the English part of their heads."""
+        names = ["".join(c for c in head if c.isascii()).strip() for head in self.heads]
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
 
 @dataclass(frozen=True, slots=True)
 class Registers:
@@ -53,23 +59,31 @@ class Registers:
         reviews: Path | None = None,
         settlements: Path | None = None,
     ) -> Self:
-        """The registers in these journals; empty where there is none. Raises UsageError with file and line."""
+        """The registers in these journals, else in those of the consortium; empty where there is none.
+
+        Raises UsageError with file and line.
+        """
         if (reviews or settlements) and not (principals or consortium):
             raise UsageError(
-                "expected whose signatures a journal has: name the principals or the consortium"
+                "expected whose signatures a journal has: name --principals or --consortium"
             )
-        known = (
-            Principals.load(principals, {})
-            if consortium is None
-            else load_principals(Consortium.load(consortium), principals)
-        )
+        named = RegisterFiles()
+        if consortium is None:
+            known = Principals.load(principals, {})
+        else:
+            agreed = Consortium.load(consortium)
+            named, known = agreed.registers, load_principals(agreed, principals)
         table = load_rules(rules)
         levels, settled = Levels(known, table.review), Settlements(known)
-        for path, fold in ((reviews, levels), (settlements, settled)):
-            if path is not None:
-                if not path.is_file():
-                    raise UsageError(f"{path}: expected a journal, got no file")
-                Journal.load(path, known, fold.add)
+        for path, other, fold in (
+            (reviews, named.levels, levels),
+            (settlements, named.sources, settled),
+        ):
+            if path is not None and not path.is_file():
+                raise UsageError(f"{path}: expected a journal, got no file")
+            if path is not None or other is not None:
+                # What the consortium names may have no statement yet, and then no file.
+                Journal.load(path or other or Path(), known, fold.add)
         return cls(table, levels, settled)
 
 

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from mpcstats.errors import UsageError
 from mpcstats.party.data.consent import ConsentFilter, normal_id
+from mpcstats.party.desk.statements import read_statement
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.records.canonical import JSON
 from mpcstats.records.catalogue import Normalisation
@@ -109,6 +110,14 @@ class ConsentDesk:
         """Put a statement into the journal; its digest. Raises UsageError if it does not hold there."""
         with self.book.writing() as page:
             return page.record(statement, second=page.at(second))
+
+    def record_file(self, path: Path, *, second: str) -> str:
+        """The same with the statement in the file at `path`. Raises UsageError with the file."""
+        statement = read_statement(path)
+        try:
+            return self.record(statement, second=second)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
 
     def record_own(self, act: Act, *, second: str) -> str:
         """The same for what the owner itself says: an asset, a use, a delivery."""

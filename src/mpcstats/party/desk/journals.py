@@ -91,7 +91,10 @@ def enter(
     if out is not None:
         write_new(out, json.dumps(made.to_json(), ensure_ascii=False, indent=2) + "\n")
         return made
-    append(files.journal, made, principals, fold(principals))
+    try:
+        append(files.journal, made, principals, fold(principals))
+    except UsageError as error:
+        raise UsageError(f"{statement}: {error}") from None
     return made
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mpcstats.errors import UsageError
+from mpcstats.party.desk.paper import read_paper
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.history import History
 from mpcstats.party.registers import load_principals
@@ -36,12 +37,19 @@ def draft(consortium: Path, kind: str, body: Path) -> Statement:
     return made
 
 
-def append_statement(consortium: Path, statement: Statement) -> str:
-    """Append it to the journal of projects; the journal's new head. Raises UsageError if it cannot come next."""
+def append_file(consortium: Path, path: Path) -> str:
+    """Append the statement in the file at `path` to the journal of projects; the journal's new head.
+
+    Raises UsageError with the file if it holds none, or one that cannot come next.
+    """
+    statement = read_paper(path)
     agreed = Consortium.load(consortium)
     principals = load_principals(agreed)
     projects = Projects(principals)
-    return append(_journal(agreed), statement, principals, projects.add).head
+    try:
+        return append(_journal(agreed), statement, principals, projects.add).head
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def view(consortium: Path, day: str, ledgers: Sequence[Path]) -> tuple[Line, ...]:

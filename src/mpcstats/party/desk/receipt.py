@@ -25,7 +25,7 @@ def check_receipt(
     answer: Path | None = None,
     quorum: int | None = None,
 ) -> tuple[Finding, ...]:
-    """Every finding on the receipt at `path`. `principals` names more people than the consortium's parties.
+    """Every finding on the receipt at `path`. `principals` names more people than the consortium file does.
 
     Raises UsageError for a file that cannot be used, with its path.
     """

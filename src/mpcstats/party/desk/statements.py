@@ -32,6 +32,15 @@ def make(kind: str, given: Mapping[str, JSON]) -> Statement:
     return statement
 
 
+def make_of_file(kind: str, path: Path) -> Statement:
+    """The same with the body in the JSON file at `path`. Raises UsageError with file and place."""
+    given = read_body(path)
+    try:
+        return make(kind, given)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
 def make_key(path: Path) -> None:
     """A new key of pseudonyms in the file at `path`. Raises UsageError if there is a file."""
     make_pseudonym_key(path)

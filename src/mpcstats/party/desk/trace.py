@@ -39,16 +39,20 @@ def add_body(consortium: Path, journal: Path, kind: str, body: Path, key: Path) 
     return str(said.get("record", said.get("value")))
 
 
-def traced(consortium: Path, journal: Path, name: str, *, life: bool) -> tuple[str, ...]:
-    """A line for each record and value that `name` rests on, or with `life` that rests on it; itself first."""
+def traced(
+    consortium: Path, journal: Path, name: str, *, life: bool
+) -> tuple[dict[str, JSON], ...]:
+    """Each record and value that `name` rests on, or with `life` that rests on it; itself first."""
     principals = load_principals(Consortium.load(consortium))
     known = Traces(principals)
     Journal.load(journal, principals, known.add)
-    return tuple(_line(body) for body in (known.life(name) if life else known.sources(name)))
+    return tuple(_shown(body) for body in (known.life(name) if life else known.sources(name)))
 
 
-def _line(body: Record | Value) -> str:
+def _shown(body: Record | Value) -> dict[str, JSON]:
     if isinstance(body, Value):
         by = body.transformation
-        return f"{body.day} value {body.value} of {body.dataset}, by {by.name} {by.version}, {body.holder}"
-    return f"{body.day} {body.stage} {body.record}, {body.holder}"
+        what, name, made = f"value of {body.dataset}", body.value, f"{by.name} {by.version}"
+    else:
+        what, name, made = body.stage, body.record, None
+    return {"day": body.day, "what": what, "name": name, "holder": body.holder, "made_by": made}

@@ -86,7 +86,7 @@ class Consortium:
     @classmethod
     def load(cls, path: Path) -> Consortium:
         """The consortium file at `path`. Raises UsageError with file and place."""
-        table = read_toml(path, _Consortium)
+        table = read_toml(path, ConsortiumTable)
         here = path.parent
         members = {
             p.name: Member(p.name, p.address, p.fingerprint, here / p.certificate, p.signing_key)
@@ -130,7 +130,7 @@ class PartyFile:
     @classmethod
     def load(cls, path: Path, *, party: str) -> PartyFile:
         """The file of `party`. Raises UsageError with file and place, also if it is another party's."""
-        table = read_toml(path, _PartyFile)
+        table = read_toml(path, PartyTable)
         if table.party != party:
             raise UsageError(f"{path}: expected the file of {party}, got that of {table.party}")
         here = path.parent
@@ -238,7 +238,9 @@ Files = Annotated[dict[Text, Text], BeforeValidator(_plain_names)]
 Silence = Annotated[float, Field(ge=1, le=3600)]
 
 
-class _Member(Table):
+class MemberTable(Table):
+    """One party of the consortium: where it is reached, and by which certificate and key it is known."""
+
     name: Name
     address: Annotated[Address, BeforeValidator(_address)]
     fingerprint: Annotated[str, AfterValidator(_fingerprint)]
@@ -246,14 +248,16 @@ class _Member(Table):
     signing_key: Annotated[bytes, BeforeValidator(_key)]
 
 
-class _Consortium(Table):
+class ConsortiumTable(Table):
+    """consortium.toml: what all parties have agreed on. Paths are relative to it, `silence` is in seconds."""
+
     name: Text
     catalogue: Text
     policy: Text
     compute: list[Name]
     silence: Silence = SILENCE
     registers: RegistersTable = Field(default_factory=RegistersTable)
-    party: list[_Member]
+    party: list[MemberTable]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -271,7 +275,9 @@ class _Consortium(Table):
         return self
 
 
-class _PartyFile(Table):
+class PartyTable(Table):
+    """A party's own file, NAME.toml beside the consortium's: its keys, its ledger, and its data by dataset."""
+
     party: Name
     tls_key: Text
     signing_key: Text

@@ -18,7 +18,7 @@ from mpcstats.errors import UsageError
 from mpcstats.party.files.config import Address
 from mpcstats.party.question import PRINCIPAL, check_name
 from mpcstats.records.principals import Principal
-from mpcstats.records.tomlfile import said, toml_text
+from mpcstats.records.tomlfile import counted, said, toml_text
 from mpcstats.transport.identity import fingerprint, make_certificate
 
 
@@ -93,7 +93,10 @@ def principal_entry(name: str, key: bytes, roles: Sequence[str], *, real_name: b
     try:
         Principal.model_validate(entry)
     except ValidationError as error:
-        raise UsageError(f"{name}: " + "; ".join(said(e["msg"]) for e in error.errors())) from None
+        # After a role that is none pydantic also counts the roles that are left: the first fault is the fault.
+        first = error.errors()[0]
+        place = f"{counted(dict(entry), first['loc'])}: " if first["loc"] else ""
+        raise UsageError(f"{name}: {place}{said(first['msg'])}") from None
     lines = [
         "[[principal]]",
         f"name = {toml_text(name)}",

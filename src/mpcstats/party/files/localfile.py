@@ -46,7 +46,7 @@ class LocalFile:
         Raises UsageError with file and place.
         """
         path = folder / FILE if folder.is_dir() else folder
-        table = read_toml(path, _Local)
+        table = read_toml(path, LocalTable)
         here = path.parent
         root = here / table.data_root if data is None else data
         if data is not None and not data.is_dir():
@@ -70,7 +70,9 @@ class LocalFile:
         )
 
 
-class _Local(Table):
+class LocalTable(Table):
+    """local.toml: a consortium on one machine. Paths are relative to it, `silence` is in seconds."""
+
     name: Text
     catalogue: Text
     policy: Text

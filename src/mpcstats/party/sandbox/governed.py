@@ -28,7 +28,6 @@ from mpcstats.party.sandbox.offices import (
     PROJECT,
     USER,
     Offices,
-    acknowledge,
     enter_project,
     enter_registrations,
     enter_rights,
@@ -181,7 +180,6 @@ class Governed:
         offices, config = self.offices, self.config
         enter_rights(offices, self.catalogue, (FREE, PRICED))
         enter_registrations(offices, self.catalogue)
-        acknowledge(offices)
         records = Records.load(
             "bureau",
             catalogue=config.catalogue,

@@ -21,8 +21,6 @@ from mpcstats.records.day import later
 from mpcstats.records.journal import Journal, append
 from mpcstats.records.papers.project import Projects
 from mpcstats.records.principals import Principals, Role
-from mpcstats.records.profiles.acknowledgement import ACKNOWLEDGED, Acknowledgements
-from mpcstats.records.profiles.profile import ProfileName, shipped
 from mpcstats.records.registration.code import make_code
 from mpcstats.records.registration.register import Registrations
 from mpcstats.records.registration.workdays import Calendar
@@ -37,7 +35,6 @@ ROLES: Mapping[str, tuple[Role, ...]] = {
     GOVERNMENT: ("government", "registrar", "regulator"),
     AUTHORITY: ("authority",),  # signs for persons who cannot themselves
 }
-PROFILE: ProfileName = "CN"
 PROJECT = "diabetes-2024"
 DOCUMENT = "ab" * 32  # SHA-256 of the paper that a right rests on; the demo has no such papers
 PUBLISHED, CODED = -45, -20  # days before today: more than ten working days lie between
@@ -45,7 +42,6 @@ FOLDS: Mapping[str, Callable[[Principals], Fold]] = {
     "rights": RightsRegister,
     "registrations": lambda principals: Registrations(principals, Calendar.load(None)),
     "projects": Projects,
-    "acknowledgements": Acknowledgements,
 }
 
 
@@ -61,8 +57,9 @@ class Offices:
         registers.mkdir()
         self.files = RegisterFiles(
             principals=registers / "principals.toml",
-            profile=PROFILE,
-            **{name: registers / f"{name}.jsonl" for name in FOLDS},
+            projects=registers / "projects.jsonl",
+            rights=registers / "rights.jsonl",
+            registrations=registers / "registrations.jsonl",
         )
         self.principals = self._principals(registers / "principals.toml")
 
@@ -175,12 +172,6 @@ def enter_project(offices: Offices, catalogue: Catalogue, plan: str) -> None:
     )
     until = later(offices.day, 90)
     offices.enter("projects", "project-start", GOVERNMENT, project=PROJECT, until=until)
-
-
-def acknowledge(offices: Offices) -> None:
-    """The user signs that it has read every text of the profile."""
-    for text in shipped(PROFILE).text:
-        offices.enter("acknowledgements", ACKNOWLEDGED, USER, user=USER, text=text.digest)
 
 
 def _terms(

@@ -22,7 +22,9 @@ class Buyer(Table):
     buyer_class: Word
 
 
-class _File(Table):
+class BuyersFile(Table):
+    """buyers.toml: the buyers, each in one class."""
+
     version: Version
     buyer: Annotated[tuple[Buyer, ...], Listed, Field(min_length=1)]
 
@@ -43,7 +45,7 @@ class Buyers:
     @classmethod
     def load(cls, path: Path) -> Buyers:
         """The buyers' file at `path`. Raises UsageError with file and place."""
-        listed = read_toml(path, _File).buyer
+        listed = read_toml(path, BuyersFile).buyer
         return cls({buyer.name: buyer.buyer_class for buyer in listed})
 
     def class_of(self, name: str) -> str:

@@ -95,7 +95,9 @@ class Contributed(Table):
         return self
 
 
-class _File(Table):
+class SharesFile(Table):
+    """shares.toml: the registered shares of each product."""
+
     version: Version
     shares: Annotated[tuple[Registered, ...], Listed, Field(min_length=1)]
 
@@ -110,14 +112,14 @@ class _File(Table):
 class Shares:
     """The registered shares of each product. Immutable; `digest` names the content."""
 
-    def __init__(self, content: _File) -> None:
+    def __init__(self, content: SharesFile) -> None:
         self._products = {entry.product: entry for entry in content.shares}
         self.digest = hashlib.sha256(content.model_dump_json().encode()).hexdigest()
 
     @classmethod
     def load(cls, path: Path) -> Shares:
         """The shares' file at `path`. Raises UsageError with file and place."""
-        return cls(read_toml(path, _File))
+        return cls(read_toml(path, SharesFile))
 
     def weights(self, product: str, measured: Contributed | None) -> dict[str, int]:
         """What each holder has of `product`: whole numbers that add up to 10^12.

@@ -98,7 +98,9 @@ class Product(Table):
             yield "datasets", ", ".join(sorted(self.datasets))
 
 
-class _File(Table):
+class TariffFile(Table):
+    """tariff.toml: the products and what they cost; factors are thousandths, money is fen."""
+
     version: Version
     name: Text
     since: Month
@@ -139,7 +141,7 @@ class _File(Table):
 class Tariff:
     """A tariff in force from month `since` to `until`. Immutable; `digest` names its content."""
 
-    def __init__(self, content: _File) -> None:
+    def __init__(self, content: TariffFile) -> None:
         self._content = content
         self._products = {product.name: product for product in content.product}
         self._keys = {
@@ -150,7 +152,7 @@ class Tariff:
     @classmethod
     def load(cls, path: Path) -> Tariff:
         """The tariff file at `path`. Raises UsageError with file and place."""
-        return cls(read_toml(path, _File))
+        return cls(read_toml(path, TariffFile))
 
     @property
     def since(self) -> str:

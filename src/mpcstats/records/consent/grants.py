@@ -240,7 +240,7 @@ class Consents:
             if missing:
                 raise UsageError(
                     f"{acts.GRANT_KIND}: expected registered assets of the person, got none in "
-                    f"{', '.join(missing)}"
+                    f"{', '.join(missing)}: their owner records them by consent-asset statements"
                 )
         self.holdings.held[held.digest] = held
         self.holdings.persons[held.digest] = body.person

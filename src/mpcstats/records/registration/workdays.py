@@ -19,7 +19,7 @@ MOST_DAYS = 10_000
 Days = Annotated[tuple[Day, ...], Field(max_length=MOST_DAYS), Listed]
 
 
-class _File(Table):
+class HolidaysFile(Table):
     """holidays.toml: `off` are weekdays on which nobody works, `worked` Saturdays and Sundays on which all do."""
 
     version: Version
@@ -49,7 +49,7 @@ class Calendar:
         """The calendar of the file at `path`; that of weekends alone without one. Raises UsageError with place."""
         if path is None:
             return cls()
-        table = read_toml(path, _File)
+        table = read_toml(path, HolidaysFile)
         return cls(table.off, table.worked)
 
     def works(self, day: str) -> bool:
