@@ -22,6 +22,7 @@ from mpcstats.records.standing import What
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "governance.md").read_text(encoding="utf-8")
+COMMAND = typer.main.get_command(app)
 SAID = re.compile(r"^(?:\$ |PLAN=\$\()?(mpcstats [^|&`)\n]*)", flags=re.MULTILINE)
 
 
@@ -34,7 +35,7 @@ def commands() -> list[list[str]]:
 
 def unknown(words: list[str]) -> list[str]:
     """Words of a command that name no sub-command or option of it."""
-    command: Any = typer.main.get_command(app)
+    command: Any = COMMAND
     while hasattr(command, "commands"):  # a group, in whichever module typer keeps its class
         name = words[0]
         if name not in command.commands:

@@ -284,8 +284,8 @@ def test_two_agreements_for_one_run_do_not_pass(world: Audited) -> None:
 @pytest.mark.parametrize(
     ("name", "key", "why"),
     [
-        (OPERATOR, key_of(OPERATOR), "expected signers who are authoriser or government"),
-        ("hospital", key_of("hospital"), "expected signers who are authoriser or government"),
+        (OPERATOR, key_of(OPERATOR), "expected signers who are authoriser"),
+        ("hospital", key_of("hospital"), "expected signers who are authoriser"),
         (AUTHORISER, STRANGER, "expected a signature by the key of bureau.authoriser, got another"),
         ("nobody", STRANGER, "expected a known principal, got 'nobody'"),
     ],

@@ -27,7 +27,7 @@ from mpcstats.records.ledger.receipt import (
 from mpcstats.records.principals import Principals, Role
 from mpcstats.records.signed import Statement
 
-APPROVERS: tuple[Role, ...] = ("authoriser", "government")  # who may sign an approval
+APPROVER: Role = "authoriser"  # who may sign an approval or a licence, as policy/conditions count
 GATE = ("k", "cells", "suppressed")  # what a party may say of the gate: numbers, or null
 
 
@@ -328,8 +328,8 @@ def _approval_fault(
     if not signers:
         return "expected a signature, got none"
     for signer in signers:
-        if not any(principals.has(signer, role, day) for role in APPROVERS):
-            return f"expected signers who are {' or '.join(APPROVERS)} on {day}, got {signer}"
+        if not principals.has(signer, APPROVER, day):
+            return f"expected signers who are {APPROVER} on {day}, got {signer}"
     plan = approval.body.get("plan")
     if plan is not None and plan != receipt.plan:
         return "expected an approval of this plan, got one of another"
