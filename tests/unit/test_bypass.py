@@ -49,6 +49,7 @@ from mpcstats.records.day import later, years_later
 from mpcstats.records.journal import EMPTY, following
 from mpcstats.records.ledger import Entry
 from mpcstats.records.ledger.receipt import PartyPart
+from mpcstats.records.papers.project import Projects
 from mpcstats.records.papers.template import Template
 from mpcstats.records.principals import Principals
 from mpcstats.records.profiles.acknowledgement import Acknowledgements
@@ -269,3 +270,29 @@ def test_whether_one_person_is_in_anothers_table_is_not_open() -> None:
         plan = planned(asked, replace(records("hospital"), policy=policy))
         rule = policy.rule(scenario, sensitivity(plan, CATALOGUE).level)
         assert rule is None or rule.minimum_persons >= 11
+
+
+# --- others' projects ---
+
+
+def test_nobody_spends_the_budget_of_anothers_project() -> None:
+    projects = Projects(EVERYBODY)
+    registered = {
+        "after": EMPTY,
+        "day": "2026-01-01",
+        "project": "theirs",
+        "title": "a test",
+        "sponsor": "insurer",
+        "risk": "low",
+        "government_led": False,
+        "datasets": {"bureau.enrolment": "bureau"},
+        "analyses": ["0" * 64],
+        "initiators": ["insurer"],
+        "results": ["insurer"],
+    }
+    projects.add(signed("project-registered", registered, "insurer"))
+    registers = Registers(EVERYBODY, projects=projects)
+    for name, expected in (("theirs", ["project"]), ("unknown", ["project"]), (None, [])):
+        assert codes(case(requires=(), project=name, registers=registers)) == expected
+    own = replace(PLAN, initiator="insurer")
+    assert codes(case(requires=(), plan=own, project="theirs", registers=registers)) == []

@@ -19,6 +19,7 @@ from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
 from mpcstats.policy.conditions.licence import operated
 from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.profile import profile
+from mpcstats.policy.conditions.project import own_project
 from mpcstats.policy.conditions.protocols import protocols
 from mpcstats.policy.conditions.standing import standing
 from mpcstats.policy.conditions.table import table
@@ -42,6 +43,7 @@ CONDITIONS: tuple[Condition, ...] = (
     gate_rules,
     profile,
     operated,
+    own_project,
     granted,
     budget,
 )

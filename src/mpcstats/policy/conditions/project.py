@@ -9,6 +9,21 @@ from mpcstats.policy.conditions.approval import fitting
 from mpcstats.policy.reason import Reason
 
 
+def own_project(case: Case) -> Iterator[Reason]:
+    """Why the question may not name its project, where the rule asks for none: it would spend others' budget."""
+    rule, initiator = case.rule, case.plan.initiator
+    if rule is None or not rule.permit or "project" in rule.requires:
+        return
+    if case.project is None or case.projects is None:
+        return
+    found = case.projects.get(case.project, case.day)
+    if found is None or initiator not in found.registration.initiators:
+        yield Reason(
+            "project",
+            f"{initiator} may not ask in project {case.project}: name one of its own, or none",
+        )
+
+
 def project(case: Case) -> Iterator[Reason]:
     """Why the question is no part of a project that may run it."""
     if case.project is None:
