@@ -15,6 +15,7 @@ from mpcstats.errors import MpcstatsError
 from mpcstats.party import ask as asking
 from mpcstats.party import closing
 from mpcstats.party.ask import Result, ask
+from mpcstats.party.decisions import Decisions
 from mpcstats.party.node import Node
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def test_a_label_is_used_once(town: Town, monkeypatch: pytest.MonkeyPatch) -> No
     start(town)
     same = SimpleNamespace(token_hex=lambda _: "ab" * 16)
     monkeypatch.setattr(asking, "secrets", same)
-    monkeypatch.setattr(Node, "_check_label", lambda *_: None)  # the initiator's own
+    monkeypatch.setattr(Decisions, "_check_label", lambda *_: None)  # the initiator's own
     with town.node() as node:
         answered(town, node)
         with pytest.raises(MpcstatsError, match="a new label for its run"):

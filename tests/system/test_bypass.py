@@ -13,6 +13,7 @@ from tests.system.test_papers import Registers
 
 from mpcstats.errors import PolicyRefused
 from mpcstats.party.ask import ask
+from mpcstats.party.decisions import Decisions
 from mpcstats.party.node import Node
 from mpcstats.party.question import Question, days_about
 from mpcstats.records.day import later
@@ -103,21 +104,21 @@ def test_who_waits_with_a_permit_does_not_outlast_the_registers(town: Town) -> N
     question = registers.question()
     with town.node() as node:
         permit = node.decide(question, registers.papers(question))
-        node._check_unchanged()
+        node._decisions.check_unchanged()
         registers.add("project-stopped", "office.two", because="a test")
         with pytest.raises(PolicyRefused, match="registers have changed since"):
-            node._check_unchanged()
+            node._decisions.check_unchanged()
     assert permit.papers
 
 
 def test_a_run_begins_by_looking_at_the_registers_again(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(_: Node) -> None:
+    def stopped(_: Decisions) -> None:
         raise PolicyRefused("bureau", ("as the test says",))
 
     start(town)
-    monkeypatch.setattr(Node, "_check_unchanged", stopped)
+    monkeypatch.setattr(Decisions, "check_unchanged", stopped)
     with town.node() as node, pytest.raises(PolicyRefused, match="as the test says"):
         ask(node, plain())
     assert all("start" not in town.ledger(party) for party in ("bureau", "hospital", "insurer"))

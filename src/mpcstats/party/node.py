@@ -9,40 +9,32 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, cast, get_args
+from typing import Any, Self
 
-from mpcstats.errors import PeerFault, PolicyRefused, TransportFault, UsageError
-from mpcstats.party.agreement import STEP, Terms, exchange_agreements
+from mpcstats.errors import PolicyRefused, TransportFault, UsageError
+from mpcstats.party.agreement import Terms, exchange_agreements
 from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed, Finished, close
-from mpcstats.party.compile import Known, Papers, Records, compile_question
-from mpcstats.party.data.consent import asks, left_out_shown
-from mpcstats.party.data.frozen import file_digest
+from mpcstats.party.compile import Known, Papers, Records
+from mpcstats.party.data.consent import left_out_shown
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.sources import Own, Rows, Sources
+from mpcstats.party.decisions import Decisions
 from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
-from mpcstats.party.history import History
 from mpcstats.party.inputs import commitments
-from mpcstats.party.noted import answerable, named_asker, reasons_kept, request_body
-from mpcstats.party.question import Question, days_about, today
-from mpcstats.party.registers import Shelf
+from mpcstats.party.question import Question
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
 from mpcstats.policy.permit import Permit
-from mpcstats.records.consent.acts import Mode
-from mpcstats.records.consent.terms import Ask
-from mpcstats.records.consent.token import TOKEN_KIND
-from mpcstats.records.ledger import Entry, Ledger
+from mpcstats.records.ledger import Ledger
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
 from mpcstats.records.ledger.receipt import answer_bytes
 from mpcstats.records.ledger.witness import Witness
 from mpcstats.records.signed import Statement
-from mpcstats.records.standing import Violation, What, violated
 from mpcstats.session import Opening, Program, Session
 from mpcstats.transport.handshake import agree
 from mpcstats.transport.identity import Identity, Peer
@@ -50,7 +42,6 @@ from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
 
 OnStep = Callable[[str], None]
-REGISTERS_CHANGED = "registers have changed since the question was decided: ask again"
 RECEIPT = "receipt"  # the last step of a run, after which nothing may take the answer away
 Body = Coroutine[Any, Any, Answer | None]
 
@@ -122,23 +113,14 @@ class Node:
             for name, m in consortium.members.items()
             if name != self.me
         }
-        self._shelf = Shelf(consortium)
-        self.records = Records.load(
-            self.me,
-            catalogue=consortium.catalogue,
-            policy=consortium.policy,
-            compute=consortium.compute,
-            members=tuple(consortium.members),
-            registers=self._shelf.current(),
-        )
-        self.sources = Sources(self.me, files.data, self.records.catalogue)
+        self.consent = None if files.consent is None else ConsentDesk.open(files.consent)
         self._key = read_signing_key(files.signing_key)
         self.ledger = Ledger.open(files.ledger, party=self.me, signing_key=self._key)
         keys = {name: member.signing_key for name, member in consortium.members.items()}
         self._witness = Witness(self.ledger, keys)
-        self._history = History()
-        self.consent = None if files.consent is None else ConsentDesk.open(files.consent)
         try:
+            self._decisions = Decisions(consortium, files, self.ledger, self.consent)
+            self.sources = Sources(self.me, files.data, self.records.catalogue)
             self.listener = Listener(
                 self.identity, own.address.host, own.address.port, self.peers, silence=self.silence
             )
@@ -164,89 +146,18 @@ class Node:
         self.listener.close()
         self.ledger.close()
 
+    @property
+    def records(self) -> Records:
+        """What this party decides by, as of its last decision."""
+        return self._decisions.records
+
     def decide(self, question: Question, papers: Papers = ()) -> Permit:
         """This party's decision on `question`, written to its ledger. Raises PolicyRefused and UsageError."""
-        about = {"question": question.digest()}
-        self.ledger.append("request", request_body(question, papers))
-        try:
-            _check_day(self.me, question)
-            # A licence that was cancelled since the node began does not count here either.
-            self.records = replace(self.records, registers=self._shelf.current())
-            permit = compile_question(question, self.records, papers, self.known(question))
-            self._take_tokens(question, permit, papers)
-        except PolicyRefused as refusal:
-            reasons = reasons_kept(refusal.reasons)
-            entry = self.ledger.append("decision", {**about, "permit": False, "reasons": reasons})
-            self._write_violations(question, papers, refusal, entry)
-            raise
-        plan = permit.plan
-        self.ledger.append(
-            "decision",
-            {
-                **about,
-                "permit": True,
-                "plan": permit.plan_digest,
-                "policy": permit.policy_digest,
-                "level": permit.level.name,
-                "rule": permit.rule,
-                "approvals": list(permit.papers),
-                "template": permit.template,
-                "datasets": sorted({i.dataset for f in plan.fragments for i in f.items}),
-            },
-        )
-        return permit
-
-    def _take_tokens(self, question: Question, permit: Permit, papers: Papers) -> None:
-        """Consents that came with the question. Raises PolicyRefused, a violation, if one has been used before."""
-        tokens = [paper for paper in papers if paper.kind == TOKEN_KIND]
-        if self.consent is None or not tokens:
-            return
-        second = now()
-        try:
-            refused = self.consent.take(tokens, self._asks(question, permit, second), second=second)
-        except UsageError as error:
-            raise PolicyRefused(self.me, (str(error),)) from None
-        replayed = [str(each) for each in refused if each.violation]
-        if replayed:
-            raise PolicyRefused(self.me, tuple(replayed), ("replayed-token",))
-
-    def _asks(self, question: Question, permit: Permit, second: str) -> dict[Mode, Ask]:
-        """What the plan wants of this party's datasets that need consent."""
-        matter = question.digest()
-        return asks(permit.plan, self.records.catalogue, self.me, matter=matter, second=second)
+        return self._decisions.decide(question, papers)
 
     def known(self, question: Question) -> Known:
-        """What this party's ledger says of earlier questions, and what its project has frozen of its datasets."""
-        registers = self.records.registers
-        self._history.read_on(self.ledger)
-        project = None
-        if registers.projects is not None and question.project is not None:
-            project = registers.projects.get(question.project, question.day)
-        frozen = {} if project is None else project.frozen
-        return Known(
-            used=self._history.used,
-            used_alone=self._history.used_by[question.initiator],
-            inputs={n: file_digest(path) for n, path in self.files.data.items() if n in frozen},
-            spending=self._history.spending,
-            standing=self._history.standing(named_asker(question), registers.principals),
-        )
-
-    def _write_violations(
-        self, question: Question, papers: Papers, refusal: PolicyRefused, entry: Entry
-    ) -> None:
-        """Who asked what it must have known to be forbidden loses the right to ask, from its next question on."""
-        principals = self.records.registers.principals
-        for what in refusal.violations:
-            if what in get_args(What):
-                body = Violation(
-                    offender=answerable(question, papers, principals),
-                    what=cast("What", what),
-                    subject=question.digest(),
-                    entry=entry.index,
-                    by=self.me,
-                    at=entry.time,
-                )
-                violated(self.ledger, body)
+        """What this party alone knows of earlier questions and of its data, for a decision on `question`."""
+        return self._decisions.known(question)
 
     def read(
         self,
@@ -260,7 +171,7 @@ class Node:
 
         Raises UsageError for bad input; nothing has been sent.
         """
-        wanted = self._asks(question, permit, now())
+        wanted = self._decisions.asks(question, permit, now())
         chosen = None if self.consent is None or not wanted else self.consent.choose(wanted)
         consents = None if self.consent is None or chosen is None else self.consent.filter(chosen)
         own = self.sources.read(permit.plan, on_step=on_step, halt=halt, consent=consents)
@@ -311,8 +222,7 @@ class Node:
                 self.identity, self.listener, label, others, silence=self.silence
             ) as mesh:
                 self._mesh = mesh
-                self._check_unchanged()
-                self._check_label(label, question)
+                self._decisions.check_still(label, question)
                 seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
                 agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
                 terms = Terms(label, question.digest(), plan, agreed)
@@ -335,18 +245,6 @@ class Node:
         finally:
             self._mesh = None
         return Played(answer, spent, label, salt, closed)
-
-    def _check_unchanged(self) -> None:
-        """Raises PolicyRefused if a register has changed since the decision: who asks may have waited for long."""
-        if self._shelf.current() is not self.records.registers:
-            raise PolicyRefused(self.me, (REGISTERS_CHANGED,))
-
-    def _check_label(self, label: str, question: Question) -> None:
-        """Raises PeerFault for the label of an earlier run, whose initiator chose it: it would get two agreements."""
-        self._history.read_on(self.ledger)
-        if label in self._history.labels:
-            reason = f"expected a new label for its run, got {label[:16]}, which an earlier run had"
-            raise PeerFault(question.initiator, STEP, reason)
 
     def _begin(self, label: str, brought: Brought) -> None:
         """Use up what persons have consented to for this run. Raises PolicyRefused if that has changed meanwhile."""
@@ -453,16 +351,6 @@ def _driven(mesh: Mesh, body: Body, me: str) -> tuple[Answer | None, Spent]:
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
     return program.result, spent
-
-
-def _check_day(me: str, question: Question) -> None:
-    """Decisions go by the question's day, so a question may not choose it: what was stopped today stood yesterday."""
-    if question.day not in days_about(datetime.now(UTC)):
-        reason = (
-            f"the question is of {question.day}, and it is {today()} here, in UTC: ask again with "
-            "today's date"
-        )
-        raise PolicyRefused(me, (reason,))
 
 
 def _entry(opening: Opening) -> dict[str, str | list[str] | list[int]]:
