@@ -12,6 +12,8 @@ import pytest
 import mpcstats
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.sandbox.demo import plain_answer
+from mpcstats.records.ledger.finding import verify_receipt
+from mpcstats.records.principals import Principals
 from mpcstats.transport.control import dial
 
 if TYPE_CHECKING:
@@ -57,6 +59,13 @@ def test_local_runs_a_question_explains_and_prints_it(
         print(result)  # noqa: T201 - as the user does
         assert [permit.plan for permit in permits] == [result.permit.plan]
         assert steps[-2:] == ["gate", "receipt"]
+        receipt = result.receipt
+        assert receipt is not None
+        keys = {n: m.signing_key for n, m in bureau._node.consortium.members.items()}
+        findings = verify_receipt(receipt, Principals.load(None, keys))
+        assert all(finding.good for finding in findings)
+        # Of every two parties, what one has sent is what the other has received.
+        assert [f.why for f in findings if f.check == "transcripts"] == ["6 compared, all the same"]
         assert {"handshake", "hospital is ready", "insurer is ready"} <= set(steps)
 
         again = bureau.sql(HEADED, purpose="given with the call").run()

@@ -40,6 +40,7 @@ from mpcstats.transport.handshake import agree
 from mpcstats.transport.identity import Identity, Peer
 from mpcstats.transport.listener import Listener
 from mpcstats.transport.mesh import Mesh
+from mpcstats.transport.transcript import Transcript
 
 OnStep = Callable[[str], None]
 RECEIPT = "receipt"  # the last step of a run, after which nothing may take the answer away
@@ -217,9 +218,15 @@ class Node:
         plan, rows = permit.plan, brought.own.rows
         others = [self.peers[name] for name in plan.parties if name != self.me]
         run = self._run = _Run({"run": label, "plan": permit.plan_digest})
+        transcript = Transcript(peer.name for peer in others)
         try:
             with Mesh.connect(
-                self.identity, self.listener, label, others, silence=self.silence
+                self.identity,
+                self.listener,
+                label,
+                others,
+                silence=self.silence,
+                transcript=transcript,
             ) as mesh:
                 self._mesh = mesh
                 self._decisions.check_still(label, question)
@@ -234,7 +241,7 @@ class Node:
                 answer, spent = _driven(mesh, play(session, permit, rows, on_step=on_step), self.me)
                 if not self._write_down(run, None):
                     raise self._stopped()
-                salt = self._finish(run, permit, answer, spent)
+                salt = self._finish(run, permit, answer, spent, transcript)
                 ended = Finished(label, plan, question, papers, agreed, own)
                 closed = _closed(mesh, self._witness, ended)
                 closed = replace(closed, troubles=(*closed.troubles, *self._deliver(label, own)))
@@ -283,7 +290,12 @@ class Node:
         return own
 
     def _finish(
-        self, run: _Run, permit: Permit, answer: Answer | None, spent: Spent
+        self,
+        run: _Run,
+        permit: Permit,
+        answer: Answer | None,
+        spent: Spent,
+        transcript: Transcript,
     ) -> bytes | None:
         """Write the run's end down: what it took, what the gate did, a commitment to the answer where there is one."""
         salt = None if answer is None else secrets.token_bytes(SALT_BYTES)
@@ -293,7 +305,14 @@ class Node:
         suppressed = None if answer is None else answer.suppressed
         gate = {"k": permit.plan.gate.k, "cells": permit.plan.cells, "suppressed": suppressed}
         self.ledger.append(
-            "finish", {**run.about, **spent.to_json(), "gate": gate, "result": result}
+            "finish",
+            {
+                **run.about,
+                **spent.to_json(),
+                "gate": gate,
+                "result": result,
+                "transcript": transcript.to_json(),
+            },
         )
         return salt
 

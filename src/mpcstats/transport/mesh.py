@@ -29,6 +29,7 @@ from mpcstats.transport.listener import LABEL, Listener
 from mpcstats.transport.outlet import Outlet
 from mpcstats.transport.shaping import LOOPBACK, Profile, Uplink
 from mpcstats.transport.traffic import Traffic
+from mpcstats.transport.transcript import Transcript
 
 T = TypeVar("T")
 Check = Callable[[str, dict[str, Any]], None]
@@ -54,8 +55,10 @@ class Mesh:
         *,
         silence: float,
         limits: Limits = LIMITS,
+        transcript: Transcript | None = None,
     ) -> None:
         self.me = me
+        self._transcript = transcript
         self._silence = silence
         self._limits = limits
         self._outlets = dict(outlets)
@@ -79,11 +82,13 @@ class Mesh:
         silence: float,
         limits: Limits = LIMITS,
         profile: Profile = LOOPBACK,
+        transcript: Transcript | None = None,
     ) -> Self:
         """The mesh of the run `label` (32 hex digits, the same at all parties) with `others`.
 
         Each other party must be reached, and must reach `listener`, within `silence` seconds. What this party sends
-        then is held back as a network of `profile` would, for measurements; as it stands, nothing is.
+        then is held back as a network of `profile` would, for measurements; as it stands, nothing is. What is sent
+        and received goes into `transcript` too.
         Raises TransportFault and PeerFault naming the party, UsageError (files, label).
         """
         if LABEL.fullmatch(label) is None:
@@ -106,7 +111,9 @@ class Mesh:
             for connection in arrived:
                 connection.close()
             raise
-        return cls(me.name, outlets, arrived, broken, silence=silence, limits=limits)
+        return cls(
+            me.name, outlets, arrived, broken, silence=silence, limits=limits, transcript=transcript
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -226,7 +233,10 @@ class Mesh:
                     f"got {message.payload_bytes}: ask about fewer rows"
                 )
             traffic.count(message)
-            frame = Frame(Kind.DATA, _tag(message.step), words=message.payload)
+            tag = _tag(message.step)
+            if self._transcript is not None:
+                self._transcript.sent(message.receiver, tag, message.payload)
+            frame = Frame(Kind.DATA, tag, words=message.payload)
             self._outlets[message.receiver].put(frame)
 
     def _collect(self, program: Program[Any]) -> None:
@@ -291,6 +301,8 @@ class Mesh:
                 raise PeerFault(peer, step, "expected one message at this step, got a second one")
             self._seen[name] = ""
             self._early[name] = what.data
+            if self._transcript is not None:
+                self._transcript.received(peer, what.tag, what.data)
 
 
 def _outlet(
