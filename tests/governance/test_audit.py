@@ -29,7 +29,7 @@ from tests.governance.audited import (
 )
 from tests.system.conftest import SETTLEMENT, Town
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import PeerFault, UsageError
 from mpcstats.party.compile import Records, compile_question
 from mpcstats.party.files.config import Consortium

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.governance.reviewers import EVERYBODY, EXAMPLES, Desk
 from typer.testing import CliRunner
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.classify import classify
 from mpcstats.plan.physical import Item, Physical

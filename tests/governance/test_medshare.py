@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.records.catalogue import Catalogue

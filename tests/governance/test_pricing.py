@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.compile import Records, compile_question
 from mpcstats.party.files.config import Address

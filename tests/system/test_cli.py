@@ -17,7 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mpcstats.cards.load import load_cards
-from mpcstats.cli.main import app, exit_code, main
+from mpcstats.cli.app import app
+from mpcstats.cli.main import exit_code, main
 from mpcstats.errors import (
     Disagreement,
     InternalError,

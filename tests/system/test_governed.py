@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mpcstats.cli import demo
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import PolicyRefused
 from mpcstats.party.desk.receipt import check_receipt
 from mpcstats.party.desk.standing import violations

@@ -147,7 +147,7 @@ def test_an_initiator_that_lies_about_its_plan_changes_nothing_at_honest_nodes(t
     honest = {party: openings(town, party) for party in OTHERS}
     assert all(honest.values())
     for what, same in (
-        ("a recipient", True),
+        ("a recipient", False),
         ("another party's fragment", True),
         ("the scenario", False),
     ):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.governance.audited import PARTIES, Audited
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import UsageError
 
 CONSORTIUM = Path(__file__).parents[2] / "examples" / "governance" / "receipt_consortium.toml"

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from tests.governance.rights_office import KEYS
 from typer.testing import CliRunner
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import UsageError
 from mpcstats.party.desk import journals
 from mpcstats.party.desk.journals import keys_of, read_statement, write_new

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 import typer
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.party.files.registerfiles import RegistersTable
 from mpcstats.policy import check
 from mpcstats.policy.rule import Requirement

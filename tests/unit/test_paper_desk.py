@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.paper import approval_of, licence_of, read_paper, read_paper_files
 from mpcstats.party.files.config import Address, Consortium

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mpcstats.cards.load import load_cards
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.policy import GROUNDS, read_policy, rows
 from mpcstats.party.desk.policy_page import page

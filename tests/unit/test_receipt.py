@@ -25,7 +25,7 @@ from tests.governance.audited import (
 )
 from typer.testing import CliRunner
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.receipt import check_receipt
 from mpcstats.party.question import Question as Asked

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.journals import journal_files
 from mpcstats.party.desk.standing import reinstated

@@ -4,91 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
-from mpcstats.cli import (
-    bench,
-    bill,
-    catalogue,
-    consent,
-    demo,
-    explain,
-    keys,
-    ledger,
-    paper,
-    policy,
-    project,
-    provenance,
-    receipt,
-    registration,
-    rights,
-    run,
-    serve,
-    standing,
-    trace,
-)
+from mpcstats.cli.application import COMMANDS, application
 from mpcstats.errors import MpcstatsError, PeerFault, PolicyRefused, TransportFault, UsageError
 from mpcstats.party.memory import keep_freed_memory
-from mpcstats.party.version import version as installed
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_PEER = 4
 EXIT_INTERNAL = 1
 EXIT_TERMINATED = 128 + signal.SIGTERM
-
-app = typer.Typer(
-    name="mpcstats",
-    help="Joint statistics over the private data of several organisations.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("keys")(keys.keys)
-app.command("principal")(keys.principal)
-app.command("serve")(serve.serve_command)
-app.command("run")(run.run)
-app.command("explain")(explain.explain_command)
-app.command("provenance")(provenance.provenance_command)
-app.command("bench")(bench.bench)
-app.command("bench-party", hidden=True)(bench.bench_party)
-app.add_typer(catalogue.app, name="catalogue")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(bill.app, name="bill")
-app.add_typer(rights.app, name="rights")
-app.add_typer(registration.app, name="registration")
-app.add_typer(policy.app, name="policy")
-app.add_typer(paper.app, name="paper")
-app.add_typer(project.app, name="project")
-app.add_typer(receipt.app, name="receipt")
-app.add_typer(standing.app, name="standing")
-app.add_typer(consent.app, name="consent")
-app.add_typer(trace.app, name="trace")
-app.add_typer(demo.app, name="demo")
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"mpcstats {installed()}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            is_eager=True,
-            callback=_print_version,
-            help="Print the version and end.",
-        ),
-    ] = False,
-) -> None:
-    """Joint statistics over the private data of several organisations."""
 
 
 def main() -> None:
@@ -97,12 +24,17 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     keep_freed_memory()  # the process is ours, and no thread has started
     try:
-        app()
+        application(_asked(sys.argv[1:]))()
     except MpcstatsError as error:
         Console(stderr=True, soft_wrap=True).print(
             _said(error), style="red", highlight=False, markup=False
         )
         sys.exit(exit_code(error))
+
+
+def _asked(arguments: list[str]) -> str | None:
+    """The command that is asked for; None where all must be known, as for help or a name that is none."""
+    return arguments[0] if arguments and arguments[0] in COMMANDS else None
 
 
 def exit_code(error: MpcstatsError) -> int:
