@@ -46,7 +46,7 @@ PLAN = plan_question(
 )
 
 USES: tuple[Use, ...] = ("key", "filter", "value", "group")
-MANY = settings(max_examples=250)  # most are one change away from what the plan meets
+MANY = settings(max_examples=150)  # most are one change away from what the plan meets
 Levels = dict[tuple[str, str], Level]
 Bounds = dict[str, Any]
 levels = st.sampled_from(Level)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SETTLEMENT = Path(__file__).parents[2] / "demos" / "settlement"
 OTHERS = ("hospital", "insurer")
 ASKED = ["request", "decision"]
+SILENCE = 4.0  # seconds that a run may hang in which a liar has sent nothing
 
 
 def question(name: str = "question.sql", scenario: str = "supervision") -> Question:
@@ -140,7 +141,10 @@ def test_an_initiator_that_alters_the_plan_openly_is_refused_by_every_honest_nod
         assert ask(node, question()).answer is not None
 
 
-def test_an_initiator_that_lies_about_its_plan_changes_nothing_at_honest_nodes(town: Town) -> None:
+def test_an_initiator_that_lies_about_its_plan_changes_nothing_at_honest_nodes(
+    make_town: Callable[[float], Town],
+) -> None:
+    town = make_town(SILENCE)
     start(town)
     with town.node() as node:
         ask(node, question())
@@ -234,8 +238,11 @@ def test_a_peer_that_alters_the_plan_openly_is_named(town: Town, what: str) -> N
         assert town.ledger(party) == ASKED
 
 
-def test_a_peer_that_lies_about_its_plan_gets_nothing_that_is_not_in_it(town: Town) -> None:
+def test_a_peer_that_lies_about_its_plan_gets_nothing_that_is_not_in_it(
+    make_town: Callable[[float], Town],
+) -> None:
     """It makes itself a recipient; what honest parties open goes to the bureau alone."""
+    town = make_town(SILENCE)
     program = EVIL.format(root=ROOT, what="a recipient", lie=True)
     start(town, evil="insurer", command=(sys.executable, "-c", program))
     with (

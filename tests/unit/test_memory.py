@@ -98,6 +98,6 @@ def test_the_command_keeps_freed_memory_before_anything_else(
     monkeypatch.setattr("signal.signal", lambda *_: None)
     # The package's name `main` hides the module's.
     monkeypatch.setitem(main.__globals__, "keep_freed_memory", lambda: order.append("memory"))
-    monkeypatch.setitem(main.__globals__, "app", lambda: order.append("command"))
+    monkeypatch.setitem(main.__globals__, "application", lambda _: lambda: order.append("command"))
     main()
     assert order == ["memory", "command"]
