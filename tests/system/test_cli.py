@@ -241,6 +241,7 @@ def test_a_consortium_set_up_by_hand_answers_and_ends_at_a_signal(
     assert " ".join(said["columns"]) in " ".join(table.stdout.split())
     assert f"plan {said['plan'][:16]}, run " in table.stdout
     assert "rows of bureau.enrolment, " in table.stdout
+    assert "seconds estimated, roughly: loopback " in table.stdout
 
     served["hospital"].send_signal(signal.SIGTERM)
     served["insurer"].send_signal(signal.SIGINT)

@@ -25,7 +25,7 @@ from mpcstats.party.networks import NETWORKS
 from mpcstats.party.question import Question
 from mpcstats.plan.choice import UNPLANNED, Other
 from mpcstats.plan.cost import WORK_A_BYTE, WORK_A_ROUND, Network, estimate
-from mpcstats.plan.drawing import drawing
+from mpcstats.plan.drawing import HEIGHT, WIDTH, drawing
 from mpcstats.plan.explain import text
 from mpcstats.plan.explanation import Explanation, Joint, Read, explanation, plain
 from mpcstats.plan.learned import Learned
@@ -426,6 +426,23 @@ def test_the_drawing_has_a_box_for_each_part_and_an_edge_for_each_input(
 def test_the_drawing_goes_from_left_to_right() -> None:
     x = places(drawing(found().plan))
     assert x["insurer"] == x["hospital"] < x["find_d"] == x["find_e"] < x["cohort"] < x["gate"]
+
+
+def overlapping(svg: str) -> list[tuple[int, int]]:
+    """Upper left corners of boxes that lie over another box."""
+    corners = [(int(x), int(y)) for x, y in re.findall(r'<rect x="(\d+)" y="(\d+)"', svg)]
+    return [
+        a
+        for i, a in enumerate(corners)
+        for j, b in enumerate(corners)
+        if i != j and abs(a[0] - b[0]) < WIDTH and abs(a[1] - b[1]) < HEIGHT
+    ]
+
+
+def test_no_box_lies_over_another() -> None:
+    svg = drawing(replace(found().plan, recipients=PARTIES))
+    assert overlapping(svg) == []
+    assert overlapping(svg.replace('x="286"', 'x="16"')) != []
 
 
 def test_a_recipient_may_be_called_as_a_fragment() -> None:

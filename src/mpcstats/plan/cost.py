@@ -79,8 +79,8 @@ class Network:
 # docs/benchmarks.md, loopback, 10^6 rows, three parties on two cores: a lookup join of 123 MB takes 0.72 s, a cohort
 # count of 16.5 MB 0.092 s, a sum of 24 MB 0.158 s: 5.6 to 6.6 ns a byte over all parties, whatever the step.
 WORK_A_BYTE = 6e-9
-# A round costs a process its waking and its share of bookkeeping, however small: 64 divisions on such a machine take 100
-# rounds and 0.17 s (`mpcstats bench divide --rows 64`); on a busy one twice that.
+# A round costs a process its waking and some bookkeeping, however small: 64 divisions on such a machine take 100 rounds
+# and 0.17 s (`mpcstats bench divide --rows 64`); on a busy one twice that.
 WORK_A_ROUND = 1.7e-3
 
 
