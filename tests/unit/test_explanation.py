@@ -1,4 +1,4 @@
-"""Explanations as data: what is read and computed, why, who learns what, costs, times, JSON, the page, the drawing."""
+"""Explanations as data: what is read and computed, why, who learns what, costs, times, JSON, page, drawing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from mpcstats.cards.card import Card
 from mpcstats.cards.load import Cards, load_cards
 from mpcstats.cli.main import app
 from mpcstats.errors import InternalError
-from mpcstats.party.compared import HEADS, compared
 from mpcstats.party.compile import Records, planned
 from mpcstats.party.explained import Explained, explained
 from mpcstats.party.networks import NETWORKS
@@ -450,46 +449,6 @@ def test_a_recipient_may_be_called_as_a_fragment() -> None:
     drawn = Page(drawing(replace(of, recipients=("i", "gate"))))
     assert drawn.classes["recipient"] == 2
     assert drawn.classes["home"] == 3
-
-
-# After a run.
-
-
-def spent(plan: Physical, more: int = 0) -> dict[str, dict[str, int]]:
-    sent = estimate(plan, CARDS).bytes_sent
-    return {
-        party: {"rounds": 20, "bytes_sent": sent[party] + more, "wall_ms": 1500}
-        for party in PARTIES[:2]
-    }
-
-
-def test_compared_has_estimate_and_actual_of_all_who_tell() -> None:
-    plan = planned(question(), records())
-    cost = estimate(plan, CARDS)
-    of = compared(cost, spent(plan), NETWORKS)
-    assert [row.party for row in of.rows] == ["bureau", "hospital"]
-    assert all(row.bytes_sent == row.bytes_estimated for row in of.rows)
-    assert {(row.rounds_estimated, row.rounds, row.seconds) for row in of.rows} == {
-        (cost.rounds, 20, 1.5)
-    }
-    other = compared(cost, spent(plan, more=1), NETWORKS)
-    assert all(row.bytes_sent == row.bytes_estimated + 1 for row in other.rows)
-    assert set(of.to_json()) == {"rows", "bytes_exact", "seconds_estimated"}
-
-
-def test_the_table_of_a_comparison_says_where_bytes_are_a_bound() -> None:
-    plan = planned(question(), records())
-    table = str(compared(estimate(plan, CARDS), spent(plan), NETWORKS)).splitlines()
-    assert table[0].split() == " ".join(HEADS).split()
-    sent = estimate(plan, CARDS).bytes_sent["bureau"]
-    rounds = estimate(plan, CARDS).rounds
-    assert table[1].split() == [
-        *("bureau", "at", "most", f"{rounds}", "20"),
-        *(f"{sent:,}", f"{sent:,}", "1.50"),
-    ]
-    assert table[-1].startswith("seconds estimated, roughly: loopback ")
-    bounded = estimate(plan, with_card("gate", kind="bounded"))
-    assert f"at most {sent:,}" in str(compared(bounded, spent(plan), NETWORKS))
 
 
 # The command.

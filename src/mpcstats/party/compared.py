@@ -45,7 +45,7 @@ class Compared:
         lines = [
             (
                 row.party,
-                f"at most {row.rounds_estimated}",
+                f"{row.rounds_estimated}",
                 f"{row.rounds}",
                 f"{bound}{row.bytes_estimated:,}",
                 f"{row.bytes_sent:,}",
