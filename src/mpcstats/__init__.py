@@ -20,6 +20,8 @@ from mpcstats.errors import (
 from mpcstats.party.answer import Answer
 from mpcstats.party.ask import Result
 from mpcstats.party.client import Asked, Party, connect, local
+from mpcstats.party.compared import Compared
+from mpcstats.party.explained import Explained
 from mpcstats.party.question import Question
 from mpcstats.party.version import version
 from mpcstats.policy.permit import Permit
@@ -30,7 +32,9 @@ del version
 __all__ = [
     "Answer",
     "Asked",
+    "Compared",
     "Disagreement",
+    "Explained",
     "InternalError",
     "MpcstatsError",
     "Party",

@@ -223,11 +223,14 @@ def test_a_consortium_set_up_by_hand_answers_and_ends_at_a_signal(
     assert done.stderr == ""
     said = json.loads(done.stdout)
     assert set(said) == {
-        *("columns", "rows", "states", "salt", "receipt", "run", "plan", "spent", "own_rows")
+        *("columns", "rows", "states", "salt", "receipt", "run", "plan", "spent", "own_rows"),
+        "compared",
     }
     assert f"  plan {said['plan']}" in explained.stdout
     assert [tuple(row) for row in said["rows"]] == list(plain(town_data))
     assert set(said["spent"]) == set(PARTIES)
+    rows = said["compared"]["rows"]
+    assert [row["bytes_sent"] for row in rows] == [row["bytes_estimated"] for row in rows]
 
     own = by_hand.parent / "parties" / "bureau.toml"
     own.rename(by_hand.parent / "parties" / "elsewhere.toml")
@@ -239,6 +242,7 @@ def test_a_consortium_set_up_by_hand_answers_and_ends_at_a_signal(
     assert " ".join(said["columns"]) in " ".join(table.stdout.split())
     assert f"plan {said['plan'][:16]}, run " in table.stdout
     assert "rows of bureau.enrolment, " in table.stdout
+    assert "seconds estimated, roughly: loopback " in table.stdout
 
     served["hospital"].send_signal(signal.SIGTERM)
     served["insurer"].send_signal(signal.SIGINT)

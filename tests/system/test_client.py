@@ -49,8 +49,8 @@ def test_local_runs_a_question_explains_and_prints_it(
         asked = bureau.sql(TEXT)
         assert asked.question.scenario == "supervision"  # local.toml's
         assert "persons with diabetes" in repr(asked)
-        assert "who learns what" in asked.explain()
-        assert "permitted by the policy of bureau" in asked.explain()
+        assert "who learns what" in str(asked.explain())
+        assert "permitted by the policy of bureau" in str(asked.explain())
         assert asked.plan.parties == ("bureau", "hospital", "insurer")
 
         permits: list[mpcstats.Permit] = []
@@ -59,6 +59,13 @@ def test_local_runs_a_question_explains_and_prints_it(
         print(result)  # noqa: T201 - as the user does
         assert [permit.plan for permit in permits] == [result.permit.plan]
         assert steps[-2:] == ["gate", "receipt"]
+        compared = result.compared()
+        assert {row.party for row in compared.rows} == {"bureau", "hospital", "insurer"}
+        assert compared.bytes_exact  # the cards of this plan are: what was sent is what was said
+        assert [row.bytes_sent for row in compared.rows] == [
+            asked.explain().plan.bytes_sent[row.party] for row in compared.rows
+        ]
+        assert all(0 < row.seconds < 60 for row in compared.rows)
         receipt = result.receipt
         assert receipt is not None
         keys = {n: m.signing_key for n, m in bureau._node.consortium.members.items()}
@@ -119,7 +126,7 @@ def test_connect_is_a_party_of_a_consortium_that_runs(town: Town, town_data: Pat
             bureau.sql(TEXT, scenario="supervision")
         asked = bureau.sql(HEADED)
         assert asked.question.purpose == "from the text's head"
-        assert "permitted by the policy of bureau" in asked.explain()
+        assert "permitted by the policy of bureau" in str(asked.explain())
         result = asked.run()
         assert result.answer is not None
         assert result.answer.rows == plain(town_data)
@@ -139,7 +146,7 @@ def test_connect_takes_the_party_s_own_file_from_elsewhere(town: Town) -> None:
     own.write_text(text.replace('"../', '"'), "utf-8")
     (town.folder / "parties" / "bureau.toml").unlink()
     with mpcstats.connect(town.consortium, party="bureau", party_file=own) as bureau:
-        assert "permitted" in bureau.sql(HEADED).explain()
+        assert "permitted" in str(bureau.sql(HEADED).explain())
     assert "expected the file of insurer, got that of" in refused(town.consortium, "insurer", own)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mpcstats.errors import PolicyRefused, UsageError
-from mpcstats.party.client import explained
 from mpcstats.party.compile import Records, compile_question, planned
+from mpcstats.party.explained import explained
 from mpcstats.party.question import Asking, Defaults, Question, question_of
 
 DEMO = Path(__file__).parents[2] / "demos" / "settlement"
@@ -80,11 +80,11 @@ def test_a_recipient_that_the_rule_does_not_name_is_refused() -> None:
 
 
 def test_explained_says_the_plan_and_the_decision() -> None:
-    assert "permitted by the policy of bureau" in explained(question(), records()).text
+    assert "permitted by the policy of bureau" in str(explained(question(), records()))
     refused = explained(question("refused", "commercial", "insurer"), records("insurer"))
     assert refused.refusal is not None
-    assert "refused by the policy of insurer" in refused.text
-    assert "computed together" in refused.text
+    assert "refused by the policy of insurer" in str(refused)
+    assert "computed together" in str(refused)
 
 
 def test_what_is_given_goes_before_the_header_and_the_default() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from mpcstats.cli.asking import (
     DataFolder,
     LocalFolder,
@@ -16,9 +18,10 @@ from mpcstats.cli.asking import (
     Where,
     read_question,
 )
-from mpcstats.cli.options import ConsortiumPath
-from mpcstats.party.client import explained
+from mpcstats.cli.options import AsJson, ConsortiumPath
+from mpcstats.cli.page import PagePath, write_page
 from mpcstats.party.desk.paper import read_paper_files
+from mpcstats.party.explained import explained
 from mpcstats.party.question import Asking, Defaults, question_of, today
 
 
@@ -34,6 +37,8 @@ def explain_command(
     user: User = None,
     project: Project = None,
     paper: PaperFiles = None,
+    as_json: AsJson = False,
+    html: PagePath = None,
 ) -> None:
     """Print the plan, who learns what, the cost, and this party's decision. No other party is needed.
 
@@ -48,7 +53,12 @@ def explain_command(
         defaults=defaults,
         to=to or None,
     )
-    explanation = explained(asked, records, read_paper_files(paper or ()))
-    print(explanation.text)
-    if explanation.refusal is not None:
-        raise explanation.refusal
+    found = explained(asked, records, read_paper_files(paper or ()))
+    if html is not None:
+        write_page(html, found.to_html())
+    if as_json:
+        print(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
+    elif html is None:
+        print(found)
+    if found.refusal is not None:
+        raise found.refusal

@@ -22,6 +22,7 @@ from mpcstats.cli.asking import (
     read_question,
 )
 from mpcstats.cli.options import AsJson, ConsortiumPath
+from mpcstats.cli.page import PagePath, write_page
 from mpcstats.errors import UsageError
 from mpcstats.party.desk.policy import (
     Row,
@@ -85,9 +86,7 @@ def explain(
     ] = None,
     parties: PartiesFile = None,
     as_json: AsJson = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", help="Write the table to this file as a page.")
-    ] = None,
+    html: PagePath = None,
     question: Annotated[
         Path | None, typer.Option("--question", help="Explain the decision on one question.")
     ] = None,
@@ -158,10 +157,7 @@ def _explain_policy(file: str, parties: Path | None, *, as_json: bool, html: Pat
     loaded = read_policy(file, parties)
     found = rows(loaded)
     if html is not None:
-        try:
-            html.write_text(page(loaded, found), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{html}: expected a file to write, got: {error.strerror}") from None
+        write_page(html, page(loaded, found))
     if as_json:
         print(json.dumps(rows_json(loaded, found), ensure_ascii=False, indent=2))
     elif html is None:

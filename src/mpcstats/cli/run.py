@@ -93,7 +93,7 @@ def run(
     else:
         asks = asked.question
         print(f"{asks.initiator} asks, scenario {asks.scenario}: {asks.purpose}\n")
-        print(f"{result}\n\n{_figures(result)}")
+        print(f"{result}\n\n{_figures(result)}\n\n{result.compared()}")
 
 
 def as_object(result: Result) -> dict[str, object]:
@@ -109,6 +109,7 @@ def as_object(result: Result) -> dict[str, object]:
         "run": result.label,
         "plan": result.permit.plan_digest,
         "spent": result.spent,
+        "compared": result.compared().to_json(),
         "own_rows": audits,
     }
 

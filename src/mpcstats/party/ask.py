@@ -11,13 +11,16 @@ from pathlib import Path
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed
+from mpcstats.party.compared import Compared, compared
 from mpcstats.party.compile import Papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Audited
 from mpcstats.party.invite import Invitations
 from mpcstats.party.keep import keep_receipt
+from mpcstats.party.networks import NETWORKS
 from mpcstats.party.node import Brought, Node, OnStep, Played
 from mpcstats.party.question import Question
+from mpcstats.plan.cost import Estimate, estimate
 from mpcstats.policy.permit import Permit
 from mpcstats.records.ledger.receipt import Receipt
 
@@ -38,11 +41,16 @@ class Result:
     kept: Path | None  # where the receipt is
     # party -> dataset -> how many persons do not consent, as far as that may be known
     left_out: Mapping[str, Mapping[str, int | str]] = field(repr=False)
+    cost: Estimate = field(repr=False)  # by the cards, before the run
 
     @property
     def receipt(self) -> Receipt | None:
         """What proves how the answer came about; None if the parties could not close the run (`closed.troubles`)."""
         return self.closed.receipt
+
+    def compared(self) -> Compared:
+        """The estimate beside what the run took, party by party: rounds, payload bytes sent, seconds."""
+        return compared(self.cost, self.spent, NETWORKS)
 
     def __str__(self) -> str:
         """The table; or whom it has gone to."""
@@ -92,6 +100,7 @@ def ask(
         closed=closed,
         kept=kept,
         left_out={node.me: brought.left_out(permit.plan.gate.k), **invitations.left_out},
+        cost=estimate(permit.plan, node.records.cards),
     )
 
 

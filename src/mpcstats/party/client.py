@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from mpcstats.errors import PolicyRefused, UsageError
+from mpcstats.errors import UsageError
 from mpcstats.party.ask import Result, ask
-from mpcstats.party.compile import NOTHING, Known, Papers, Records, permitted, planned
+from mpcstats.party.compile import Papers, Records, planned
+from mpcstats.party.explained import Explained, explained
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Asking, Defaults, Question, question_of, today
 from mpcstats.party.registers import load_principals, load_registers
 from mpcstats.party.sandbox.local import Local
-from mpcstats.plan.explain import explain
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
 from mpcstats.records.principals import Principals
@@ -39,10 +39,13 @@ class Asked:
         """The physical plan. Raises UsageError where the question cannot be computed."""
         return planned(self.question, self._node.records)
 
-    def explain(self) -> str:
-        """The plan in words, who learns what, its cost, and this party's decision; nothing is sent."""
+    def explain(self) -> Explained:
+        """The plan, who learns what, its cost, and this party's decision; nothing is sent.
+
+        `print` shows it as text; it has to_json() and to_html(). Raises UsageError as `plan` does.
+        """
         known = self._node.known(self.question)
-        return explained(self.question, self._node.records, self.papers, known).text
+        return explained(self.question, self._node.records, self.papers, known)
 
     def run(
         self,
@@ -105,36 +108,6 @@ class Party:
             to=to,
         )
         return Asked(self._node, question, tuple(papers))
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A plan and one party's decision, in words; `refusal` if it is no."""
-
-    text: str
-    refusal: PolicyRefused | None
-
-
-def explained(
-    question: Question, records: Records, papers: Papers = (), known: Known = NOTHING
-) -> Explanation:
-    """The plan of `question` in words, and the decision of the party whose records these are."""
-    plan = planned(question, records)
-    text = explain(plan, records.cards)
-    try:
-        permit = permitted(plan, question, records, papers, known)
-    except PolicyRefused as refusal:
-        reasons = "\n".join(f"  {reason}" for reason in refusal.reasons)
-        denied = (
-            f"{text}\n\nrefused by the policy of {refusal.party}\n{reasons}\n  plan {plan.digest()}"
-        )
-        return Explanation(denied, refusal)
-    allowed = (
-        f"{text}\n\npermitted by the policy of {permit.party}\n"
-        f"  level {permit.level.name} {permit.level.chinese}, rule {permit.rule}\n"
-        f"  plan {permit.plan_digest}"
-    )
-    return Explanation(allowed, None)
 
 
 @contextmanager

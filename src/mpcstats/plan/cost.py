@@ -48,32 +48,40 @@ class Estimate:
         """Payload bytes over all parties."""
         return sum(self.bytes_sent.values())
 
-    def seconds(self, profile: Profile) -> float:
-        """A rough time: rounds wait for the latency, the busiest party's bytes for its line, and all for work."""
+    @property
+    def exact(self) -> bool:
+        """Whether bytes are exact; else they are a bound."""
+        return all(step.exact for step in self.steps)
+
+    def seconds(self, network: Network) -> float:
+        """An estimate of the time from handshake to answer, in seconds: it knows neither the machines nor their load.
+
+        Rounds wait for the latency and for processes to wake, the busiest party's bytes for its line, and all for
+        local work.
+        """
         busiest = max(self.bytes_sent.values(), default=0)
         return (
-            self.rounds * profile.latency
-            + busiest / profile.bytes_a_second
+            self.rounds * (network.latency + WORK_A_ROUND)
+            + busiest / network.bytes_a_second
             + self.total_bytes * WORK_A_BYTE
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """A network: one-way latency in seconds, and what a party can send."""
+class Network:
+    """A network: one-way latency in seconds, and what a party can send; infinite where the network is the machine."""
 
     name: str
     latency: float
     bytes_a_second: float
 
 
-# Sizing: 1.4 CPU seconds for a lookup join of 123 MB; two cores share the work of three parties.
+# docs/benchmarks.md, loopback, 10^6 rows, three parties on two cores: a lookup join of 123 MB takes 0.72 s, a cohort
+# count of 16.5 MB 0.092 s, a sum of 24 MB 0.158 s: 5.6 to 6.6 ns a byte over all parties, whatever the step.
 WORK_A_BYTE = 6e-9
-PROFILES = (
-    Profile("loopback", 0.0002, 1e9),
-    Profile("lan", 0.0005, 1.25e8),
-    Profile("wan", 0.040, 1.25e7),
-)
+# A round costs a process its waking and some bookkeeping, however small: 64 divisions on such a machine take 100 rounds
+# and 0.17 s (`mpcstats bench divide --rows 64`); on a busy one twice that.
+WORK_A_ROUND = 1.7e-3
 
 
 def estimate(plan: Physical, cards: Cards) -> Estimate:

@@ -19,7 +19,7 @@ from mpcstats.party.node import Node
 from mpcstats.party.question import Asking, Defaults, Question, question_of, today
 from mpcstats.party.sandbox.local import Local
 from mpcstats.party.sandbox.synthetic import write_tables
-from mpcstats.plan.explain import learned
+from mpcstats.plan.learned import learned
 from mpcstats.records.ledger import Report
 
 SETTLEMENT = "settlement"
@@ -119,7 +119,9 @@ def settlement(
         for party in consortium.members
     }
     plain = plain_answer(text, config)
-    return Shown(question, result, plain, tuple(who), refused, refusal, ledgers)
+    return Shown(
+        question, result, plain, tuple(f"  {each}" for each in who), refused, refusal, ledgers
+    )
 
 
 def plain_answer(

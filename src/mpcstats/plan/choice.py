@@ -1,0 +1,69 @@
+"""Why a step of a plan runs the protocol that it runs: when the planner chooses it, and why it chose no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mpcstats.cards.load import Cards
+from mpcstats.plan import physical as plans
+from mpcstats.plan.physical import Physical
+
+UNPLANNED = "no rule of the planner uses it yet; a program may call it"
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A protocol that computes something like it, and why it was not chosen."""
+
+    card: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The conditions under which the planner chooses a step's card; no `others`: there is no alternative."""
+
+    because: str
+    others: tuple[Other, ...]
+
+
+def choice(plan: Physical, step: plans.Step, cards: Cards) -> Choice:
+    """Why `step` of `plan` has its card. Of other protocols only those that are among `cards` are named."""
+    others: tuple[Other, ...] = ()
+    match step:
+        case plans.Sum():
+            because, others = _sum(step), (Other("lookup_join", "no keys of two owners meet"),)
+        case plans.Lookup():
+            because, others = _lookup(plan, step), _unplanned("sort_join")
+        case plans.Cohort():
+            because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
+        case plans.Gate():
+            because = "nothing else in a plan opens a value"
+    return Choice(because, tuple(other for other in others if other.card in cards))
+
+
+def _sum(step: plans.Sum) -> str:
+    """rules.cells: a question that joins nothing between owners."""
+    if len(step.fragments) == 1:
+        return "the question reads one owner's rows: the owner counts its cells at home"
+    return "the question joins nothing between owners: each counts its cells at home, and they are added"
+
+
+def _lookup(plan: Physical, step: plans.Lookup) -> str:
+    """rules.spine: the spine by bytes, the helper by the order of the compute parties."""
+    left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
+    return (
+        f"the question joins {left} and {right} on the person key; {step.left} is the spine: of the relations "
+        "that one owner has whole, and whose lookups all find a helper, the one with the fewest bytes; "
+        f"{step.helper} helps: the first compute party that both owners accept and that is neither of them"
+    )
+
+
+def _cohort(plan: Physical, step: plans.Cohort) -> str:
+    """plan.lower: what follows lookups, always."""
+    labels = f", in {plan.cells} cells with public labels" if step.groups else ""
+    return f"the joined rows of {step.spine} are counted where their lookups hit{labels}"
+
+
+def _unplanned(*cards: str) -> tuple[Other, ...]:
+    return tuple(Other(card, UNPLANNED) for card in cards)
