@@ -22,6 +22,20 @@ from mpcstats.party.ask import Result
 from mpcstats.party.client import Asked, Party, connect, local
 from mpcstats.party.question import Question
 from mpcstats.party.version import version
+from mpcstats.plan.expression import Expression
+from mpcstats.plan.frame import Frame, Grouped
+from mpcstats.plan.functions import (
+    avg,
+    case,
+    coalesce,
+    count,
+    count_distinct,
+    greatest,
+    least,
+    max_,
+    min_,
+    sum_,
+)
 from mpcstats.policy.permit import Permit
 
 __version__ = version()
@@ -31,6 +45,9 @@ __all__ = [
     "Answer",
     "Asked",
     "Disagreement",
+    "Expression",
+    "Frame",
+    "Grouped",
     "InternalError",
     "MpcstatsError",
     "Party",
@@ -42,6 +59,16 @@ __all__ = [
     "TransportFault",
     "UsageError",
     "__version__",
+    "avg",
+    "case",
+    "coalesce",
     "connect",
+    "count",
+    "count_distinct",
+    "greatest",
+    "least",
     "local",
+    "max_",
+    "min_",
+    "sum_",
 ]
