@@ -144,6 +144,11 @@ BAD: Iterable[tuple[Callable[[], object], str]] = (
     (lambda: (A == 1) + 1, "expected a value, got the condition t.a = 1"),
     (lambda: (A == 1) == B, "expected a value, got the condition t.a = 1"),
     (lambda: sum_(A == 1), "expected a value, got the condition t.a = 1"),
+    (
+        lambda: sum_(count() + 1),
+        "expected no aggregate of an aggregate, got one of <expression COUNT",
+    ),
+    (lambda: count_distinct(max_(A)), "expected no aggregate of an aggregate"),
     (lambda: A.is_in([]), "expected at least one value in is_in([...]), got none"),
     (lambda: A.is_in("xy"), "expected a list of values or a frame, got str 'xy'"),
     (lambda: A.is_in(3), "expected a list of values or a frame, got int 3"),  # type: ignore[arg-type]

@@ -161,19 +161,21 @@ def test_a_frame_never_changes_and_can_be_copied() -> None:
     assert E.sql() == before
     assert copy.copy(FUND).sql() == FUND.sql()
     assert repr(P) == "<frame SELECT * FROM insurer.policies>"
+    assert repr(P.group_by("certno")) == f"<{P!r} grouped by certno>"
     assert not hasattr(E, "_repr_png_")
+    assert {"gend", "where"} <= set(dir(E))
 
 
 TWO = E.join(C, on="certno")
 BAD: tuple[tuple[Callable[[], object], str], ...] = (
     (
         lambda: table(CATALOGUE, "bureau.setlement"),
-        "unknown dataset 'bureau.setlement', did you mean 'bureau.settlement'?; the catalogue has: bureau.enrolment, ",
+        "unknown dataset 'bureau.setlement' (did you mean 'bureau.settlement'?); the catalogue has: bureau.enrolment, ",
     ),
     (lambda: table(CATALOGUE, "x"), "unknown dataset 'x'; the catalogue has: "),
     (
         lambda: E.gent,
-        "unknown column 'gent' of 'e', did you mean 'gend'?; existing columns: certno, insutype, gend,",
+        "unknown column 'gent' of 'e' (did you mean 'gend'?); existing columns: certno, insutype, gend,",
     ),
     (lambda: E["zzz"], "unknown column 'zzz' of 'e'; existing columns: certno, "),
     (lambda: E.GEND, "did you mean 'gend'?"),
@@ -193,7 +195,10 @@ BAD: tuple[tuple[Callable[[], object], str], ...] = (
     (E.where, "expected where(condition, ...), got none"),
     (lambda: E.where(E.gend), "expected a condition, got the value e.gend"),
     (lambda: E.where(True), "expected a condition, got bool True"),  # type: ignore[arg-type]
-    (lambda: E.where(ms.count() > 1), "expected no aggregate in where()"),
+    (
+        lambda: E.where(ms.count() > 1),
+        "where(): expected no aggregate, got <expression COUNT(*) > 1>: ask for",
+    ),
     (
         lambda: E.where(C.tot_fee > 1),
         "where(): <expression c.tot_fee > 1> has a column of another 'c' than this",
@@ -217,6 +222,9 @@ BAD: tuple[tuple[Callable[[], object], str], ...] = (
     ),
     (lambda: E.join("c", on="certno"), "expected a frame to join, got str"),  # type: ignore[arg-type]
     (lambda: BIG.join(C, on="certno", how="full"), "expected where() after a full join"),
+    (lambda: E.join(C, on=ms.count() == 1), "on: expected no aggregate, got"),
+    (lambda: E.select("gend", n=ms.count()), "select(): expected no aggregate, got"),
+    (lambda: E.group_by(k=2), "expected a column in group_by(), got <expression 2> as 'k'"),
     (E.select, "expected select(column, ...), got none"),
     (
         lambda: E.select(E.gend + 1),
@@ -225,7 +233,10 @@ BAD: tuple[tuple[Callable[[], object], str], ...] = (
     (lambda: E.select("gend", gend=E.brdy), "select(): expected each name once, got 'gend' twice"),
     (lambda: E.select("gend", Gend=E.brdy), "got 'Gend' twice"),
     (E.group_by, "expected group_by(column, ...), got none"),
-    (lambda: E.group_by(n=ms.count()), "expected no aggregate in group_by(), got 'n'"),
+    (
+        lambda: E.group_by(n=ms.count()),
+        "group_by(): expected no aggregate, got <expression COUNT(*)>",
+    ),
     (lambda: E.group_by("gend").agg(), "expected agg(name=aggregate, ...), got none"),
     (
         lambda: E.agg(x=E.gend),

@@ -70,6 +70,9 @@ class Frame(Rows):
             )
         return holders[0].column(name)
 
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.columns]
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of its columns."""
@@ -102,11 +105,7 @@ class Frame(Rows):
             raise UsageError("expected where(condition, ...), got none")
         frame = self._opened()
         for part in conditions:
-            frame._check(condition(part), "where()")
-            if part.is_aggregate:
-                raise UsageError(
-                    "expected no aggregate in where(): ask for it in agg(), then filter that frame"
-                )
+            frame._check(_of_a_row(condition(part), "where()"), "where()")
         source = replace(frame._from, where=(*frame._from.where, *conditions))
         return Frame(frame._name, source)
 
@@ -135,14 +134,14 @@ class Frame(Rows):
             )
         both = Frame(left._name, replace(left._from, origins=(*left._from.origins, origin)))
         test = on if isinstance(on, Expression) else _equal(left, other, on)
-        both._check(condition(test), "on")
+        both._check(_of_a_row(condition(test), "on"), "on")
         join = exp.Join(this=item, on=test.tree, **KINDS[how])
         origins = left._from.origins if how in LEFT_ONLY else both._from.origins
         return Frame(
             left._name, replace(left._from, origins=origins, joins=(*left._from.joins, join))
         )
 
-    def select(self, *columns: str | Expression, **named: object) -> Frame:
+    def select(self, /, *columns: str | Expression, **named: object) -> Frame:
         """These columns only: by name, as columns, or as `name=expression`."""
         frame = self._opened()
         outputs = frame._outputs(columns, named, "select()")
@@ -150,7 +149,7 @@ class Frame(Rows):
             raise UsageError("expected select(column, ...), got none")
         return frame._showing(outputs)
 
-    def group_by(self, *keys: str | Expression, **named: object) -> Grouped:
+    def group_by(self, /, *keys: str | Expression, **named: object) -> Grouped:
         """One row for each value of the keys, which agg() then fills; `name=expression` computes a key."""
         frame = self._opened()
         outputs = frame._outputs(keys, named, "group_by()")
@@ -159,11 +158,11 @@ class Frame(Rows):
                 "expected group_by(column, ...), got none: agg() alone is over all rows"
             )
         for name, key in outputs:
-            if key.is_aggregate:
-                raise UsageError(f"expected no aggregate in group_by(), got {name!r}")
+            if not key.origins:  # GROUP BY 2 would mean the second output
+                raise UsageError(f"expected a column in group_by(), got {key!r} as {name!r}")
         return Grouped(frame, outputs)
 
-    def agg(self, **aggregates: Expression) -> Frame:
+    def agg(self, /, **aggregates: Expression) -> Frame:
         """One row: aggregates over all rows, as `name=expression`."""
         return Grouped(self._opened(), ()).agg(**aggregates)
 
@@ -251,7 +250,7 @@ class Frame(Rows):
         outputs += [(name, value(given)) for name, given in named.items()]
         _check_names([name for name, _ in outputs], place)
         for _, output in outputs:
-            self._check(output, place)
+            self._check(output if place == "agg()" else _of_a_row(output, place), place)
         return tuple(outputs)
 
     def _showing(self, outputs: tuple[Output, ...], groups: tuple[Expression, ...] = ()) -> Frame:
@@ -295,7 +294,7 @@ class Grouped:
     def __repr__(self) -> str:
         return f"<{self._frame!r} grouped by {', '.join(name for name, _ in self._keys)}>"
 
-    def agg(self, **aggregates: Expression) -> Frame:
+    def agg(self, /, **aggregates: Expression) -> Frame:
         """The keys, and these aggregates of each group's rows, as `name=expression`."""
         outputs = self._frame._outputs((), aggregates, "agg()")
         if not outputs:
@@ -337,6 +336,15 @@ def _of(frame: Frame, origin: Origin, name: str) -> Expression:
     return origin.column(name)
 
 
+def _of_a_row(part: Expression, place: str) -> Expression:
+    """`part`, if it is computed from one row. Raises UsageError if it is an aggregate."""
+    if part.is_aggregate:
+        raise UsageError(
+            f"{place}: expected no aggregate, got {part!r}: ask for it in agg(), and go on from that frame"
+        )
+    return part
+
+
 def _check_names(names: list[str], place: str) -> None:
     seen: set[str] = set()
     for name in names:
@@ -347,4 +355,4 @@ def _check_names(names: list[str], place: str) -> None:
 
 def _meant(name: str, known: Sequence[str]) -> str:
     close = get_close_matches(name.casefold(), known, n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -56,7 +56,7 @@ def count(of: object = None) -> Expression:
 
 def count_distinct(of: object) -> Expression:
     """The number of different values of `of`; what is missing is none."""
-    part = value(of)
+    part = _of_a_row(of)
     return made(exp.Count(this=exp.Distinct(expressions=[part.tree])), part)
 
 
@@ -81,8 +81,15 @@ def avg(of: object) -> Expression:
 
 
 def _aggregate(kind: type[exp.Expr], of: object) -> Expression:
-    part = value(of)
+    part = _of_a_row(of)
     return made(kind(this=part.tree), part)
+
+
+def _of_a_row(of: object) -> Expression:
+    part = value(of)
+    if part.is_aggregate:
+        raise UsageError(f"expected no aggregate of an aggregate, got one of {part!r}")
+    return part
 
 
 def _listed(
