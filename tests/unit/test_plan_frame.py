@@ -182,6 +182,10 @@ BAD: tuple[tuple[Callable[[], object], str], ...] = (
     (lambda: FUND.insutype, "unknown column 'insutype' of 'f'; existing columns: certno, fund"),
     (lambda: E[0], "expected the name of a column, got 0"),  # type: ignore[index]
     (lambda: list(E), "expected the name of a column, got 0"),  # type: ignore[call-overload]
+    (
+        lambda: E.named("e; x"),
+        "expected a relation's name of at most 40 lower-case letters, digits and _, got 'e;",
+    ),
     (lambda: bool(E), "expected no true or false of a frame"),
     (
         lambda: TWO.certno,

@@ -15,6 +15,7 @@ from mpcstats.plan.context import Context
 from mpcstats.plan.expression import Expression, Origin, Rows, condition, identifier, value
 from mpcstats.plan.names import DIALECT
 from mpcstats.plan.select import From, Output, Shown, written
+from mpcstats.plan.sql import RELATION
 from mpcstats.records.catalogue import Catalogue
 
 # What join() calls a kind -> what SQL does.
@@ -89,6 +90,11 @@ class Frame(Rows):
 
     def named(self, name: str) -> Frame:
         """The same under another name in FROM: needed where two relations would have one name."""
+        if RELATION.fullmatch(name) is None:
+            raise UsageError(
+                "expected a relation's name of at most 40 lower-case letters, digits and _, got "
+                f"{name[:60]!r}"
+            )
         if self._shown is None and self._from.untouched:
             (origin,) = self._from.origins
             first = self._from.first.copy()
