@@ -24,6 +24,20 @@ from mpcstats.party.compared import Compared
 from mpcstats.party.explained import Explained
 from mpcstats.party.question import Question
 from mpcstats.party.version import version
+from mpcstats.plan.expression import Expression
+from mpcstats.plan.frame import Frame, Grouped
+from mpcstats.plan.functions import (
+    avg,
+    case,
+    coalesce,
+    count,
+    count_distinct,
+    greatest,
+    least,
+    max_,
+    min_,
+    sum_,
+)
 from mpcstats.policy.permit import Permit
 
 __version__ = version()
@@ -35,6 +49,9 @@ __all__ = [
     "Compared",
     "Disagreement",
     "Explained",
+    "Expression",
+    "Frame",
+    "Grouped",
     "InternalError",
     "MpcstatsError",
     "Party",
@@ -46,6 +63,16 @@ __all__ = [
     "TransportFault",
     "UsageError",
     "__version__",
+    "avg",
+    "case",
+    "coalesce",
     "connect",
+    "count",
+    "count_distinct",
+    "greatest",
+    "least",
     "local",
+    "max_",
+    "min_",
+    "sum_",
 ]

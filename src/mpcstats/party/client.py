@@ -1,4 +1,4 @@
-"""What a program does with mpcstats: connect as a party, ask a question in SQL, look at the plan, run it."""
+"""What a program does with mpcstats: connect as a party, ask in SQL or with frames, look at the plan, run it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Asking, Defaults, Question, question_of, today
 from mpcstats.party.registers import load_principals, load_registers
 from mpcstats.party.sandbox.local import Local
+from mpcstats.plan.frame import Frame, table
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
 from mpcstats.records.principals import Principals
@@ -108,6 +109,37 @@ class Party:
             to=to,
         )
         return Asked(self._node, question, tuple(papers))
+
+    def table(self, name: str) -> Frame:
+        """The dataset or union `name` of this party's catalogue, to build a question of.
+
+        Raises UsageError with the names that exist.
+        """
+        return table(self._node.records.catalogue, name)
+
+    def ask(
+        self,
+        frame: Frame,
+        *,
+        scenario: str | None = None,
+        purpose: str | None = None,
+        to: str | Sequence[str] | None = None,
+        user: str | None = None,
+        project: str | None = None,
+        papers: Sequence[Statement] = (),
+    ) -> Asked:
+        """The question that `frame` is: the same in everything as `sql(frame.sql(), ...)`, its digest included."""
+        if not isinstance(frame, Frame):
+            raise UsageError(f"expected a frame, got {type(frame).__name__}; sql() takes a text")
+        return self.sql(
+            frame.sql(),
+            scenario=scenario,
+            purpose=purpose,
+            to=to,
+            user=user,
+            project=project,
+            papers=papers,
+        )
 
 
 @contextmanager
