@@ -202,6 +202,8 @@ def test_a_page_stands_alone_and_says_who_learned_what_and_what_is_proved(receip
         for text in seen.texts
     )
     assert seen.texts.count("holds") > 10
+    assert ({"scope": "col", "class": "number"}, "bytes sent") in seen.cells
+    assert ({"class": "number"}, "1,234,567") in seen.cells
 
 
 def test_a_page_holds_nothing_of_this_party_s_alone(receipt: Receipt) -> None:

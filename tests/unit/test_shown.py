@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -142,6 +144,47 @@ def test_pandas_is_given_nullable_columns_by_position(monkeypatch: pytest.Monkey
     assert states.given == {0: ("string", ["value"]), 1: ("string", ["suppressed"])}
 
 
+def test_arrow_is_given_a_schema_with_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in: Any = ModuleType("pyarrow")
+    for name in ("string", "int64", "float64"):
+        setattr(stand_in, name, lambda name=name: name)
+    stand_in.field = lambda name, form, metadata: (name, form, metadata)
+    stand_in.array = lambda cells, **given: (given["type"], cells)
+    stand_in.schema = list
+    stand_in.Table = SimpleNamespace(from_arrays=lambda arrays, schema: (arrays, schema))
+    monkeypatch.setitem(sys.modules, "pyarrow", stand_in)
+    table: Any = ANSWER.to_arrow()
+    assert table[0][3] == ("int64", [3456789, None, None, -7])
+    assert table[1][2:] == [("persons", "int64", None), ("fund", "int64", {"unit": "fen"})]
+    states: Any = ANSWER.to_arrow(states=True)
+    assert states[0][3][1] == ["value", "suppressed", "not computed", "value"]
+    assert states[1][3] == ("fund", "string", None)
+
+
+USES = """
+from mpcstats import Answer
+answer = Answer(("n",), ((None,),), (("suppressed",),))
+str(answer), answer.to_json(), answer._repr_html_()
+print("so far without")
+answer.to_pandas()
+"""
+
+
+def test_a_library_is_imported_when_it_is_asked_for_and_not_before(tmp_path: Path) -> None:
+    for package in ("pandas", "pyarrow", "altair"):
+        (tmp_path / f"{package}.py").write_text("raise ZeroDivisionError", encoding="utf-8")
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", USES],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "so far without\n", done.stderr
+    assert "ZeroDivisionError" in done.stderr
+
+
 def test_the_frame_of_pandas_has_na_where_there_is_no_value() -> None:
     pandas = pytest.importorskip("pandas", reason="needs the extra `pandas`")
     frame, states = ANSWER.to_pandas(), ANSWER.to_pandas(states=True)
@@ -207,6 +250,15 @@ def test_a_name_of_a_column_is_a_title_and_never_a_field() -> None:
 def test_a_chart_of_other_columns_is_refused(columns: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ANSWER.plot(**columns)
+
+
+def test_altair_is_given_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in: Any = ModuleType("altair")
+    stand_in.Chart = SimpleNamespace(from_dict=lambda given: given)
+    monkeypatch.setitem(sys.modules, "altair", stand_in)
+    columns = {"x": "sex", "y": "fund", "color": "insutype"}
+    made: Any = ANSWER.plot(**columns)
+    assert made == specification(ANSWER, **columns)
 
 
 def test_altair_takes_the_chart() -> None:

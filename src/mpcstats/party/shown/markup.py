@@ -29,7 +29,7 @@ STYLE = """
 """
 TITLES: dict[State, str] = {
     "suppressed": "Suppressed: the cell does not meet the rules of release, such as the least number of persons. "
-    "It was masked before anything was opened; nobody has learned its value.",
+    "It was masked before anything was opened.",
     "not computed": "Not computed: the question gives this cell no value, as an average over nobody.",
 }
 CLASSES: dict[State, str] = {"suppressed": "suppressed", "not computed": "absent"}
@@ -74,9 +74,12 @@ def pairs(entries: Iterable[tuple[str, str]]) -> str:
     return f"<dl>{items}</dl>"
 
 
-def plain_table(heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
-    """A table of plain cells; numbers with thousands separators, at the right."""
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name in heads)
+def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+    """A table of plain cells; numbers with thousands separators, at the right, under heads that are there too."""
+    numeric = [any(isinstance(row[i], int) for row in rows) for i in range(len(heads))]
+    head = "".join(
+        _head(name, None, number=number) for name, number in zip(heads, numeric, strict=True)
+    )
     body = "\n".join("<tr>" + "".join(map(_plain, row)) + "</tr>" for row in rows)
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 

@@ -76,10 +76,10 @@ def _proofs(result: Result, findings: tuple[Finding, ...]) -> str:
         else f"<p>{len(findings)} checks, all hold. Whoever has the receipt's file can check it: "
         "<code>mpcstats receipt verify</code>.</p>"
     )
-    rows = (
+    rows = [
         ["holds" if f.good else "FAILS", f.party or "", f.check, f.why]
         for f in sorted(findings, key=lambda f: f.good)  # what fails comes first
-    )
+    ]
     return troubles + said + markup.plain_table(("", "party", "check", "finding"), rows)
 
 
