@@ -218,13 +218,15 @@ def test_a_consortium_set_up_by_hand_answers_and_ends_at_a_signal(
     assert explained.returncode == 0, explained.stderr
     assert "permitted by the policy of bureau" in explained.stdout
 
-    done = mpcstats(*asking(by_hand), "--json")
+    page = by_hand.with_name("answer.html")
+    done = mpcstats(*asking(by_hand), "--json", "--html", page)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+    assert "checks, all hold" in page.read_text(encoding="utf-8")
     said = json.loads(done.stdout)
     assert set(said) == {
-        *("columns", "rows", "states", "salt", "receipt", "run", "plan", "spent", "own_rows"),
-        "compared",
+        *("columns", "rows", "states", "units", "salt", "receipt", "run", "plan", "spent"),
+        *("own_rows", "compared"),
     }
     assert f"  plan {said['plan']}" in explained.stdout
     assert [tuple(row) for row in said["rows"]] == list(plain(town_data))

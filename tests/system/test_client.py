@@ -85,6 +85,10 @@ def test_local_runs_a_question_explains_and_prints_it(
         assert isinstance(result.answer, mpcstats.Answer)
         assert again.answer == result.answer
         assert result.answer.rows == plain(town_data)
+        assert result.answer.units == (None, None, "fen", "fen")
+        page = bureau.page(result)
+        assert receipt.digest in page
+        assert "checks, all hold" in page
 
         with pytest.raises(mpcstats.PolicyRefused, match="hospital"):
             bureau.sql(TEXT, to=["hospital"]).run()

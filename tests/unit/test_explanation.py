@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from mpcstats.cards.card import Card
 from mpcstats.cards.load import Cards, load_cards
-from mpcstats.cli.main import app
+from mpcstats.cli.app import app
 from mpcstats.errors import InternalError
 from mpcstats.party.compile import Records, planned
 from mpcstats.party.explained import Explained, explained

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -26,9 +25,11 @@ from mpcstats.cli.asking import (
     read_question,
 )
 from mpcstats.cli.options import AsJson, ConsortiumPath
+from mpcstats.cli.page import PagePath, write_page
 from mpcstats.cli.progress import RunProgress
 from mpcstats.errors import PolicyRefused, TransportFault, UsageError
 from mpcstats.party.ask import Result, step_count
+from mpcstats.party.client import Asked, Party
 from mpcstats.party.desk.paper import read_paper_files
 
 LOG_LINES = 3  # of another local party's log, where it is at fault
@@ -48,6 +49,7 @@ def run(
     project: Project = None,
     paper: PaperFiles = None,
     as_json: AsJson = False,
+    html: PagePath = None,
     keep: Annotated[
         Path | None, typer.Option(help="With --local: keep keys, ledgers and logs here.")
     ] = None,
@@ -60,6 +62,7 @@ def run(
     where = Where(local, consortium, party, party_file, data)
     text = read_question(question)
     papers = read_paper_files(paper or ())
+    _check_place(html)
     with where.open(keep) as asking:
         asked = asking.sql(
             text,
@@ -75,43 +78,40 @@ def run(
                 "the answer would go with the temporary folder of this run: name a folder with --keep; "
                 "answers of other recipients are in its ledgers/answers"
             )
-        with RunProgress(shown=not as_json) as progress:
-            try:
-                result = asked.run(
-                    on_plan=lambda permit: progress.begin(step_count(permit)), on_step=progress.step
-                )
-            except PolicyRefused as refusal:
-                if as_json:
-                    print(_json({"refused_by": refusal.party, "reasons": list(refusal.reasons)}))
-                raise
-            except TransportFault as fault:
-                for line in asking.log(fault.party).splitlines()[-LOG_LINES:]:
-                    print(f"{fault.party}'s log: {line}", file=sys.stderr)
-                raise
+        result = _played(asking, asked, as_json=as_json)
+        page = asking.page(result) if html is not None else ""
     if as_json:
-        print(_json(as_object(result)))
+        print(_json(result.to_json()))
     else:
         asks = asked.question
         print(f"{asks.initiator} asks, scenario {asks.scenario}: {asks.purpose}\n")
         print(f"{result}\n\n{_figures(result)}\n\n{result.compared()}")
+    if html is not None:
+        write_page(html, page)
 
 
-def as_object(result: Result) -> dict[str, object]:
-    """A finished run as plain data; without columns and rows where this party is no recipient."""
-    table = {} if result.answer is None else result.answer.to_json()
-    audits = [asdict(audit) for audit in result.audits]
-    salt = {} if result.salt is None else {"salt": result.salt.hex()}
-    return {
-        **table,
-        **salt,
-        # A temporary folder goes with this run, and the receipt with it.
-        "receipt": str(result.kept) if result.kept is not None and result.kept.exists() else None,
-        "run": result.label,
-        "plan": result.permit.plan_digest,
-        "spent": result.spent,
-        "compared": result.compared().to_json(),
-        "own_rows": audits,
-    }
+def _played(asking: Party, asked: Asked, *, as_json: bool) -> Result:
+    """The finished run; why there is none is said to who asks before the error goes on."""
+    with RunProgress(shown=not as_json) as progress:
+        try:
+            return asked.run(
+                on_plan=lambda permit: progress.begin(step_count(permit)), on_step=progress.step
+            )
+        except PolicyRefused as refusal:
+            if as_json:
+                print(_json({"refused_by": refusal.party, "reasons": list(refusal.reasons)}))
+            raise
+        except TransportFault as fault:
+            for line in asking.log(fault.party).splitlines()[-LOG_LINES:]:
+                print(f"{fault.party}'s log: {line}", file=sys.stderr)
+            raise
+
+
+def _check_place(html: Path | None) -> None:
+    """Before anything is asked: an answer that has cost a run should not lack a place for its page."""
+    if html is not None and (html.is_dir() or not html.parent.is_dir()):
+        got = "a folder" if html.is_dir() else f"no folder {html.parent}"
+        raise UsageError(f"{html}: expected a file to write, got: {got}")
 
 
 def _figures(result: Result) -> str:

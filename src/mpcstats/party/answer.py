@@ -3,31 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+from mpcstats.errors import InternalError
+from mpcstats.party.shown import chart, frame, markup, sheet
 from mpcstats.plan.physical import Cohort, Label, Physical
 from mpcstats.protocols.gate import Opened
 
-State = Literal["value", "suppressed"]
-Cell = Label | None
+if TYPE_CHECKING:
+    import altair
+    import pandas
+    import pyarrow
+
+# Suppressed: masked, for it does not meet the rules of release. Not computed: there is nothing to release.
+State = Literal["value", "suppressed", "not computed"]
+Cell = Label | float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`rows` hold one cell a column, None where suppressed; `states` say which, in the same shape.
+    """`rows` hold one cell a column, None where there is no value; `states` say why, in the same shape.
 
-    `labels` are the columns that hold the labels of groups.
+    `labels` are the columns that hold the labels of groups; `units` has one entry a column, None where there is no
+    unit or it is not known (left out: none is). Raises InternalError if the parts do not fit together.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...] = field(repr=False)
     states: tuple[tuple[State, ...], ...] = field(repr=False)
     labels: frozenset[str] = frozenset()
+    units: tuple[str | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.units:
+            object.__setattr__(self, "units", (None,) * len(self.columns))
+        shape = [len(self.columns)] * len(self.rows)
+        if [*map(len, self.rows)] != shape or [*map(len, self.states)] != shape:
+            raise InternalError("expected a cell and a state for each column of each row")
+        if len(self.units) != len(self.columns):
+            raise InternalError(f"expected {len(self.columns)} units, got {len(self.units)}")
+        for row, states in zip(self.rows, self.states, strict=True):
+            if any((c is None) == (s == "value") for c, s in zip(row, states, strict=True)):
+                raise InternalError("expected a value in a cell of state value, and in no other")
 
     @property
     def suppressed(self) -> int:
         """Number of suppressed cells."""
         return sum(row.count("suppressed") for row in self.states)
+
+    @property
+    def units_by_name(self) -> dict[str, str]:
+        """The unit of each column that has one."""
+        pairs = zip(self.columns, self.units, strict=True)
+        return {name: unit for name, unit in pairs if unit is not None}
 
     def __str__(self) -> str:
         """The table for a person to read; a suppressed cell says so."""
@@ -47,17 +76,51 @@ class Answer:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The table as plain lists: columns, rows (None where suppressed) and states."""
+        """The table as plain lists: columns, rows (None where there is no value), states, and units by column."""
         return {
             "columns": list(self.columns),
             "rows": [list(row) for row in self.rows],
             "states": [list(row) for row in self.states],
+            "units": self.units_by_name,
         }
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table to `path` as CSV; a cell without a value says `suppressed` or `not computed`.
+
+        Texts stand as they are: a spreadsheet takes one that begins with `=` for a formula. Raises UsageError with
+        the path.
+        """
+        sheet.write_csv(self, Path(path))
+
+    def to_pandas(self, *, states: bool = False) -> pandas.DataFrame:
+        """The table as a DataFrame, NA where there is no value; with `states`, the states in the same shape.
+
+        `attrs["units"]` has the units. Raises UsageError if pandas is not installed (extra `pandas`).
+        """
+        return frame.to_pandas(self, states=states)
+
+    def to_arrow(self, *, states: bool = False) -> pyarrow.Table:
+        """The table as an Arrow table, null where there is no value; with `states`, the states in the same shape.
+
+        The metadata of a field has its `unit`. Raises UsageError if pyarrow is not installed (extra `arrow`).
+        """
+        return frame.to_arrow(self, states=states)
+
+    def plot(self, *, x: str, y: str, color: str | None = None) -> altair.LayerChart:
+        """Bars of the total `y` over the group `x`, one of each `color` side by side; a suppressed cell says so.
+
+        Raises UsageError unless these columns are there and tell the rows apart, or if altair is not installed
+        (extra `plots`).
+        """
+        return chart.plot(self, x=x, y=y, color=color)
+
+    def _repr_html_(self) -> str:
+        return markup.block(markup.table(self))
 
 
 def _text(cell: Cell, state: State) -> str:
-    if state == "suppressed":
-        return "suppressed"
+    if state != "value":
+        return state
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
@@ -103,10 +166,10 @@ def _sorted(
     return [row for _, row in keyed] + [row for row in rows if row[0][position] is None]
 
 
-def _sort_key(entry: tuple[Label, object]) -> tuple[int, str]:
+def _sort_key(entry: tuple[Label | float, object]) -> tuple[float, str]:
     # The cells of one column are all numbers or all texts; the pair orders both.
     label = entry[0]
-    return (label, "") if isinstance(label, int) else (0, label)
+    return (0, label) if isinstance(label, str) else (label, "")
 
 
 def _state(shown: bool) -> State:

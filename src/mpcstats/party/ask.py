@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
@@ -20,9 +21,15 @@ from mpcstats.party.keep import keep_receipt
 from mpcstats.party.networks import NETWORKS
 from mpcstats.party.node import Brought, Node, OnStep, Played
 from mpcstats.party.question import Question
+from mpcstats.party.shown.page import notebook
 from mpcstats.plan.cost import Estimate, estimate
 from mpcstats.policy.permit import Permit
 from mpcstats.records.ledger.receipt import Receipt
+
+if TYPE_CHECKING:
+    import altair
+    import pandas
+    import pyarrow
 
 ENDING = 2.0  # seconds for DuckDB to stop when it is told to
 
@@ -57,6 +64,47 @@ class Result:
         if self.answer is not None:
             return str(self.answer)
         return f"the answer is with {', '.join(self.permit.plan.gate.recipients)}"
+
+    def to_json(self) -> dict[str, object]:
+        """The finished run as plain data; without columns, rows, states and units where this party is no recipient."""
+        table = {} if self.answer is None else self.answer.to_json()
+        salt = {} if self.salt is None else {"salt": self.salt.hex()}
+        # A temporary folder goes with its run, and the receipt with it.
+        kept = self.kept is not None and self.kept.exists()
+        return {
+            **table,
+            **salt,
+            "receipt": str(self.kept) if kept else None,
+            "run": self.label,
+            "plan": self.permit.plan_digest,
+            "spent": self.spent,
+            "compared": self.compared().to_json(),
+            "own_rows": [asdict(audit) for audit in self.audits],
+        }
+
+    def to_csv(self, path: str | Path) -> None:
+        """As `Answer.to_csv`; raises UsageError too if the answer is not here."""
+        self._here().to_csv(path)
+
+    def to_pandas(self, *, states: bool = False) -> pandas.DataFrame:
+        """As `Answer.to_pandas`; raises UsageError too if the answer is not here."""
+        return self._here().to_pandas(states=states)
+
+    def to_arrow(self, *, states: bool = False) -> pyarrow.Table:
+        """As `Answer.to_arrow`; raises UsageError too if the answer is not here."""
+        return self._here().to_arrow(states=states)
+
+    def plot(self, *, x: str, y: str, color: str | None = None) -> altair.LayerChart:
+        """As `Answer.plot`; raises UsageError too if the answer is not here."""
+        return self._here().plot(x=x, y=y, color=color)
+
+    def _repr_html_(self) -> str:
+        return notebook(self)
+
+    def _here(self) -> Answer:
+        if self.answer is None:
+            raise UsageError(f"expected an answer at {self.permit.party}, got none: {self}")
+        return self.answer
 
 
 def ask(

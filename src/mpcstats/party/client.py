@@ -17,9 +17,12 @@ from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Asking, Defaults, Question, question_of, today
 from mpcstats.party.registers import load_principals, load_registers
 from mpcstats.party.sandbox.local import Local
+from mpcstats.party.shown.page import page
 from mpcstats.plan.frame import Frame, table
+from mpcstats.plan.learned import learned
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
+from mpcstats.records.ledger.finding import Finding, verify_receipt
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
 
@@ -109,6 +112,18 @@ class Party:
             to=to,
         )
         return Asked(self._node, question, tuple(papers))
+
+    def page(self, result: Result) -> str:
+        """A finished run as one HTML page that needs no other file: the table, who learned what, what its receipt
+        proves. It may be passed on to whoever may see the answer.
+        """
+        records, receipt = self._node.records, result.receipt
+        findings: tuple[Finding, ...] = ()
+        if receipt is not None:
+            answer = None if result.answer is None else result.to_json()
+            findings = verify_receipt(receipt, records.registers.principals, answer=answer)
+        known = [str(each) for each in learned(result.permit.plan, records.cards)]
+        return page(result, known, findings)
 
     def table(self, name: str) -> Frame:
         """The dataset or union `name` of this party's catalogue, to build a question of.

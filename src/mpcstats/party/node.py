@@ -29,6 +29,7 @@ from mpcstats.party.question import Question
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
+from mpcstats.plan.units import units
 from mpcstats.policy.permit import Permit
 from mpcstats.records.ledger import Ledger
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
@@ -216,6 +217,9 @@ class Node:
         written down.
         """
         plan, rows = permit.plan, brought.own.rows
+        # Before anything runs: nothing may take the answer away once it is there.
+        learns = self.me in plan.gate.recipients
+        measured = units(plan, self.records.catalogue) if learns else ()
         others = [self.peers[name] for name in plan.parties if name != self.me]
         run = self._run = _Run({"run": label, "plan": permit.plan_digest})
         transcript = Transcript(peer.name for peer in others)
@@ -251,6 +255,7 @@ class Node:
             raise
         finally:
             self._mesh = None
+        answer = None if answer is None else replace(answer, units=measured)
         return Played(answer, spent, label, salt, closed)
 
     def _begin(self, label: str, brought: Brought) -> None:

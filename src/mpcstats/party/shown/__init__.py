@@ -1,0 +1,1 @@
+"""An answer as others show it: data frames, CSV, HTML, charts."""
