@@ -6,11 +6,12 @@ Real files, real keys, real SQLite; the permit is of the settlement demo's quest
 from __future__ import annotations
 
 import ast
+import dataclasses
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import fields, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -432,7 +433,7 @@ def test_what_is_not_aggregate_safe_does_not_leave(
 def forge(**change: Any) -> Answer:
     """ANSWER with other content, past what an Answer itself refuses to hold."""
     forged = object.__new__(Answer)
-    for each in fields(Answer):
+    for each in dataclasses.fields(Answer):
         object.__setattr__(forged, each.name, change.get(each.name, getattr(ANSWER, each.name)))
     return forged
 
