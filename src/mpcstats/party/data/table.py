@@ -187,6 +187,14 @@ def _tests(name: str, column: Column) -> list[tuple[str, str, str]]:
     if column.unique:
         repeated = f"COUNT({key}) - COUNT(DISTINCT {key})"
         found.append((repeated, f"expected each {name} once", "repeated ones"))
+    if column.most is not None:
+        found.append(
+            (
+                f"CAST(COALESCE(list_max(map_values(histogram({key}))), 0) AS BIGINT) - {column.most}",
+                f"expected each {name} in at most {column.most:,} rows",
+                "more for one",
+            )
+        )
     if column.distinct is not None:
         found.append(
             (
