@@ -96,8 +96,12 @@ class Joint:
         return lockstep({party: body(party) for party in plan.parties})
 
     def ask(self, text: str, *, k: int = 1) -> Answer:
-        """The initiator's answer; nobody else has one."""
-        results = self.run(self.plan(text, k=k)).results
+        """The initiator's answer to a question."""
+        return self.answer(self.plan(text, k=k))
+
+    def answer(self, plan: Physical) -> Answer:
+        """The initiator's answer to a plan; nobody else has one."""
+        results = self.run(plan).results
         assert all((found is None) == (p != self.initiator) for p, found in results.items())
         found = results[self.initiator]
         assert found is not None
