@@ -19,6 +19,7 @@ from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.files.config import Address, Consortium
 from mpcstats.party.files.keys import Made, make_keys
 from mpcstats.party.files.localfile import LocalFile
+from mpcstats.party.files.sourcetable import written
 from mpcstats.party.node import Node
 from mpcstats.records.tomlfile import toml_text
 
@@ -192,8 +193,8 @@ def _write_party(config: LocalFile, folder: Path, made: Made) -> None:
         "",
         "[data]",
         *(
-            f"{toml_text(dataset)} = {toml_text(str(path.resolve()))}"
-            for dataset, path in config.data.get(party, {}).items()
+            f"{toml_text(dataset)} = {written(source)}"
+            for dataset, source in config.data.get(party, {}).items()
         ),
         "",
     ]
