@@ -243,7 +243,7 @@ def test_a_party_may_have_no_data(tmp_path: Path) -> None:
         (
             '"data/enrolment.csv"',
             "3",
-            "data.bureau.enrolment: expected a path as text, or a table with path, table, post",
+            "data.bureau.enrolment: expected a path as text, or a table with path",
         ),
     ],
 )

@@ -173,7 +173,7 @@ class Porting:
             case exp.TryCast():
                 return self._number(node)
             case exp.RegexpFullMatch():
-                return self.matched(node.this, node.expression.name)
+                return self.matched(node.this, str(node.expression.find(exp.Literal).this))
             case exp.Cast() if node.is_type(*exp.DataType.TEXT_TYPES):
                 return exp.Cast(this=node.this, to=self.text.copy())
         return node

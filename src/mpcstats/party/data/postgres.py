@@ -45,7 +45,9 @@ class PostgresPorting(Porting):
         new = super().rewritten(node)
         is_text = isinstance(new, exp.Literal) and new.is_string
         if is_text or (isinstance(new, exp.Cast) and new.is_type(*exp.DataType.TEXT_TYPES)):
-            return exp.Collate(this=new.copy(), expression=exp.to_identifier("C", quoted=True))
+            collation = exp.to_identifier("C", quoted=True)
+            # In brackets: BETWEEN takes no COLLATE without.
+            return exp.Paren(this=exp.Collate(this=new.copy(), expression=collation))
         return new
 
     def matched(self, text: exp.Expr, pattern: str) -> exp.Expr:

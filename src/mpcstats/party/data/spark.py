@@ -18,6 +18,7 @@ from mpcstats.party.shown.extra import missing
 if TYPE_CHECKING:
     from ibis.expr.datatypes import DataType
 
+QUIET = ("spark.ui.enabled", "spark.ui.showConsoleProgress")
 SETTINGS = {
     "spark.sql.ansi.enabled": "true",  # what does not fit is an error, never another number
     "spark.sql.session.timeZone": "UTC",
@@ -73,11 +74,11 @@ class Spark(Warehouse):
         self.failures = (PySparkException, Py4JError, ibis.common.exceptions.IbisError)
         self._borrowed = SparkSession.getActiveSession() is not None
         builder = SparkSession.builder.master(master).appName("mpcstats")
+        for name in QUIET:
+            builder = builder.config(name, "false")
         try:
             # An owner's session keeps its settings and views; its context is shared.
-            self._session: Any = (
-                builder.config("spark.ui.enabled", "false").getOrCreate().newSession()
-            )
+            self._session: Any = builder.getOrCreate().newSession()
         except (*self.failures, RuntimeError) as error:
             raise UsageError(
                 f"spark {master}: expected a Spark that answers, got {type(error).__name__}"
