@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -20,7 +20,7 @@ from mpcstats.party.data.source import PostgresTable, Source, SparkTable
 from mpcstats.party.data.spark import Spark
 from mpcstats.records.catalogue import Catalogue
 
-EXAMPLES = 15  # of tables, each with ten fragments
+EXAMPLES = 8  # of tables, each with ten fragments
 MASTER = "local[2]"
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 pytestmark = pytest.mark.extras
@@ -50,7 +50,7 @@ def rows_of(engine: Engine, sql: str) -> Found:
     )
 
 
-def load(engine: Engine, catalogue: Catalogue, sources: dict[str, Source]) -> None:
+def load(engine: Engine, catalogue: Catalogue, sources: Mapping[str, Source]) -> None:
     for table, source in sources.items():
         engine.load(catalogue.dataset(f"a.{table}"), tuple(COLUMNS[table]), source)
     engine.lock()
@@ -131,7 +131,7 @@ def running() -> Iterator[Spark]:
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
 @settings(max_examples=2, phases=PHASES, suppress_health_check=list(HealthCheck))
-@given(drawn=fragments(queries=16))
+@given(drawn=fragments(queries=10))
 def test_spark_gives_what_duckdb_gives(
     catalogue: Catalogue, running: Spark, tmp_path_factory: pytest.TempPathFactory, drawn: Fragments
 ) -> None:

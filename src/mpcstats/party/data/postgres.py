@@ -68,6 +68,7 @@ class Postgres(Warehouse):
             import psycopg
         except ImportError as error:
             raise missing("ibis and psycopg", "postgres", error) from None
+        self._not_found = ibis.common.exceptions.TableNotFound
         self.failures = (psycopg.Error, ibis.common.exceptions.IbisError)
         try:
             connection = psycopg.connect(url, application_name="mpcstats")
@@ -133,9 +134,7 @@ class Postgres(Warehouse):
         schema, table = _parts(source)
         try:
             return dict(self._backend.get_schema(table, database=schema).items())
-        except self.failures as error:
-            if type(error).__name__ != "TableNotFound":
-                raise
+        except self._not_found:
             raise UsageError(
                 f"{name}, {source}: expected a table or view, got none of that name"
             ) from None

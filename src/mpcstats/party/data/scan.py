@@ -58,6 +58,18 @@ def scan_of(name: str, path: Path) -> str:
     )
 
 
+def stored(name: str, frame: GivenFrame, path: Path) -> Path:
+    """The rows of the frame of dataset `name` as a Parquet file at `path`. Raises UsageError if they make none."""
+    with duckdb.connect() as database:
+        database.execute("SET pandas_analyze_sample = 0")
+        try:
+            with _registered(database, frame.rows) as scan:
+                database.execute(f"COPY {scan} TO {quoted_text(str(path))} (FORMAT parquet)")
+        except duckdb.Error as error:
+            raise unreadable(name, frame, error) from None
+    return path
+
+
 def unreadable(name: str, source: Embedded, error: Exception) -> UsageError:
     """The error that what dataset `name` is read from cannot be read."""
     # DuckDB's own message may quote a line of the file.
@@ -101,13 +113,14 @@ def _attached(
     try:
         found = connection.execute(
             "SELECT table_schema || '.' || table_name FROM information_schema.tables "
-            "WHERE table_catalog = $file ORDER BY 1",
+            # A view names its tables without the file, and would find others here, or none.
+            "WHERE table_catalog = $file AND table_type = 'BASE TABLE' ORDER BY 1",
             {"file": ATTACHED},
         ).fetchall()
         tables = [str(row[0]) for row in found]
         if f"{schema}.{table}" not in tables:
             raise UsageError(
-                f"{name}, {source}: expected a table or view of the file, got none of that name; there are: "
+                f"{name}, {source}: expected a table of the file, got none of that name; there are: "
                 f"{', '.join(tables) or 'none'}"
             )
         yield f"{ATTACHED}.{quoted_name(schema)}.{quoted_name(table)}"

@@ -17,7 +17,7 @@ TABLES = frozenset({"DataFrame", "Table"})
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFile:
-    """A table, or view, of a DuckDB database file."""
+    """A table of a DuckDB database file."""
 
     path: Path
     table: str

@@ -139,7 +139,7 @@ class Warehouse(ABC):
         number = self._number(quoted, kind, column.unit) if column.type == "integer" else None
         if number is None:
             raise UsageError(
-                f"{place}: expected {column.type} in column {name}, got {kind.name.lower()}: read it through "
+                f"{place}: expected {column.type} in column {name}, got {_kind(kind)}: read it through "
                 "a view with the catalogue's types"
             )
         return number
@@ -156,6 +156,11 @@ class Warehouse(ABC):
         ]
         counts = self._row(f"SELECT {', '.join(tests)} FROM ({relation}) AS t")
         return [name for name, count in zip(texts, counts, strict=True) if count]
+
+
+def _kind(kind: DataType) -> str:
+    """The type's name without what follows it: of an enum those would be values."""
+    return str(kind).partition("(")[0].removeprefix("!")
 
 
 @cache
