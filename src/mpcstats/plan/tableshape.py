@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import get_args
 
 from mpcstats.errors import InternalError
 from mpcstats.plan import tables
-from mpcstats.plan.interval import EDGE, interval
+from mpcstats.plan.flow import on_tables
+from mpcstats.plan.interval import EDGE, Interval, interval
 from mpcstats.plan.physical import Fragment, Physical
-from mpcstats.plan.tables import Aggregate, Column, Kind, Outcome, TableStep
+from mpcstats.plan.tables import Aggregate, Column, Kind, Node, Outcome, TableStep
 
 WIDE_EDGE = 1 << 126
 Shapes = Mapping[str, "Shape"]
@@ -46,11 +46,11 @@ def shapes(plan: Physical) -> Shapes:
     an outcome that does not fit its table.
     """
     walk = _Walk(plan)
-    for step in plan.steps:
-        if isinstance(step, get_args(TableStep)):
-            walk.take(step)
-        elif isinstance(step, Outcome):
+    for step in on_tables(plan):
+        if isinstance(step, Outcome):
             walk.check_outcome(step)
+        else:
+            walk.take(step)
     return MappingProxyType(walk.found)
 
 
@@ -225,16 +225,22 @@ class _Walk:
         for part in parts:
             beside |= {name: c for name, c in part.columns.items() if name not in beside}
         for computed in step.columns:
-            found = interval(computed.node, beside)
+            found = self._interval(computed.node, beside)
             if not _fits(found.kind, computed.column.kind, empty=found.empty):
                 raise self._fail(f"{computed.column.name} to be a {found.kind}", computed.column)
         if step.keep is not None:
-            kept = interval(step.keep, beside)
+            kept = self._interval(step.keep, beside)
             if not (kept.empty or (kept.minimum >= 0 and kept.maximum <= 1)):
                 raise self._fail("a flag that says which rows stay", f"a {kept.kind}")
         columns = self._added(beside, [computed.column for computed in step.columns])
         partial = parts[0].partial or step.keep is not None
         return Shape(parts[0].rows, columns, partial, parts[0].fragment)
+
+    def _interval(self, node: Node, columns: Mapping[str, Column]) -> Interval:
+        try:
+            return interval(node, columns)
+        except InternalError as error:
+            raise InternalError(f"step {self._step}: {error}") from None
 
     def _group(self, step: tables.Group | tables.GroupOwned) -> Shape:
         of = self._table(step.of)
