@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mpcstats.plan import tables
 from mpcstats.plan.cells import GroupKey, Term, Total
-from mpcstats.plan.physical import Fragment, Gate, Item, OutputColumn, Physical, Step
+from mpcstats.plan.physical import Fragment, Gate, Item, OutputColumn, Physical, Release, Step
 from mpcstats.plan.tables import (
     Aggregate,
     Call,
@@ -88,7 +88,7 @@ def plan(
         "rep3",
         COMPUTE,
         fragments,
-        (*steps, Gate("gate", "outcome", 30, ("bureau",))),
+        (*steps, Gate("gate", "outcome", (Release(("bureau",), 30),))),
         output,
     )
 

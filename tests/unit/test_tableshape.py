@@ -205,6 +205,14 @@ BAD: dict[str, Callable[[], Physical]] = {
     "step outcome: expected an entry for each of 8 totals, got 1": lambda: changed(
         STAY, "outcome", supports=("n",)
     ),
+    "step outcome: expected nullable to say False of fee_0, got True": lambda: changed(
+        STAY, "outcome", nullable=(False, True, *[False] * 6)
+    ),
+    "step outcome: expected nullable to say True of enough, got False": lambda: changed(
+        changed(STAY, "shown", columns=(Computed(flag("enough"), called("add", "n", Null())),)),
+        "outcome",
+        totals=(plans.total("enough", 1),),
+    ),
 }
 
 

@@ -77,7 +77,8 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
     except SqlglotError as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"expected a question whose parts fit together, got: {said}") from None
-    gate = plans.Gate(GATE, lowered.steps[-1].name, setting.k, setting.recipients)
+    release = plans.Release(setting.recipients, setting.k)
+    gate = plans.Gate(GATE, lowered.steps[-1].name, (release,))
     plan = plans.Physical(
         question=text,
         scenario=setting.scenario,

@@ -39,11 +39,12 @@ class Shape:
 def shapes(plan: Physical) -> Shapes:
     """The shape of the table of every table step of `plan`, by the step's name; none where the plan has no tables.
 
-    A table has no more groups than the table that is grouped has rows. A column that a Find or a left Match adds may
-    be NULL, whatever the step says. Raises InternalError, with the step, for a table, a fragment or a column that is
-    not there (yet), a column of another kind than is needed, or of two kinds in one plan, a new column that is called
-    as one of its table, a number that may leave [-2^62, 2^62) or a wide one 2^126, rows that do not fit together, and
-    an outcome that does not fit its table.
+    A table has no more groups than the table that is grouped has rows. Whether a column that a step adds may be NULL
+    follows from the step, whatever its Column says: so of a Find, a left Match, a Derive, a Divide and neighbours.
+    Raises InternalError, with the step, for a table, a fragment or a column that is not there (yet), a column of
+    another kind than is needed, or of two kinds in one plan, a new column that is called as one of its table, a number
+    that may leave [-2^62, 2^62) or a wide one 2^126, rows that do not fit together, and an outcome that does not fit
+    its table.
     """
     walk = _Walk(plan)
     for step in on_tables(plan):
@@ -224,15 +225,17 @@ class _Walk:
         beside: dict[str, Column] = {}
         for part in parts:
             beside |= {name: c for name, c in part.columns.items() if name not in beside}
+        new = []
         for computed in step.columns:
             found = self._interval(computed.node, beside)
             if not _fits(found.kind, computed.column.kind, empty=found.empty):
                 raise self._fail(f"{computed.column.name} to be a {found.kind}", computed.column)
+            new.append(replace(computed.column, nullable=found.nullable))
         if step.keep is not None:
             kept = self._interval(step.keep, beside)
             if not (kept.empty or (kept.minimum >= 0 and kept.maximum <= 1)):
                 raise self._fail("a flag that says which rows stay", f"a {kept.kind}")
-        columns = self._added(beside, [computed.column for computed in step.columns])
+        columns = self._added(beside, new)
         partial = parts[0].partial or step.keep is not None
         return Shape(parts[0].rows, columns, partial, parts[0].fragment)
 
@@ -322,9 +325,12 @@ class _Walk:
         of = self._table(step.of)
         new: list[Column] = []
         for quotient in step.quotients:
-            for name in (quotient.numerator, quotient.denominator):
+            parts = [
                 self._column(of, name, "number", "flag", "wide")
-            new += [quotient.whole, quotient.fraction]
+                for name in (quotient.numerator, quotient.denominator)
+            ]
+            nullable = any(part.nullable for part in parts)
+            new += [replace(c, nullable=nullable) for c in (quotient.whole, quotient.fraction)]
         return replace(of, columns=self._added(of.columns, new))
 
     def check_outcome(self, step: Outcome) -> None:
@@ -338,11 +344,13 @@ class _Walk:
             raise self._fail("a number of persons of each cell", "none")
         for name in (*step.persons, *step.contributors, *supports):
             self._column(of, name, "number")
-        for total in step.totals:
-            self._column(of, total.name, "number", "flag")
+        nullable = step.nullable or (False,) * len(step.totals)
+        for total, null in zip(step.totals, nullable, strict=False):
+            if self._column(of, total.name, "number", "flag").nullable != null:
+                raise self._fail(f"nullable to say {not null} of {total.name}", null)
         if step.appears is not None:
             self._column(of, step.appears, "flag")
-        for each in (step.supports, step.magnitudes):
+        for each in (step.supports, step.magnitudes, step.nullable):
             if each and len(each) != len(step.totals):
                 raise self._fail(f"an entry for each of {len(step.totals)} totals", len(each))
 
