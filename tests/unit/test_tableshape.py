@@ -86,6 +86,8 @@ def fragment_changed(of: Physical, name: str, **changes: Any) -> Physical:
     return replace(of, fragments=fragments)
 
 
+MAYBE = replace(flag("enough"), nullable=True)
+
 BAD: dict[str, Callable[[], Physical]] = {
     # References.
     "step find_h2: expected the table of an earlier step, got 'find_h1'": lambda: without(
@@ -205,13 +207,19 @@ BAD: dict[str, Callable[[], Physical]] = {
     "step outcome: expected an entry for each of 8 totals, got 1": lambda: changed(
         STAY, "outcome", supports=("n",)
     ),
-    "step outcome: expected nullable to say False of fee_0, got True": lambda: changed(
-        STAY, "outcome", nullable=(False, True, *[False] * 6)
+    "step outcome: expected a column that is never NULL to be declared so, got enough": lambda: (
+        changed(
+            changed(STAY, "shown", columns=(Computed(MAYBE, called("le", 30, "n")),)),
+            "outcome",
+            totals=(plans.total("enough", 1),),
+        )
     ),
-    "step outcome: expected nullable to say True of enough, got False": lambda: changed(
-        changed(STAY, "shown", columns=(Computed(flag("enough"), called("add", "n", Null())),)),
-        "outcome",
-        totals=(plans.total("enough", 1),),
+    "step outcome: expected a column that may be NULL to be declared so, got enough": lambda: (
+        changed(
+            changed(STAY, "shown", columns=(Computed(flag("enough"), called("lt", Null(), "n")),)),
+            "outcome",
+            totals=(plans.total("enough", 1),),
+        )
     ),
 }
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
+from mpcstats.plan.needs import made_by
 from mpcstats.plan.tables import Column, Outcome, TableStep
 
 __all__ = (
@@ -326,15 +327,20 @@ class Physical:
         if isinstance(step, Cohort):
             return Tests(1)
         if isinstance(step, Outcome):
-            return Tests(
-                len(step.persons),
-                len(step.contributors),
-                tuple(i for i, name in enumerate(step.supports) if name is not None),
-                tuple(i for i, nullable in enumerate(step.nullable) if nullable),
-                step.appears is not None,
-            )
+            return self._outcome_tests(step)
         owners = len(step.fragments)
         return Tests(owners, {"none": 0, "added": 1, "apart": owners}[step.contributors])
+
+    def _outcome_tests(self, step: Outcome) -> Tests:
+        made = [made_by(other) for other in self.steps if isinstance(other, TableStep)]
+        nullable = {column.name for columns in made for column in columns if column.nullable}
+        return Tests(
+            len(step.persons),
+            len(step.contributors),
+            tuple(i for i, name in enumerate(step.supports) if name is not None),
+            tuple(i for i, total in enumerate(step.totals) if total.name in nullable),
+            step.appears is not None,
+        )
 
     @property
     def parties(self) -> tuple[str, ...]:

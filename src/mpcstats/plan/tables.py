@@ -316,7 +316,7 @@ class Outcome:
     `persons` are columns of which each is at most the number of persons of a cell, `contributors` likewise; `appears`
     is a flag: a cell without it is not shown at all (HAVING). `supports` has for each total the column with the
     number of persons that contribute to it, or None where that is all of the cell; `magnitudes` says which totals
-    are amounts, of which contributors count, `nullable` which may be NULL (left out: none).
+    are amounts, of which contributors count.
     """
 
     card: ClassVar[str] = "table"
@@ -329,7 +329,6 @@ class Outcome:
     appears: str | None = None
     supports: tuple[str | None, ...] = ()
     magnitudes: tuple[bool, ...] = ()
-    nullable: tuple[bool, ...] = ()
 
 
 Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Neighbours

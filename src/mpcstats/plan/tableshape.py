@@ -344,13 +344,14 @@ class _Walk:
             raise self._fail("a number of persons of each cell", "none")
         for name in (*step.persons, *step.contributors, *supports):
             self._column(of, name, "number")
-        nullable = step.nullable or (False,) * len(step.totals)
-        for total, null in zip(step.totals, nullable, strict=False):
-            if self._column(of, total.name, "number", "flag").nullable != null:
-                raise self._fail(f"nullable to say {not null} of {total.name}", null)
+        for place, total in enumerate(step.totals):
+            column = self._column(of, total.name, "number", "flag")
+            if column.nullable != (place in self._plan.tests.nullable):
+                said = "may be NULL" if column.nullable else "is never NULL"
+                raise self._fail(f"a column that {said} to be declared so", total.name)
         if step.appears is not None:
             self._column(of, step.appears, "flag")
-        for each in (step.supports, step.magnitudes, step.nullable):
+        for each in (step.supports, step.magnitudes):
             if each and len(each) != len(step.totals):
                 raise self._fail(f"an entry for each of {len(step.totals)} totals", len(each))
 
