@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,31 @@ DOMAIN = ROOT.parent / "shared" / "domain"
 DATA = DOMAIN / "data"
 HERE = DOMAIN.is_dir()
 MISSING = f"the domain pack is not there: no {DOMAIN}"
+
+
+@dataclass(frozen=True)
+class About:
+    """In which scenario a question of the pack is asked, and who learns the answer."""
+
+    scenario: str
+    recipients: tuple[str, ...] = ("bureau",)
+
+
+# As the comment of each question says.
+QUESTIONS: Mapping[str, About] = {
+    "Q01": About("supervision"),
+    "Q02": About("supervision", ("bureau", "h1", "h2", "h3")),
+    "Q03": About("supervision"),
+    "Q04": About("supervision"),
+    "Q05": About("research"),
+    "Q06": About("supervision"),
+    "Q07": About("commercial", ("bureau", "p", "q")),
+    "Q08": About("commercial"),
+    "Q09": About("commercial"),
+    "Q10": About("supervision"),
+    "Q11": About("supervision"),
+    "Q12": About("research"),
+}
 # The planner answers these; of the others it says what it cannot do yet. Q12R is refused by policy.
 PLANNED = ("Q04",)
 # Everybody of these is in a sample, for there are few: persons with claims, and with settlements whose case is
@@ -42,6 +68,14 @@ def answers() -> Mapping[str, Any]:
     """The plain answers: question -> columns and rows."""
     found: Mapping[str, Any] = json.loads((DOMAIN / "answers.json").read_text("utf-8"))
     return found
+
+
+def open_demo(folder: Path) -> Path:
+    """A copy of the demo in `folder`, under the policy by which everything is shown."""
+    copy = folder / "demo"
+    shutil.copytree(DEMO, copy)
+    shutil.copy(DEMO / "policies" / "open.toml", copy / "policy.toml")
+    return copy
 
 
 def sampled(whole: Joint, folder: Path, *, one_in: int) -> Joint:
