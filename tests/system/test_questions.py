@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from tests.authorised import Authorised, Exempt
-from tests.joint import differences
+from tests.joint import Row, differences
 from tests.pack import DATA, HERE, MISSING, PLANNED, QUESTIONS, answers, open_demo, question
 
 import mpcstats as ms
 from mpcstats.errors import PolicyRefused
-from mpcstats.party.answer import State
+from mpcstats.party.answer import Answer
 from mpcstats.party.ask import Result, ask
 from mpcstats.party.client import Party
 from mpcstats.party.compile import case_of, compile_question, planned
@@ -35,17 +36,25 @@ PARTIES = ("bureau", "h1", "h2", "h3", "p", "q")
 class Seen:
     """What the recipients see of a question under the default policy, `exempt` being approved.
 
-    `hidden`: the columns whose cells are suppressed, by recipient; `own_row`: who sees one row of several.
+    `hidden`: the columns whose cells are suppressed, by recipient; `own_row`: who sees one row of several, by its
+    first cell.
     """
 
     exempt: Exempt | None = None
-    hidden: Mapping[str, tuple[str, ...]] | None = None
-    own_row: Mapping[str, str] | None = None  # recipient -> label of its row
+    hidden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own_row: Mapping[str, str] = field(default_factory=dict)
 
-    def states(self, columns: tuple[str, ...], recipient: str) -> tuple[State, ...]:
-        """The states of a row, the same of all rows."""
-        hidden = (self.hidden or {}).get(recipient, ())
-        return tuple("suppressed" if column in hidden else "value" for column in columns)
+    def rows(self, name: str, recipient: str) -> list[Row]:
+        """The pack's answer as the recipient sees it, None where it does not; the first column is a label."""
+        columns, rows = answers()[name]["columns"], answers()[name]["rows"]
+        hidden, own = self.hidden.get(recipient, ()), self.own_row.get(recipient)
+        return [
+            tuple(
+                None if columns[i] in hidden or (i > 0 and own not in (None, row[0])) else cell
+                for i, cell in enumerate(row)
+            )
+            for row in rows
+        ]
 
 
 HOSPITALS = {"h1": "H99010100001", "h2": "H99010100002", "h3": "H99010200003"}
@@ -110,15 +119,19 @@ def test_the_answer_is_the_packs(bureau: Party, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_the_bureau_sees_what_the_default_policy_lets_it_see(
+def test_every_recipient_sees_what_the_default_policy_lets_it_see(
     authorised: Authorised, world: Local, name: str
 ) -> None:
-    answer = run(authorised, world.node, name).answer
-    assert answer is not None
-    seen, said = EXPECTED[name], answers()[name]
-    assert set(answer.states) == {seen.states(answer.columns, "bureau")}
-    if seen.hidden is None:
-        assert differences(answer, said["columns"], said["rows"]) == []
+    result = run(authorised, world.node, name)
+    assert result.answer is not None
+    columns = answers()[name]["columns"]
+    assert differences(result.answer, columns, EXPECTED[name].rows(name, "bureau")) == []
+    for recipient in QUESTIONS[name].recipients[1:]:
+        kept = world.folder / "ledgers" / "answers" / f"{result.label}-{recipient}.json"
+        said = json.loads(kept.read_text("utf-8"))
+        rows = tuple(map(tuple, said["rows"]))
+        found = Answer(tuple(said["columns"]), rows, tuple(map(tuple, said["states"])))
+        assert differences(found, columns, EXPECTED[name].rows(name, recipient)) == [], recipient
 
 
 @pytest.mark.parametrize("name", ASKED)
