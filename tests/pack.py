@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 from tests.joint import Joint
 
+from mpcstats.party.question import header
 from mpcstats.records.catalogue import Catalogue, Dataset
 
 ROOT = Path(__file__).parents[1]
@@ -27,24 +28,20 @@ class About:
     """In which scenario a question of the pack is asked, and who learns the answer."""
 
     scenario: str
-    recipients: tuple[str, ...] = ("bureau",)
+    recipients: tuple[str, ...]
 
 
-# As the comment of each question says.
-QUESTIONS: Mapping[str, About] = {
-    "Q01": About("supervision"),
-    "Q02": About("supervision", ("bureau", "h1", "h2", "h3")),
-    "Q03": About("supervision"),
-    "Q04": About("supervision"),
-    "Q05": About("research"),
-    "Q06": About("supervision"),
-    "Q07": About("commercial", ("bureau", "p", "q")),
-    "Q08": About("commercial"),
-    "Q09": About("commercial"),
-    "Q10": About("supervision"),
-    "Q11": About("supervision"),
-    "Q12": About("research"),
-}
+def question(name: str) -> str:
+    """The text of a question: the pack's, after a header that says scenario and recipients."""
+    return (DEMO / "questions" / f"{name}.sql").read_text("utf-8")
+
+
+def _about(name: str) -> About:
+    said = header(question(name))
+    return About(said.scenario or "supervision", said.to or ("bureau",))
+
+
+QUESTIONS: Mapping[str, About] = {n: _about(n) for n in (f"Q{i:02}" for i in range(1, 13))}
 # The planner answers these; of the others it says what it cannot do yet. Q12R is refused by policy.
 PLANNED = ("Q04",)
 # Everybody of these is in a sample, for there are few: persons with claims, and with settlements whose case is
@@ -57,11 +54,6 @@ UNION SELECT s.certno FROM bureau.settlement s LEFT JOIN (
   GROUP BY setl_id) c USING (setl_id)
 WHERE s.med_type IN ('21', '52') AND s.refd_setl_flag = '0' AND c.fee IS DISTINCT FROM s.medfee_sumamt
 """
-
-
-def question(name: str) -> str:
-    """The text of a question of the pack."""
-    return (DOMAIN / "questions" / f"{name}.sql").read_text("utf-8")
 
 
 def answers() -> Mapping[str, Any]:

@@ -8,14 +8,24 @@ from dataclasses import replace
 import duckdb
 import pytest
 from tests.joint import Joint, Row, differences, oracle
-from tests.pack import DATA, DEMO, HERE, MISSING, PLANNED, answers, question, sampled
+from tests.pack import (
+    DATA,
+    DEMO,
+    DOMAIN,
+    HERE,
+    MISSING,
+    PLANNED,
+    QUESTIONS,
+    answers,
+    question,
+    sampled,
+)
 
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer, State
 from mpcstats.party.data.table import load_table
 
 ONE_IN = 60
-NAMES = tuple(f"Q{number:02}" for number in range(1, 13))
 
 pytestmark = pytest.mark.skipif(not HERE, reason=MISSING)
 
@@ -46,14 +56,14 @@ def test_a_question_is_answered_as_duckdb_does(
     assert differences(asked.ask(question(name)), *oracle(plain, question(name))) == []
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES, "Q12R"} - {*PLANNED}))
+@pytest.mark.parametrize("name", sorted({*QUESTIONS, "Q12R"} - {*PLANNED}))
 def test_what_cannot_be_planned_yet_is_refused_with_its_place(sample: Joint, name: str) -> None:
     """Once it can be planned this fails: then it belongs to PLANNED."""
     with pytest.raises(UsageError, match=r"^line \d+, column \d+: "):
         sample.plan(question(name))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_the_sample_has_something_of_everything_that_is_asked(
     plain: duckdb.DuckDBPyConnection, name: str
 ) -> None:
@@ -81,6 +91,15 @@ def test_the_oracle_of_these_tests_gives_the_packs_answers(whole: Joint) -> None
 def _answer(columns: list[str], rows: list[Row]) -> Answer:
     state: State = "value"
     return Answer(tuple(columns), tuple(rows), tuple((state,) * len(row) for row in rows))
+
+
+@pytest.mark.parametrize("name", [*QUESTIONS, "Q12R"])
+def test_the_demo_asks_what_the_pack_asks(name: str) -> None:
+    """The pack's text, after lines of header alone."""
+    asked = (DOMAIN / "questions" / f"{name}.sql").read_text("utf-8")
+    assert question(name).endswith(asked)
+    more = question(name).removesuffix(asked).splitlines()
+    assert all(line.startswith(("-- scenario: ", "-- to: ")) for line in more)
 
 
 def test_every_table_of_the_pack_is_as_its_catalogue_says(whole: Joint) -> None:
