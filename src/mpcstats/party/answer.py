@@ -169,7 +169,7 @@ def _sorted(
 def _sort_key(entry: tuple[Label | float, object]) -> tuple[float, str]:
     # The cells of one column are all numbers or all texts; the pair orders both.
     label = entry[0]
-    return (0, label) if isinstance(label, str) else (label, "")
+    return (0, label) if isinstance(label, str) else (label or 0, "")
 
 
 def _state(shown: bool) -> State:

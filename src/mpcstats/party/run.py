@@ -39,9 +39,13 @@ async def play(
     plan = permit.plan
     run = _Run(session, engine_for(plan), plan, rows, on_step)
     aggregate = plan.aggregate
-    cells = await (
-        run.sum(aggregate) if isinstance(aggregate, plans.Sum) else run.cohort(aggregate)
-    )
+    match aggregate:
+        case plans.Sum():
+            cells = await run.sum(aggregate)
+        case plans.Cohort():
+            cells = await run.cohort(aggregate)
+        case plans.Outcome():
+            raise InternalError("expected a sum or a cohort")
     on_step(aggregate.name)
     opened = await gate(
         session.narrow(plan.gate.name), run.engine, cells, k=plan.gate.k, to=plan.gate.recipients

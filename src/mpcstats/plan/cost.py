@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mpcstats.cards.load import Cards
+from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Physical
 
@@ -112,8 +113,10 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
             found.append(_CohortCount(plan, step).sizing())
         elif isinstance(step, plans.Sum):
             found.append(_sum(plan, step))
-        else:
+        elif isinstance(step, plans.Gate):
             found.append(_gate(plan, step))
+        else:
+            raise InternalError(f"expected a step with a known cost, got {step.name}")
     return tuple(found)
 
 

@@ -242,6 +242,8 @@ def _inputs(step: plans.Step) -> tuple[str, ...]:
             return step.fragments
         case plans.Gate():
             return (step.of,)
+        case _:
+            raise InternalError(f"expected a step that can be explained, got {step.name}")
 
 
 def _what(plan: Physical, step: plans.Step) -> str:
@@ -262,6 +264,8 @@ def _what(plan: Physical, step: plans.Step) -> str:
             return f"{totals} in {counted(plan.cells, 'cell')} over {owners}"
         case plans.Gate():
             return f"cells of {step.k} persons or more to {', '.join(step.recipients)}"
+        case _:
+            raise InternalError(f"expected a step that can be explained, got {step.name}")
 
 
 def counted(number: int, noun: str) -> str:

@@ -14,11 +14,39 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from mpcstats.errors import InternalError
+from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
+from mpcstats.plan.tables import Column, Outcome, TableStep
 
-SPINE = "spine"  # as the source of a column: the spine's own, not a lookup's
+__all__ = (
+    "SPINE",
+    "All",
+    "Always",
+    "Any",
+    "Audit",
+    "CodeColumn",
+    "Cohort",
+    "Criterion",
+    "Fragment",
+    "Gate",
+    "GroupKey",
+    "Hit",
+    "Item",
+    "Label",
+    "Lookup",
+    "Not",
+    "Outcome",
+    "OutputColumn",
+    "Physical",
+    "Ref",
+    "Step",
+    "Sum",
+    "Term",
+    "Total",
+    "Use",
+    "ValueColumn",
+)
 
 Use = Literal["key", "filter", "value", "group"]
-Label = str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +90,8 @@ class Fragment:
 
     `sql` (DuckDB) yields `key` (text, normalised and injectively encoded, never NULL, distinct), then every
     value column as BIGINT, then every code column as BIGINT. A fragment of a Sum step has no key: it yields
-    one row for each cell of `codes` that occurs.
+    one row for each cell of `codes` that occurs. A fragment of a Give or a Find has `columns` alone, in that order:
+    numbers and flags as BIGINT, digests as the text that is to be digested.
     """
 
     name: str
@@ -73,14 +102,7 @@ class Fragment:
     codes: tuple[CodeColumn, ...]
     items: tuple[Item, ...]
     audits: tuple[Audit, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A value column: of the spine (source SPINE), or of the right fragment of a lookup (source: its step name)."""
-
-    source: str
-    column: str
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,32 +139,6 @@ class Any:
 
 
 Criterion = Hit | Always | Not | All | Any
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A product of columns, counted only where all lookups in `under` hit. No factors: the number 1."""
-
-    factors: tuple[Ref, ...]
-    under: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """The sum of `terms` over the rows of a cell; `bound` is the largest absolute value that it can reach."""
-
-    name: str
-    terms: tuple[Term, ...]
-    bound: int
-
-
-@dataclass(frozen=True, slots=True)
-class GroupKey:
-    """A group column: the code column `column` of the spine or of a lookup's right fragment."""
-
-    source: str
-    column: str
-    labels: tuple[Label, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,16 +187,21 @@ class Gate:
     recipients: tuple[str, ...]
 
 
-Step = Sum | Lookup | Cohort | Gate
+Step = Sum | Lookup | Cohort | TableStep | Outcome | Gate
 
 
 @dataclass(frozen=True, slots=True)
 class OutputColumn:
-    """A column of the answer: the label of group key `position`, or the total at `position`."""
+    """A column of the answer: the label of group key `position`, or the total at `position`.
+
+    ratio: that total, a whole number, and the total `by`, its fraction (plan.tables.Quotient). quotient: that total
+    divided by the total `by`, both of which the recipient gets.
+    """
 
     name: str
-    kind: Literal["group", "total"]
+    kind: Literal["group", "total", "ratio", "quotient"]
     position: int
+    by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,7 @@ class Physical:
     steps: tuple[Step, ...]
     output: tuple[OutputColumn, ...]
     order: tuple[tuple[int, bool], ...] = ()  # ORDER BY: (output position, descending)
+    limit: int | None = None  # LIMIT: so many rows of the ordered answer
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.fragments] + [s.name for s in self.steps]
@@ -238,12 +240,14 @@ class Physical:
         return gate
 
     @property
-    def aggregate(self) -> Sum | Cohort:
+    def aggregate(self) -> Sum | Cohort | Outcome:
         """The step whose cells the gate opens."""
         for step in self.steps:
-            if step.name == self.gate.of and isinstance(step, Sum | Cohort):
+            if step.name == self.gate.of and isinstance(step, Sum | Cohort | Outcome):
                 return step
-        raise InternalError(f"expected the gate to open a sum or a cohort, got {self.gate.of!r}")
+        raise InternalError(
+            f"expected the gate to open a sum, a cohort or an outcome, got {self.gate.of!r}"
+        )
 
     @property
     def cells(self) -> int:

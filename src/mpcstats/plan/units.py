@@ -13,7 +13,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from mpcstats.plan.lineage import behind, outputs
 from mpcstats.plan.names import DIALECT
-from mpcstats.plan.physical import SPINE, Fragment, Physical, Ref, Sum, Term, Total
+from mpcstats.plan.physical import SPINE, Fragment, Outcome, Physical, Ref, Sum, Term, Total
 from mpcstats.records.catalogue import Catalogue
 
 
@@ -89,6 +89,8 @@ class _Reader:
         step = self._plan.aggregate
         if isinstance(step, Sum):
             return tuple(self._plan.fragment(name) for name in step.fragments)
+        if isinstance(step, Outcome):
+            return ()
         name = step.spine if source == SPINE else self._plan.lookup(source).right
         return (self._plan.fragment(name),)
 

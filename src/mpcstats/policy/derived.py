@@ -137,6 +137,8 @@ class _Deriving:
         if isinstance(step, plans.Sum):
             fragments = [self._plan.fragment(name) for name in step.fragments]
             return tuple(item for fragment in fragments for item in _used(fragment))
+        if isinstance(step, plans.Outcome):
+            return tuple(item for fragment in self._plan.fragments for item in fragment.items)
         spine = _used(self._plan.fragment(step.spine))
         return (*spine, *self._hits(dict.fromkeys(_named(step.criterion))))
 
@@ -157,6 +159,8 @@ class _Deriving:
         step = self._plan.aggregate
         if source != plans.SPINE:
             return (self._plan.fragment(self._plan.lookup(source).right),)
+        if isinstance(step, plans.Outcome):
+            return self._plan.fragments
         names = step.fragments if isinstance(step, plans.Sum) else (step.spine,)
         return tuple(self._plan.fragment(name) for name in names)
 
