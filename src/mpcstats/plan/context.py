@@ -23,6 +23,7 @@ class Context:
     catalogue: Catalogue
     compute: tuple[str, ...]
     helpers: Helpers
+    persons: bool = True  # whether the persons of a cell are counted: not where one is enough
 
     def refuse(self, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:
         """The error that `message` is true at `node`, at the `keyword` before it if one is given."""
