@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mpcstats.cards.load import Cards
-from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Physical
 
