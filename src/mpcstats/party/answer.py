@@ -14,6 +14,7 @@ from mpcstats.party.received import Received, received
 from mpcstats.party.shown import chart, frame, markup, sheet
 from mpcstats.plan.physical import Cohort, Label, Physical
 from mpcstats.protocols.gate import Opened
+from mpcstats.records.ledger.receipt import Receipt
 
 if TYPE_CHECKING:
     import altair
@@ -31,7 +32,8 @@ class Answer:
 
     None in a cell of state value is SQL's NULL.
     `labels` are the columns that hold the labels of groups; `units` has one entry a column, None where there is no
-    unit or it is not known (left out: none is). Raises InternalError if the parts do not fit together.
+    unit or it is not known (left out: none is). `receipt` proves how it came about; None as long as the run has not
+    been closed, or could not be. Raises InternalError if the parts do not fit together.
     """
 
     columns: tuple[str, ...]
@@ -39,6 +41,7 @@ class Answer:
     states: tuple[tuple[State, ...], ...] = field(repr=False)
     labels: frozenset[str] = frozenset()
     units: tuple[str | None, ...] = ()
+    receipt: Receipt | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.units:

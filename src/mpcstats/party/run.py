@@ -15,6 +15,7 @@ from mpcstats.party.data.sources import Rows
 from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
 from mpcstats.plan import physical as plans
+from mpcstats.plan.contributors import CONTRIBUTORS
 from mpcstats.policy.permit import Permit
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion as criteria
@@ -25,7 +26,6 @@ from mpcstats.protocols.sum import Summed, vector_sum
 from mpcstats.session import Session, Words, parallel
 
 PERSONS = "persons"
-CONTRIBUTORS = "contributors"
 
 
 async def play(

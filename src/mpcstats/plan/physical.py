@@ -17,7 +17,7 @@ from mpcstats.errors import InternalError
 
 SPINE = "spine"  # as the source of a column: the spine's own, not a lookup's
 
-Use = Literal["key", "filter", "value", "group"]
+Use = Literal["key", "filter", "value", "group", "contributor"]
 Label = str | int
 
 

@@ -46,7 +46,7 @@ class Setting:
     """What a question is asked with, beside its text: who asks whom, where it is computed, and under which k.
 
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
-    of a cell that may be opened.
+    of a cell that may be opened. `contributors`: owners count the contributors of their cells too, where they can.
     """
 
     catalogue: Catalogue
@@ -58,6 +58,7 @@ class Setting:
     purpose: str
     k: int
     helpers: Helpers
+    contributors: bool = False
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -68,7 +69,9 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
     """
     if len(set(setting.compute)) != len(setting.compute):
         raise UsageError(f"expected different compute parties, got {', '.join(setting.compute)}")
-    context = Context(text, setting.catalogue, setting.compute, setting.helpers)
+    context = Context(
+        text, setting.catalogue, setting.compute, setting.helpers, setting.contributors
+    )
     try:
         block = parse(context)
         for rule in RULES:
