@@ -19,9 +19,11 @@ from mpcstats.party.data.sources import Sources
 from mpcstats.party.noted import released
 from mpcstats.party.question import Question
 from mpcstats.party.run import play
+from mpcstats.plan.cost import estimate, public_sizes
 from mpcstats.plan.physical import Physical, Release
 from mpcstats.policy.check import reasons
 from mpcstats.policy.conditions.exempted import exempted
+from mpcstats.policy.derived import derived
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.releases import own_cells
 from mpcstats.policy.rule import Policy, Rule
@@ -30,6 +32,7 @@ from mpcstats.records.levels import Level
 from mpcstats.records.principals import Principal, Principals
 from mpcstats.records.profiles.profile import Profile, shipped
 from mpcstats.records.signed import Statement
+from mpcstats.testing import Outcome
 from mpcstats.transport.lockstep import lockstep
 
 HOSPITALS = ("h1", "h2", "h3")
@@ -156,10 +159,10 @@ def own_row(*names: str) -> dict[str, Any]:
     return {"recipients": list(names), "cells": ["n", "fee"], "because": "its own", "own_row": True}
 
 
-def answers(
+def run(
     asked: Question, known: Records, data: Mapping[str, Path], *papers: Statement
-) -> dict[str, Answer | None]:
-    """What every party gets of a run of the permitted plan."""
+) -> Outcome[Answer | None]:
+    """What every party gets of a run of the permitted plan, which costs what the cards say."""
     permit = compile_question(asked, known, papers)
 
     def body(party: str) -> Any:
@@ -167,7 +170,29 @@ def answers(
         rows = Sources(party, own, known.catalogue).read(permit.plan).rows
         return lambda session: play(session, permit, rows)
 
-    return lockstep({party: body(party) for party in permit.plan.parties}).results
+    outcome = lockstep({party: body(party) for party in permit.plan.parties})
+    cost = estimate(permit.plan, known.cards)
+    assert {p: n for p, n in outcome.traffic.bytes_sent.items() if n} == cost.bytes_sent
+    assert cost.rounds / 2 <= outcome.traffic.rounds <= cost.rounds
+    return outcome
+
+
+def answers(
+    asked: Question, known: Records, data: Mapping[str, Path], *papers: Statement
+) -> dict[str, Answer | None]:
+    return run(asked, known, data, *papers).results
+
+
+def test_a_release_more_costs_what_the_card_says_and_no_round(tmp_path: Path) -> None:
+    """The comparison is in `run`; here its negative control."""
+    known = records(catalogue(tmp_path, CODES))
+    asked = question(BY_CODE, "bureau", "h1")
+    data = files(tmp_path)
+    one, more = run(asked, known, data), run(asked, known, data, approval(asked))
+    assert one.traffic.bytes_sent != more.traffic.bytes_sent
+    assert one.traffic.rounds == more.traffic.rounds
+    sizes = public_sizes(planned(asked, known, (approval(asked),)))
+    assert sizes["gate cells"] == sizes["gate/release1 cells"] == 4
 
 
 # Contributors.
@@ -312,6 +337,17 @@ def test_what_an_exemption_opens_is_written_down(tmp_path: Path) -> None:
         }
     ]
     assert len(released(permit.plan)) == 2
+
+
+def test_what_is_exempted_keeps_the_level_of_what_it_was_made_of(tmp_path: Path) -> None:
+    known = records(catalogue(tmp_path, CODES))
+    asked = question(BY_CODE)
+    exemption = {"recipients": ["bureau"], "cells": ["fee"], "because": "a test"}
+    plan = planned(asked, known, (approval(asked, exemption=exemption),))
+    found = {d.name: d.level for d in derived(plan, known.catalogue) if d.stage == "output"}
+    assert found == {"code": Level.LOW, "n": Level.LOW, "fee": Level.MODERATE}
+    by_rule = derived(planned(asked, known), known.catalogue)
+    assert {d.level for d in by_rule if d.stage == "output"} == {Level.LOW}
 
 
 def test_what_is_written_down_has_an_end(tmp_path: Path) -> None:
