@@ -43,7 +43,7 @@ OF_CARD: Mapping[str, Operation] = {
     "window": "window",
 }
 MEANS = frozenset(
-    {"gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"}
+    {"gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide", "derive"}
 )
 
 
