@@ -11,9 +11,10 @@ from mpcstats.cards.load import Cards
 from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.choice import Choice, choice
-from mpcstats.plan.cost import Estimate, Network, Sizing, StepCost, estimate, sizings
+from mpcstats.plan.cost import Estimate, Network, StepCost, estimate, sizings
 from mpcstats.plan.learned import Leak, Learned, beside, leaks, learned
 from mpcstats.plan.physical import Fragment, Item, Physical, Use
+from mpcstats.plan.sizing import Sizing
 from mpcstats.records.levels import Level
 
 

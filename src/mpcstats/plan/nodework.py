@@ -146,26 +146,27 @@ class NodeWork:
                 shifted = engine.added(width, self._elements)
                 depth = self._add(turned.beside(turned), depth)
                 depth = self._add(shifted.beside(shifted), depth)
-            sign, tree = engine.negative(width + 1), engine.less_than(width)
-            depth = self._add(sign if sign.ands > tree.ands else tree, depth)
+            depth = self._add(engine.compared(width), depth)
             depth = self._add(engine.anded(4, 3), depth)  # whether either is known
         return depth
 
     def _divided(self, numerator: Node, denominator: Node) -> int:
         of, by = self._interval(numerator), self._interval(denominator)
         depth = max(self._number(numerator), self._number(denominator))
-        if self._constant(denominator):
+        most = max(abs(of.minimum), abs(of.maximum), 1).bit_length()
+        if self._constant(denominator) and 2 * most + 2 <= RING:
+            return self._by_public(numerator, depth)
+        divisor = max(abs(by.minimum), abs(by.maximum), 1).bit_length()
+        self.divisions.append((most, divisor, most))
+        return depth
+
+    def _by_public(self, numerator: Node, depth: int) -> int:
+        """By a public number: the numerator times a fixed-point reciprocal, and the bits above the point."""
+        if self._interval(numerator).minimum < 0:
             depth = self._add(engine.negative(self._width(numerator) + 1), depth)
             depth = self._add(engine.from_bits(1, self._elements), depth)
-            depth = self._add(engine.to_bits(RING, self._elements), depth)
-            depth = self._add(engine.from_bits(RING, self._elements), depth)
-        sizes = tuple(
-            max(1, abs(b.minimum).bit_length(), abs(b.maximum).bit_length()) for b in (of, by)
-        )
-        division = (sizes[0], sizes[1], sizes[0])
-        if division not in self.divisions or not self._constant(denominator):
-            self.divisions.append(division)
-        return depth
+        depth = self._add(engine.to_bits(RING, self._elements), depth)
+        return self._add(engine.from_bits(RING, self._elements), depth)
 
     # Bits.
 
@@ -220,9 +221,9 @@ class NodeWork:
             of, by = self._interval(x), self._interval(y)
             apart = max(abs(of.minimum - by.maximum), abs(of.maximum - by.minimum)).bit_length()
             return self._add(engine.negative(min(RING, apart + 1)), depth)
-        sign, tree = engine.negative(min(RING, width + 1)), engine.less_than(width)
-        larger = Work(sign.ands + tree.ands, 0, sign.put_in, 0, max(sign.rounds, tree.rounds))
-        return self._add(larger, self._aligned(x, y, width))
+        if numbers:  # with public numbers: one tree, or one for each, on bits that are made once
+            return self._add(engine.less_than(width), max(self._bits(x), self._bits(y)))
+        return self._add(engine.compared(width), self._aligned(x, y, width))
 
     def _equal(self, x: Node, y: Node) -> int:
         width = self._width(x, y)

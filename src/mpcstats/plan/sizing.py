@@ -94,7 +94,7 @@ def worked(plan: Physical, step: str, work: Work, *, rows: int) -> tuple[Sizing,
     sizes = {
         "rows": rows,
         "ands": work.ands,
-        "words": work.words,
+        "words_a_row": work.words,
         "put_in": work.put_in,
         "halves": work.halves,
         "levels": work.rounds,
