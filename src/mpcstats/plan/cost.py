@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mpcstats.cards.load import Cards
+from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.flow import on_tables
 from mpcstats.plan.needs import tables_of
@@ -143,9 +144,19 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
                 found.append(_sum(plan, step))
             case plans.Gate():
                 found.append(_gate(plan, step))
-            case _:
+            case _ if step.name in shared:
                 found.append(shared[step.name])
+            case _:
+                raise InternalError(f"expected a step with a known cost, got {step.name}")
     return tuple(found)
+
+
+def protocols(plan: Physical) -> dict[str, tuple[str, ...]]:
+    """For each step of `plan`, by name, the cards of the protocols that play in it, its own first."""
+    found: dict[str, tuple[str, ...]] = {step.name: (step.card,) for step in plan.steps}
+    for sizing in table_sizings(plan):
+        found[sizing.step] = tuple(dict.fromkeys(part.card for part in sizing.parts))
+    return found
 
 
 def public_sizes(plan: Physical) -> dict[str, int]:

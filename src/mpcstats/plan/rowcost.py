@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 from mpcstats.cards.arithmetic import log2_ceil
 from mpcstats.plan import tables
 from mpcstats.plan.needs import wanted_after
@@ -113,14 +116,10 @@ def _find(of: Tables, step: tables.Find) -> tuple[Sizing, ...]:
     columns = [_own(right, column) for column in step.columns]
     known = sum(column.nullable for column in columns)
     keys = left.rows if step.distinct is None else step.distinct
-    sizes = {
-        "left_rows": keys,
-        "right_rows": right.rows,
-        "values": len(columns) + known,
-        "left_outside": outside(plan, left.owner),
-    }
-    roles = {("left", left.owner): 1, ("right", right.owner): 1, ("helper", step.helper): 1}
-    runs = [Sizing(step.name, step.card, sizes, {**roles, **everyone(plan)})]
+    run = looked_up(
+        plan, step.name, left.owner, right.owner, keys, right.rows, len(columns) + known
+    )
+    runs = [replace(run, roles={**run.roles, ("helper", step.helper): 1})]
     flags = known + sum(column.kind == "flag" for column in columns)
     numbers = sum(column.kind != "flag" for column in columns)
     shares = [
@@ -133,6 +132,20 @@ def _find(of: Tables, step: tables.Find) -> tuple[Sizing, ...]:
         runs.append(_expand(plan, step, left, keys, numbers, 1 + flags))
     work = anded(known)
     return (*runs, *worked(plan, step.name, work, rows=left.rows))
+
+
+def looked_up(
+    plan: Physical, step: str, left: str, right: str, keys: int, rows: int, values: int
+) -> Sizing:
+    """A lookup join of `keys` of owner `left` in `rows` of owner `right`; without the helper's part."""
+    sizes = {
+        "left_rows": keys,
+        "right_rows": rows,
+        "values": values,
+        "left_outside": outside(plan, left),
+    }
+    roles = everyone(plan) + Counter({("left", left): 1, ("right", right): 1})
+    return Sizing(step, "lookup_join", sizes, roles)
 
 
 def _expand(
@@ -169,17 +182,24 @@ def _match(of: Tables, step: tables.Match) -> tuple[Sizing, ...]:
     rows = left.rows + right.rows
     brings = step.kind in ("inner", "left")
     numbers, bits = right.carried([c.name for c in step.columns] if brings else [])
+    moved = numbers + -(-bits // RING)
+    run = joined(of.plan, step.name, rows=rows, key=key, moved=moved, copies=step.most)
+    runs = [run, *beside(runs)]
+    known = sum(right.nullable(column.name) for column in step.columns)
+    after = anded(step.most * known, 1) if step.kind == "left" else NONE
+    return (*runs, *worked(of.plan, step.name, after, rows=left.rows))
+
+
+def joined(plan: Physical, step: str, *, rows: int, key: int, moved: int, copies: int) -> Sizing:
+    """A sort join of two tables with `rows` together, by keys of so many bits."""
     sizes = {
         "rows": rows,
         "tables": 2,
         "width": key + 1 + max(1, log2_ceil(rows)) + 1,
-        "moved": numbers + -(-bits // RING),
-        "copies": step.most,
+        "moved": moved,
+        "copies": copies,
     }
-    runs = [Sizing(step.name, step.card, sizes, everyone(of.plan)), *beside(runs)]
-    known = sum(right.nullable(column.name) for column in step.columns)
-    after = anded(step.most * known, 1) if step.kind == "left" else NONE
-    return (*runs, *worked(of.plan, step.name, after, rows=left.rows))
+    return Sizing(step, "sort_join", sizes, everyone(plan))
 
 
 def _derive(of: Tables, step: tables.Derive) -> tuple[Sizing, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mpcstats.plan.cost import protocols
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.operations import operations
 from mpcstats.records.catalogue import Catalogue
@@ -32,6 +33,6 @@ def asked_of(
         day=day,
         persons=plan.gate.k,
         columns=tuple(columns),
-        protocols=tuple(step.card for step in plan.steps),
+        protocols=tuple(card for played in protocols(plan).values() for card in played),
         operations=operations(plan, catalogue),
     )
