@@ -60,7 +60,7 @@ class NodeWork:
             case Call(op="floordiv" | "mod"):
                 return "either"
             case Call(op=op, args=args):
-                values = args[1:] if op == "if" else args
+                values = self._values(op, args)
                 there = [a for a in values if not self._constant(a)]
                 return "number" if all(self.form(a) == "number" for a in there) else "either"
 
@@ -121,7 +121,7 @@ class NodeWork:
 
     def _chosen(self, op: str, args: Sequence[Node]) -> int:
         """y + flag (x - y) for each but the first of the values."""
-        values = args[1:] if op == "if" else args
+        values = self._values(op, args)
         depth = max(self._number(value) for value in values)
         if op == "if":
             depth = max(depth, self._true(args[0]))
@@ -135,6 +135,15 @@ class NodeWork:
         for _ in range(turns):
             depth = self._add(PRODUCT, self._add(engine.from_bits(1, self._elements), depth))
         return depth
+
+    def _values(self, op: str, args: Sequence[Node]) -> Sequence[Node]:
+        """Those that the result may be."""
+        if op == "if":
+            return args[1:]
+        if op != "coalesce":
+            return args
+        sure = [i for i, arg in enumerate(args) if not self._interval(arg).nullable]
+        return args[: sure[0] + 1] if sure else args
 
     def _compared_in_turn(self, values: Sequence[Node], depth: int) -> int:
         """Of least and greatest: each is compared with the best of those before."""
@@ -190,7 +199,7 @@ class NodeWork:
     def _chosen_text(self, node: Node) -> int:
         if not isinstance(node, Call):
             return 0
-        values = node.args[1:] if node.op == "if" else node.args
+        values = self._values(node.op, node.args)
         first = self._true(node.args[0]) if node.op == "if" else 0
         depth = max([first, *map(self._bits, values), *map(self._known, values)])
         return self._add(engine.anded(RING * (len(values) - 1), len(values) - 1), depth)

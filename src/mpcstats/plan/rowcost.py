@@ -124,8 +124,14 @@ def _find(of: Tables, step: tables.Find) -> tuple[Sizing, ...]:
     numbers = sum(column.kind != "flag" for column in columns)
     shares = [
         run
-        for owner in (left.owner, step.helper)  # each holds a summand of every column
-        for run in put_in(plan, step.name, owner, rows=keys, bits=flags, numbers=numbers)
+        for owner in (
+            left.owner,
+            step.helper,
+        )  # each holds a summand of every column, and puts it in by itself
+        for run in (
+            *put_in(plan, step.name, owner, rows=keys, bits=0, numbers=1, times=numbers),
+            *put_in(plan, step.name, owner, rows=keys, bits=1, numbers=0, times=flags),
+        )
     ]
     runs += beside(shares)
     if step.distinct is not None:
