@@ -39,12 +39,11 @@ class Shape:
 def shapes(plan: Physical) -> Shapes:
     """The shape of the table of every table step of `plan`, by the step's name; none where the plan has no tables.
 
-    A table has no more groups than the table that is grouped has rows. Whether a column that a step adds may be NULL
-    follows from the step, whatever its Column says: so of a Find, a left Match, a Derive, a Divide and neighbours.
-    Raises InternalError, with the step, for a table, a fragment or a column that is not there (yet), a column of
-    another kind than is needed, or of two kinds in one plan, a new column that is called as one of its table, a number
-    that may leave [-2^62, 2^62) or a wide one 2^126, rows that do not fit together, and an outcome that does not fit
-    its table.
+    A Group has no more rows than the table that is grouped. Whether a column that a step adds may be NULL follows from
+    the step, whatever its Column says: so of a Find, a left Match, a Derive, a Divide and neighbours. Raises
+    InternalError, with the step, for a table, a fragment or a column that is not there (yet), a column of another kind
+    than is needed, or of two kinds in one plan, a new column that is called as one of its table, a number that may
+    leave [-2^62, 2^62) or a wide one 2^126, rows that do not fit together, and an outcome that does not fit its table.
     """
     walk = _Walk(plan)
     for step in on_tables(plan):
@@ -258,7 +257,8 @@ class _Walk:
                 self._column(of, key.name, key.kind)
         counted = self._aggregated(step, of, step.aggregates)
         columns = self._added({key.name: key for key in step.keys}, counted)
-        return Shape(min(step.groups, of.rows), columns, True)
+        owned = isinstance(step, tables.GroupOwned)
+        return Shape(step.groups if owned else min(step.groups, of.rows), columns, True)
 
     def _aggregated(
         self, step: TableStep, of: Shape, aggregates: Iterable[Aggregate]
