@@ -33,7 +33,10 @@ from mpcstats.records.levels import Level, OpenType
 
 CHECKOUT = Path(__file__).parents[2]
 FILE = EXAMPLES / "catalogue.toml"
-DEMOS = [CHECKOUT / "demos" / name / "catalogue.toml" for name in ("settlement", "six_parties")]
+DEMOS = [
+    CHECKOUT / "demos" / name / "catalogue.toml"
+    for name in ("settlement", "six_parties", "synthea")
+]
 EXAMPLE = Catalogue.load(FILE)
 SPECIAL = (("B20", "B25"), ("A50", "A65"), ("F20", "F30"))
 CLAIMS = ["bureau.settlement.medfee_sumamt", "hospitals.cases.tot_fee"]

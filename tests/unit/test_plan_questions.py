@@ -19,6 +19,7 @@ from mpcstats.plan.physical import (
     Lookup,
     Physical,
     Ref,
+    Release,
     Sum,
     Term,
     Total,
@@ -94,7 +95,7 @@ def test_persons_with_diabetes_by_type_and_age() -> None:
             ),
             (PERSONS,),
         ),
-        Gate("gate", "cohort", 11, ("bureau",)),
+        Gate("gate", "cohort", (Release(("bureau",), 11),)),
     )
     assert rows(plan) == {
         "e": ("bureau", 45_000),
@@ -172,7 +173,7 @@ def test_the_settlement_question() -> None:
                 Total("insurer_fen", (Term((Ref("spine", "paid"),)),), 50_000 * 10_000 * 10**8),
             ),
         ),
-        Gate("gate", "cohort", 11, ("bureau",)),
+        Gate("gate", "cohort", (Release(("bureau",), 11),)),
     )
     assert [audit.relation for audit in plan.fragment("e").audits] == [
         "bureau.enrolment",

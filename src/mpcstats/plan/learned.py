@@ -55,9 +55,10 @@ def learned(plan: Physical, cards: Cards) -> tuple[Learned, ...]:
     found: dict[Learned, None] = {}
     for step in plan.steps:
         for leak in leaks(plan, step, cards):
-            if not leak.public:
-                who = ", ".join(leak.to)
-                found[Learned(who, f"{leak.what} (k = {plan.gate.k})")] = None
+            if leak.public:
+                continue
+            for who, held in _holders(plan, step, leak):
+                found[Learned(", ".join(who), f"{leak.what} ({held})")] = None
     found[Learned("everybody", "the question, the plan, and the public row bounds")] = None
     for step in plan.steps:
         if isinstance(step, plans.Lookup) and cards[step.card].parties.helper_must_not_collude_with:
@@ -68,6 +69,33 @@ def learned(plan: Physical, cards: Cards) -> tuple[Learned, ...]:
             )
             found[Learned("nobody", hidden)] = None
     return tuple(found)
+
+
+def _holders(
+    plan: Physical, step: plans.Step, leak: Leak
+) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """To whom a leak goes, and under which minimum; by release where a gate has several."""
+    if isinstance(step, plans.Gate):
+        return tuple(
+            (release.recipients, ", ".join([f"k = {release.k}", *beside(plan, release)]))
+            for release in step.releases
+        )
+    return ((leak.to, f"k = {plan.gate.k}"),)
+
+
+def beside(plan: Physical, release: plans.Release) -> list[str]:
+    """What holds for a release beside k: contributors, the columns and cells that it is about, what exempts it."""
+    words = []
+    if release.contributors > 1:
+        words.append(f"amounts of {release.contributors} contributors")
+    if release.columns is not None:
+        names = [c.name for c in plan.output if c.kind == "total" and c.position in release.columns]
+        words.append(f"of {', '.join(names) or 'no column'} alone")
+    if release.cells is not None:
+        words.append(f"of {len(release.cells)} of {plan.cells} cells")
+    if release.exempt is not None:
+        words.append(f"exempted by approval {release.exempt[:16]}")
+    return words
 
 
 def _parties(plan: Physical, role: str) -> tuple[str, ...]:

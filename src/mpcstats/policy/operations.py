@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from mpcstats.plan.physical import Cohort, Lookup, Physical, Sum
+from mpcstats.plan.physical import Cohort, Lookup, Outcome, Physical, Sum
+from mpcstats.plan.tables import Aggregate, Group, Spread, Tally
 from mpcstats.policy.magnitude import moments, sums
 from mpcstats.records.catalogue import Catalogue
 
@@ -43,7 +44,10 @@ OF_CARD: Mapping[str, Operation] = {
     "window": "window",
 }
 MEANS = frozenset(
-    {"gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"}
+    (
+        *("gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"),
+        *("table", "derive"),
+    )
 )
 
 
@@ -57,10 +61,14 @@ def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
         match step:
             case Lookup():
                 found["join"] = None
-            case Sum() | Cohort() if step.groups:
+            case Sum() | Cohort() | Outcome() if step.groups:
                 found["group-by"] = None
-            case Sum() | Cohort():
-                pass
+            case Sum() | Cohort() | Outcome() | Tally():
+                pass  # counts; whether the totals are sums is asked below
+            case Spread():
+                found |= {_of_aggregate(aggregate): None for aggregate in step.aggregates}
+            case Group() if any(aggregate.kind == "distinct" for aggregate in step.aggregates):
+                found |= {"group-by": None, "distinct": None}
             case _ if step.card not in MEANS:
                 found[OF_CARD.get(step.card, step.card)] = None
     if sums(plan, catalogue):
@@ -68,3 +76,8 @@ def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     if moments(plan, catalogue):
         found["moments"] = None
     return tuple(found)
+
+
+def _of_aggregate(aggregate: Aggregate) -> Operation:
+    """An extreme is a quantile: the value of one row."""
+    return "distinct" if aggregate.kind == "distinct" else "quantile"
