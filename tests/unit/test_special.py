@@ -304,7 +304,7 @@ TELLING = (
     "SELECT certno, MAX(CASE WHEN {others diag_main} THEN 0 ELSE 1 END) AS k FROM CASES GROUP BY certno",
     "SELECT certno, CASE WHEN NOT {diabetes diag_main} THEN 0 END AS k FROM CASES",
     "SELECT certno, CASE WHEN tot_fee > 3 THEN CASE WHEN diag_main = 'B20' THEN 1 ELSE 0 END END AS k FROM CASES",
-    "SELECT certno, CASE WHEN {diabetes diag_main} THEN 0 ELSE CASE diag_main WHEN 'B20' THEN 1 END END AS k FROM CASES",
+    "SELECT certno, CASE WHEN {diabetes diag_2} THEN CASE diag_main WHEN 'B20' THEN 1 END END AS k FROM CASES",
     "SELECT certno, CASE diag_main WHEN 'E10' THEN 1 ELSE 0 END AS k FROM CASES",
     (
         "SELECT certno, CASE WHEN diag_main < 'A50' THEN 0 WHEN diag_main >= 'A65' AND diag_main < 'B20' "
