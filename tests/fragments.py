@@ -186,6 +186,11 @@ def _query() -> st.SearchStrategy[str]:
     rows = st.tuples(text, number, number, where).map(
         lambda p: f"SELECT {p[0]} AS key, {p[1]} AS v0, {p[2]} AS v1 FROM {joined} WHERE {p[3]}"
     )
+    flags = st.tuples(text, number, where, where).map(
+        lambda p: (
+            f"SELECT {p[0]} AS key, {p[1]} AS v0, CAST(({p[2]}) AS BIGINT) AS v1 FROM {joined} WHERE {p[3]}"
+        )
+    )
     keys = st.tuples(number, where).map(
         lambda p: (
             f"SELECT p.rid AS key, COUNT(*) AS v0, MIN({p[0]}) AS v1 FROM {joined} "
@@ -215,7 +220,7 @@ def _query() -> st.SearchStrategy[str]:
             f"{p[0]} AS n, {p[1]} AS m FROM {joined} UNION SELECT w.code, w.x, 1 FROM {{visits}} AS w) AS u"
         )
     )
-    return st.one_of(rows, rows, keys, groups, windows, unions).map(_as_fragment)
+    return st.one_of(rows, flags, keys, groups, windows, unions).map(_as_fragment)
 
 
 def _as_fragment(query: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from tests.joint import Joint
 
+from mpcstats.party.question import header
 from mpcstats.records.catalogue import Catalogue, Dataset
 
 ROOT = Path(__file__).parents[1]
@@ -19,19 +21,53 @@ DOMAIN = ROOT.parent / "shared" / "domain"
 DATA = DOMAIN / "data"
 HERE = DOMAIN.is_dir()
 MISSING = f"the domain pack is not there: no {DOMAIN}"
-# Everybody with a claim is in a sample: there are few, and some questions ask for nobody else.
-CLAIMS = ("p.claims", "q.claims")
+
+
+@dataclass(frozen=True)
+class About:
+    """In which scenario a question of the pack is asked, and who learns the answer."""
+
+    scenario: str
+    recipients: tuple[str, ...]
 
 
 def question(name: str) -> str:
-    """The text of a question of the pack."""
-    return (DOMAIN / "questions" / f"{name}.sql").read_text("utf-8")
+    """The text of a question: the pack's, after a header that says scenario and recipients."""
+    return (DEMO / "questions" / f"{name}.sql").read_text("utf-8")
+
+
+def _about(name: str) -> About:
+    said = header(question(name))
+    return About(said.scenario or "supervision", said.to or ("bureau",))
+
+
+QUESTIONS: Mapping[str, About] = {n: _about(n) for n in (f"Q{i:02}" for i in range(1, 13))}
+# The planner answers these; of the others it says what it cannot do yet. Q12R is refused by policy.
+PLANNED = tuple(QUESTIONS)
+# Everybody of these is in a sample, for there are few: persons with claims, and with settlements whose case is
+# missing or has another fee. Some questions ask for nobody else.
+RARE = """
+SELECT certno FROM p.claims UNION SELECT certno FROM q.claims
+UNION SELECT s.certno FROM bureau.settlement s LEFT JOIN (
+  SELECT setl_id, MIN(tot_fee) AS fee
+  FROM (SELECT * FROM h1.cases UNION ALL SELECT * FROM h2.cases UNION ALL SELECT * FROM h3.cases)
+  GROUP BY setl_id) c USING (setl_id)
+WHERE s.med_type IN ('21', '52') AND s.refd_setl_flag = '0' AND c.fee IS DISTINCT FROM s.medfee_sumamt
+"""
 
 
 def answers() -> Mapping[str, Any]:
     """The plain answers: question -> columns and rows."""
     found: Mapping[str, Any] = json.loads((DOMAIN / "answers.json").read_text("utf-8"))
     return found
+
+
+def open_demo(folder: Path) -> Path:
+    """A copy of the demo in `folder`, under the policy by which everything is shown."""
+    copy = folder / "demo"
+    shutil.copytree(DEMO, copy)
+    shutil.copy(DEMO / "policies" / "open.toml", copy / "policy.toml")
+    return copy
 
 
 def sampled(whole: Joint, folder: Path, *, one_in: int) -> Joint:
@@ -47,7 +83,7 @@ def sampled(whole: Joint, folder: Path, *, one_in: int) -> Joint:
             connection.execute(
                 f"CREATE TABLE {name} AS SELECT * FROM read_csv(?, all_varchar = true)", [str(path)]
             )
-        connection.execute(_persons(whole.files, one_in))
+        connection.execute(_persons(whole.catalogue, one_in))
         for name in whole.files:
             files[name] = folder / f"{name}.csv"
             picked = f"SELECT * FROM {name} WHERE {_picked(whole.catalogue, name)}"
@@ -58,15 +94,16 @@ def sampled(whole: Joint, folder: Path, *, one_in: int) -> Joint:
     return replace(whole, catalogue=catalogue, files=files)
 
 
-def _persons(files: Mapping[str, Path], one_in: int) -> str:
+def _persons(catalogue: Catalogue, one_in: int) -> str:
     every = " UNION ".join(
-        f"SELECT certno FROM {name}" for name in files if not name.startswith("public.")
+        f"SELECT certno FROM {dataset.name}"
+        for dataset in catalogue.datasets
+        if "certno" in dataset.columns
     )
-    claimed = " UNION ".join(f"SELECT certno FROM {name}" for name in CLAIMS)
     return (
         f"CREATE TABLE picked AS SELECT DISTINCT UPPER(TRIM(certno)) AS certno FROM ({every}) "
         f"WHERE CAST('0x' || SUBSTR(MD5(UPPER(TRIM(certno))), 1, 8) AS UBIGINT) % {one_in} = 0 "
-        f"UNION SELECT UPPER(TRIM(certno)) FROM ({claimed})"
+        f"UNION SELECT UPPER(TRIM(certno)) FROM ({RARE})"
     )
 
 

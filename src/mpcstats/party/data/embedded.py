@@ -79,17 +79,18 @@ class DuckDB:
     ) -> Mapping[str, Numbers]:
         """The columns of the query as it is."""
         quoted = [quoted_name(name) for name in names]
-        query = f"SELECT {', '.join(quoted)} FROM ({sql}) AS f"
+        picked = [f"CAST({name} AS BIGINT) AS {name}" for name in quoted]
+        query = f"SELECT {', '.join(picked)} FROM ({sql}) AS f"
         if digests:
             keys = [quoted_name(name) for name in digests]
-            texts = [f"sha256({key}) AS digest_{i}" for i, key in enumerate(keys)]
+            texts = [f"sha256(CAST({key} AS VARCHAR)) AS digest_{i}" for i, key in enumerate(keys)]
             halves = [
                 f"CAST('0x' || substr(digest_{i}, {1 + 16 * half}, 16) AS UBIGINT) "
                 f"AS {quoted_name(f'{name}_{half}')}"
                 for i, name in enumerate(digests)
                 for half in range(2)
             ]
-            inner = f"SELECT {', '.join([*texts, *quoted])} FROM ({sql}) AS f"
+            inner = f"SELECT {', '.join([*texts, *picked])} FROM ({sql}) AS f"
             query = f"SELECT {', '.join([*halves, *quoted])} FROM ({inner}) AS d"
         found = self.connection.execute(query).fetchnumpy()
         return {name: np.ma.asarray(column) for name, column in found.items()}

@@ -128,11 +128,12 @@ class Porting:
     def _guard(self, attempt: exp.Try, overflow: Overflow) -> None:
         inner = attempt.this
         found = overflow.attempt(inner)
-        value = inner if found.bits == HUGE else exp.cast(inner.copy(), exp.DType.BIGINT)
+        value: exp.Expr = inner.copy()
+        if found.bits != HUGE:
+            value = exp.cast(value, exp.DType.BIGINT)
+            value.meta["exact"] = True
         fails = exp.false() if found.fails is None else found.fails
-        guarded = exp.Case(
-            ifs=[exp.If(this=exp.Not(this=exp.Paren(this=fails)), true=value.copy())]
-        )
+        guarded = exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Paren(this=fails)), true=value)])
         for node in list(guarded.find_all(*ARITHMETIC)):
             self._make_exact(node)
         attempt.set("this", guarded)

@@ -43,12 +43,18 @@ class PostgresPorting(Porting):
     def rewritten(self, node: exp.Expr) -> exp.Expr:
         """Every text gets the collation C: of two texts without one PostgreSQL compares by the server's locale."""
         new = super().rewritten(node)
+        if isinstance(new, exp.Cast) and new.is_type(exp.DType.BIGINT) and not self._is_number(new):
+            # A flag. PostgreSQL takes no boolean for a BIGINT; a number that is no INT would be an error.
+            return exp.cast(exp.cast(new.this.copy(), exp.DType.INT), exp.DType.BIGINT)
         is_text = isinstance(new, exp.Literal) and new.is_string
         if is_text or (isinstance(new, exp.Cast) and new.is_type(*exp.DataType.TEXT_TYPES)):
             collation = exp.to_identifier("C", quoted=True)
             # In brackets: BETWEEN takes no COLLATE without.
             return exp.Paren(this=exp.Collate(this=new.copy(), expression=collation))
         return new
+
+    def _is_number(self, node: exp.Cast) -> bool:
+        return isinstance(node.this, exp.Case | exp.Length) or bool(node.meta.get("exact"))
 
     def matched(self, text: exp.Expr, pattern: str) -> exp.Expr:
         """By an expression that is bound at both ends."""
@@ -99,7 +105,9 @@ class Postgres(Warehouse):
         fields, inner, outer = list[str](), list[str](), list[str]()
         for i, name in enumerate(digests):
             key = quoted_name(name)
-            inner.append(f"ENCODE(SHA256(CONVERT_TO({key}, '{ENCODING}')), 'hex') AS d{i}")
+            inner.append(
+                f"ENCODE(SHA256(CONVERT_TO(CAST({key} AS TEXT), '{ENCODING}')), 'hex') AS d{i}"
+            )
             for half in range(2):
                 fields.append(f"{name}_{half}")
                 outer.append(

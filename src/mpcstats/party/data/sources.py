@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mpcstats.errors import UsageError
 from mpcstats.party.data.consent import ConsentFilter, LeftOut, person_column
 from mpcstats.party.data.engine import Engine, Numbers
+from mpcstats.party.data.given import GivenColumn, check_keys, given_columns, given_parts
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.place import Place, opened, place_of
 from mpcstats.party.data.source import Source
@@ -32,12 +33,13 @@ Int64 = NDArray[np.int64]
 class Rows:
     """What a fragment yields at its owner: 128-bit digests of the keys, shape (m, 2), and columns of m numbers.
 
-    A fragment of a Sum step has no keys, and one number a cell.
+    A fragment of a Sum step has no keys, and one number a cell. One of a relational plan has `columns` alone.
     """
 
     keys: Words = field(repr=False)
     values: Mapping[str, Int64] = field(repr=False)
     codes: Mapping[str, Int64] = field(repr=False)
+    columns: Mapping[str, GivenColumn] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,11 @@ class Sources:
                     reports.append(database.audit(audit))
                 for fragment in own:
                     halt.check()
-                    found[fragment.name] = database.rows(fragment, keyed=keyed)
+                    found[fragment.name] = (
+                        database.given(plan, fragment)
+                        if isinstance(plan.aggregate, plans.Outcome)
+                        else database.rows(fragment, keyed=keyed)
+                    )
         return Own({f.name: found[f.name] for f in fragments}, tuple(reports), tuple(left_out))
 
     def _by_place(self, fragments: Sequence[Fragment]) -> dict[Place, list[Fragment]]:
@@ -195,6 +201,17 @@ class _Database:
         _check_keys(fragment, keys)
         return Rows(keys, values, codes)
 
+    def given(self, plan: Physical, fragment: Fragment) -> Rows:
+        """The columns of a relational plan's fragment, held against its bounds and what the plan's steps take."""
+        place = f"{fragment.name} at {fragment.owner}"
+        try:
+            found = self.engine.numbers(*given_parts(fragment), place)
+        except self.engine.failures as error:
+            raise _not_computed(fragment, error) from None
+        columns = given_columns(fragment, found)
+        check_keys(plan, fragment, columns)
+        return Rows(np.empty((0, 2), dtype=np.uint64), {}, {}, columns)
+
     def _columns(
         self, fragment: Fragment, names: Sequence[str], *, keyed: bool
     ) -> Mapping[str, Numbers]:
@@ -202,9 +219,14 @@ class _Database:
         try:
             return self.engine.numbers(fragment.sql, names, ["key"] if keyed else [], place)
         except self.engine.failures as error:
-            raise UsageError(
-                f"{place}: the database cannot compute it: {type(error).__name__}"
-            ) from None
+            raise _not_computed(fragment, error) from None
+
+
+def _not_computed(fragment: Fragment, error: Exception) -> UsageError:
+    # The engine's own message may hold values.
+    return UsageError(
+        f"{fragment.name} at {fragment.owner}: the database cannot compute it: {type(error).__name__}"
+    )
 
 
 def _used(fragments: Sequence[Fragment]) -> dict[str, list[str]]:

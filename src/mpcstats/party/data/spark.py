@@ -94,7 +94,7 @@ class Spark(Warehouse):
         ported = self._ported(sql, place)
         inner, outer = list[str](), list[str]()
         for i, name in enumerate(digests):
-            inner.append(f"SHA2({self._quoted(name)}, 256) AS d{i}")
+            inner.append(f"SHA2(CAST({self._quoted(name)} AS STRING), 256) AS d{i}")
             for half in range(2):
                 # conv to base -10 reads 64 bits as a signed number.
                 number = f"CAST(CONV(SUBSTR(d{i}, {1 + 16 * half}, 16), 16, -10) AS BIGINT)"

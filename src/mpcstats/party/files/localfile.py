@@ -13,7 +13,7 @@ from mpcstats.errors import UsageError
 from mpcstats.party.data.source import Source
 from mpcstats.party.files.config import SILENCE, Name, Silence, check_compute
 from mpcstats.party.files.registerfiles import RegisterFiles, RegistersTable
-from mpcstats.party.files.sourcetable import Files, Text, sources_of
+from mpcstats.party.files.sourcetable import Files, Text
 from mpcstats.records.tomlfile import Table, read_toml
 
 FILE = "local.toml"
@@ -45,6 +45,7 @@ class LocalFile:
     def load(cls, folder: Path, *, data: Path | None = None) -> LocalFile:
         """The local.toml in `folder`, or the file itself; data files are below `data`, or below its data_root.
 
+        A file written with ./ comes with local.toml, and lies beside it whatever `data` is.
         Raises UsageError with file and place.
         """
         path = folder / FILE if folder.is_dir() else folder
@@ -63,7 +64,13 @@ class LocalFile:
             table.silence,
             table.scenario,
             table.purpose,
-            {party: sources_of(files, root) for party, files in table.data.items()},
+            {
+                party: {
+                    dataset: where.source(here if where.is_beside else root)
+                    for dataset, where in files.items()
+                }
+                for party, files in table.data.items()
+            },
             RegisterFiles.of(table.registers, here),
             {party: here / where for party, where in table.consent.items()},
         )

@@ -19,6 +19,7 @@ from mpcstats.party.data.source import (
 from mpcstats.records.tomlfile import Table, toml_text
 
 FIELDS = ("path", "table", "postgres", "spark")
+BESIDE = "./"
 SCHEMES = ("postgresql", "postgres")
 SECRETS = frozenset({"password", "sslpassword"})  # parameters of libpq
 NAME = r'[^."`\s\x00-\x1f]+'
@@ -80,6 +81,11 @@ class SourceTable(Table):
         if self.postgres is None and self.spark is None and self.path is None:
             raise ValueError("expected a path, or the address of the engine that has the table")
         return self
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is a file that comes with the file that names it."""
+        return self.path is not None and self.path.startswith(BESIDE)
 
     def source(self, folder: Path) -> Source:
         """What it says; paths are below `folder`."""
