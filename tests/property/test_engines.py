@@ -115,6 +115,17 @@ def test_postgresql_gives_what_duckdb_gives(
         engine.close()
 
 
+def test_the_server_would_compare_texts_in_another_order(server: Server) -> None:
+    """The control: without a collation of its own a fragment would have the server's."""
+    psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
+    with psycopg.connect(server.url("postgres")) as connection:
+        query = "SELECT 'a' < 'B', 'a' COLLATE \"C\" < 'B', TRIM(U&'\\3000a') = 'a'"
+        assert connection.execute(query).fetchone() == (True, False, False)
+    with duckdb.connect() as database:
+        query = "SELECT 'a' < 'B', TRIM('\u3000a') = 'a'"
+        assert database.execute(query).fetchone() == (False, True)
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[Spark]:
     """A Spark that stays for all examples: it takes seconds to begin."""

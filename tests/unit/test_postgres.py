@@ -8,16 +8,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
+import numpy as np
 import pytest
 from tests.postgresql import Server, served
 
 from mpcstats.errors import InternalError, UsageError
+from mpcstats.party.data.embedded import DuckDB
+from mpcstats.party.data.engine import Engine
+from mpcstats.party.data.given import given_columns, given_parts
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.postgres import Postgres, _columns
-from mpcstats.party.data.source import PostgresTable, Source
+from mpcstats.party.data.source import GivenFrame, PostgresTable, Source
 from mpcstats.party.data.sources import Own, Sources
-from mpcstats.plan.physical import Physical, ValueColumn
+from mpcstats.plan.physical import Fragment, Physical, ValueColumn
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.plan.tables import Column, Kind
 from mpcstats.records.catalogue import Catalogue
 
 pytestmark = pytest.mark.extras
@@ -323,3 +329,33 @@ def test_a_number_that_does_not_fit_is_refused(catalogue: Catalogue, made: Serve
 def test_another_form_of_copy_is_a_defect(copied: bytes) -> None:
     with pytest.raises(InternalError, match="expected a binary COPY of numbers of 64 bits"):
         _columns(["a"], copied)
+
+
+def test_columns_of_relational_plans_are_the_same_as_duckdbs(
+    made: Server, catalogue: Catalogue
+) -> None:
+    sql = (
+        'SELECT TRY_CAST("age" AS BIGINT) AS "n", CAST("grown" AS BIGINT) AS "f", "note" AS "d", "age" AS "i" '
+        'FROM (SELECT "age", "age" > 17 AS "grown", "note" FROM "a"."persons") AS t'
+    )
+    kinds: dict[str, Kind] = {"n": "number", "f": "flag", "d": "digest", "i": "digest"}
+    columns = tuple(Column(name, kind, 0, 120, nullable=True) for name, kind in kinds.items())
+    fragment = Fragment("g", "a", sql, 9, (), (), (), columns=columns)
+    found = []
+    with duckdb.connect() as database:
+        database.execute("CREATE TABLE p (pid TEXT, age INT, sex TEXT, note TEXT)")
+        database.executemany("INSERT INTO p VALUES (?, ?, ?, ?)", GOOD)
+        frame = GivenFrame(database.sql("FROM p").to_arrow_table())
+    postgres = Postgres(made.url("postgres"))
+    both: tuple[tuple[Engine, Source], ...] = (
+        (postgres, PostgresTable("", "a.persons")),
+        (DuckDB(), frame),
+    )
+    for engine, source in both:
+        engine.load(catalogue.dataset("a.persons"), ("age", "note"), source)
+        given = given_columns(fragment, engine.numbers(*given_parts(fragment), "g at a"))
+        parts = [np.column_stack([c.values, c.known]).tolist() for c in given.values()]
+        found.append(sorted(zip(*parts, strict=True)))
+        engine.close()
+    assert found[0] == found[1]
+    assert len(found[0]) == len(GOOD)
