@@ -104,8 +104,10 @@ def _made(
             for column in step.columns:
                 yield column.name, reader.either([reader.given(f, _own(f, column)) for f in given])
         case tables.Stack():
-            for name in found[step.of[0]]:
-                yield name, reader.either([found[table][name] for table in step.of])
+            parts = [found[table] for table in step.of]
+            for name in parts[0]:
+                if all(name in part for part in parts):
+                    yield name, reader.either([part[name] for part in parts])
         case tables.Find():
             yield from found[step.of].items()
             right = plan.fragment(step.right)
