@@ -14,6 +14,7 @@ from mpcstats.party.received import Received, received
 from mpcstats.party.shown import chart, frame, markup, sheet
 from mpcstats.plan.physical import Cohort, Label, Physical
 from mpcstats.protocols.gate import Opened
+from mpcstats.records.ledger.receipt import Receipt
 
 if TYPE_CHECKING:
     import altair
@@ -31,7 +32,8 @@ class Answer:
 
     None in a cell of state value is SQL's NULL.
     `labels` are the columns that hold the labels of groups; `units` has one entry a column, None where there is no
-    unit or it is not known (left out: none is). Raises InternalError if the parts do not fit together.
+    unit or it is not known (left out: none is). `receipt` proves how it came about; None as long as the run has not
+    been closed, or could not be. Raises InternalError if the parts do not fit together.
     """
 
     columns: tuple[str, ...]
@@ -39,6 +41,7 @@ class Answer:
     states: tuple[tuple[State, ...], ...] = field(repr=False)
     labels: frozenset[str] = frozenset()
     units: tuple[str | None, ...] = ()
+    receipt: Receipt | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.units:
@@ -140,8 +143,8 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
     """
     found = received(plan, opened)
     grouped = bool(plan.aggregate.groups)
-    # Of a cell without persons the gate has put 0 in place of the values.
-    zero = isinstance(plan.aggregate, Cohort) and not grouped
+    # A cohort's total of nobody's rows is 0.
+    nobodys = isinstance(plan.aggregate, Cohort) and not grouped
     present = found.present | (not grouped and not plan.tests.having)
     rows: list[tuple[tuple[Cell, ...], tuple[State, ...]]] = []
     for cell in np.flatnonzero(present):
@@ -153,7 +156,7 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
                 row.append(labels[column.position])
                 states.append("value")
             else:
-                value, state = _total(found, column.position, int(cell), zero=zero)
+                value, state = _total(found, column.position, int(cell), nobodys=nobodys)
                 row.append(value)
                 states.append(state)
         rows.append((tuple(row), tuple(states)))
@@ -166,15 +169,14 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
     )
 
 
-def _total(found: Received, column: int, cell: int, *, zero: bool) -> tuple[Cell, State]:
-    """The value, which is None for NULL, and the state of a total."""
+def _total(found: Received, column: int, cell: int, *, nobodys: bool) -> tuple[Cell, State]:
+    """The value, which is None for NULL, and the state of a total; `nobodys`: 0 if nobody is in the cell."""
     place = column, cell
     if not found.asked[place]:
         return None, "not computed"
-    if found.released[place] or (zero and found.empty[cell]):
-        null = found.released[place] and not found.known[place]
-        return None if null else int(found.values[place]), "value"
-    return None, "suppressed"
+    if found.released[place]:
+        return int(found.values[place]) if found.known[place] else None, "value"
+    return (0, "value") if nobodys and found.empty[cell] else (None, "suppressed")
 
 
 def _sorted(
