@@ -257,12 +257,12 @@ Step = Sum | Lookup | Cohort | TableStep | Outcome | Gate
 class OutputColumn:
     """A column of the answer: the label of group key `position`, or the total at `position`.
 
-    ratio: that total, a whole number, and the total `by`, its fraction (plan.tables.Quotient). quotient: that total
-    divided by the total `by`, both of which the recipient gets.
+    ratio: that total, a whole number, and the total `by`, its fraction (plan.tables.Quotient); root: the
+    square root of such a number. quotient: that total divided by the total `by`, both of which the recipient gets.
     """
 
     name: str
-    kind: Literal["group", "total", "ratio", "quotient"]
+    kind: Literal["group", "total", "ratio", "root", "quotient"]
     position: int
     by: int | None = None
 

@@ -71,7 +71,12 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
     if len(set(setting.compute)) != len(setting.compute):
         raise UsageError(f"expected different compute parties, got {', '.join(setting.compute)}")
     context = Context(
-        text, setting.catalogue, setting.compute, setting.helpers, setting.contributors
+        text,
+        setting.catalogue,
+        setting.compute,
+        setting.helpers,
+        persons=setting.k > 1,
+        contributors=setting.contributors,
     )
     try:
         found = _cohort(context) or relational(context)

@@ -86,7 +86,7 @@ class Give:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The rows of the tables `of`, which have the same columns, one table after another."""
+    """The rows of the tables `of`, with the columns that all of them have, one table after another."""
 
     card: ClassVar[str] = "table"
     name: str
@@ -290,7 +290,7 @@ class Deviation:
 class Quotient:
     """numerator / denominator as `whole`, cut off toward zero, and what is left, cut off after FRACTION_DIGITS digits.
 
-    whole + fraction / 10^FRACTION_DIGITS; both have the quotient's sign. Junk where the denominator is 0.
+    whole + fraction / 10^FRACTION_DIGITS; both have the quotient's sign. NULL where the denominator is 0.
     """
 
     numerator: str

@@ -169,8 +169,8 @@ class _Walk:
         parts = [self._table(name) for name in step.of]
         if not parts:
             raise self._fail("at least one table", "none")
-        names = [n for n in parts[0].columns if all(n in part.columns for part in parts)]
-        columns = {name: _widest([part.columns[name] for part in parts]) for name in names}
+        shared = [n for n in parts[0].columns if all(n in part.columns for part in parts)]
+        columns = {name: _widest([part.columns[name] for part in parts]) for name in shared}
         partial = any(part.partial for part in parts)
         return Shape(sum(part.rows for part in parts), columns, partial)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.engines.wide import Wide
-from mpcstats.party.tables.form import both
 from mpcstats.party.tables.table import Broad, Table, bounds
 from mpcstats.plan import tables as plans
+from mpcstats.protocols.criterion import conjunction
 from mpcstats.protocols.derive import Value, as_number
 from mpcstats.protocols.divide import Number, divide, ratio
 from mpcstats.session import Session, parallel
@@ -54,14 +54,11 @@ async def _quotient(
         denominator_bits=d_bits,
         quotient_bits=FRACTION_BITS,
     )
-    known = await both(
-        session.narrow("known"),
-        engine,
-        _known(table, quotient.numerator),
-        _known(table, quotient.denominator),
-    )
+    known = [_known(table, name) for name in (quotient.numerator, quotient.denominator)]
+    there = [row for row in (~divided.undefined, *known) if row is not None]
+    row = await conjunction(session.narrow("known"), engine, there)
     return {
-        column.name: Value(*bounds(column), _narrow(number), None, known)
+        column.name: Value(*bounds(column), _narrow(number), None, row)
         for column, number in (
             (quotient.whole, divided.quotient),
             (quotient.fraction, fraction.value),

@@ -178,6 +178,7 @@ class Aggregated:
     kind: AggregateKind
     of: Expr | None = None
     at: tuple[int, int] | None = None
+    support: Expr | None = None  # which rows contribute; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,9 @@ class Answer:
     order: tuple[tuple[int, bool], ...] = ()
     limit: int | None = None
     counted: tuple[str, ...] = ()
+    backed: tuple[
+        tuple[str, ...], ...
+    ] = ()  # as `counted`, for those who contribute to each aggregate; () is all
 
 
 BOOLEAN = Fact("boolean", labels=(False, True), nullable=False)
