@@ -11,6 +11,7 @@ from tests import dealt
 from mpcstats.algebra import bits as slicing
 from mpcstats.cards.load import load_cards
 from mpcstats.engines.clear import Clear
+from mpcstats.engines.column import Column
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.errors import UsageError
 from mpcstats.protocols.table import Own, give, give_rows
@@ -60,7 +61,7 @@ def test_rows_come_back_and_others_are_not_there(owner: str, m: int, rows: int) 
                 numbers=2,
                 widths=[64, 1],
             )
-            secrets = [present, *given.numbers, *given.fields]
+            secrets: list[Column] = [present, *given.numbers, *given.fields]
             return [await opened(session.narrow(str(i)), engine, s) for i, s in enumerate(secrets)]
 
         for there, x, y, text, flag in run_together(PARTIES, body).results.values():
