@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.plan import physical as plans
 from mpcstats.plan import tables
@@ -180,3 +181,76 @@ def test_limit_leaves_the_first_rows_and_null_is_a_label() -> None:
     found = answer(plan, [both([True] * 3, [True] * 3, [1, 2, 3], [0] * 3)])
     assert found.rows == (("y", 3), (None, 2))
     assert str(found).split() == ["g", "a", "y", "3", "NULL", "2"]
+
+
+# Releases, NULL, HAVING.
+
+
+def of(release: plans.Release) -> plans.Physical:
+    whole = plan()
+    gate = replace(whole.gate, releases=(*whole.gate.releases, release))
+    return replace(whole, steps=(*whole.steps[:-1], gate))
+
+
+def nullable(shown: list[bool], released: list[bool], known: list[bool]) -> Opened:
+    values = np.where(known, 7, 0)
+    return Opened(np.array(shown), np.array([released]), np.array([known]), values[None])
+
+
+def test_null_is_a_value_and_says_so() -> None:
+    found = answer(
+        plan(), [nullable([True] * 4, [True, True, False, True], [True, False, False, True])]
+    )
+    assert [row[2] for row in found.rows] == [7, None, None, 7]
+    assert [states[2] for states in found.states] == ["value", "value", "suppressed", "value"]
+    assert found.suppressed == 1
+    assert [line.split()[2] for line in str(found).splitlines()] == [
+        *("total", "7", "NULL", "suppressed", "7")
+    ]
+
+
+def test_a_column_can_be_suppressed_in_a_cell_that_is_shown() -> None:
+    found = answer(
+        plan(),
+        [
+            nullable(
+                [True, True, False, True], [True, False, False, True], [True, False, False, True]
+            )
+        ],
+    )
+    assert [states[2] for states in found.states] == ["value", "suppressed", "suppressed", "value"]
+
+
+def test_a_recipient_sees_what_any_of_its_releases_shows() -> None:
+    both = of(plans.Release(("a",), 1, cells=(1, 2), exempt="ab" * 32))
+    first = opened([True, False, False, True], [1, 0, 0, 4])
+    second = Opened(
+        *(np.array(x) for x in ([True, True], [[True, True]], [[True, True]], [[2, 3]]))
+    )
+    assert [row[2] for row in answer(both, [first, second]).rows] == [1, 2, 3, 4]
+    # The first is not to this party: other cells are no rows of its answer.
+    assert answer(both, [None, second]).rows == (("x", 20, 2), ("y", 10, 3))
+    assert answer(both, [first, None]).states[1][2] == "suppressed"
+
+
+def test_a_column_of_no_release_is_not_computed() -> None:
+    step = plans.Sum("sum", (), GROUPS, (plans.Total("total", (), 1), plans.Total("other", (), 1)))
+    output = (*OUTPUT, plans.OutputColumn("other", "total", 1))
+    gate = plans.Gate("gate", "sum", (plans.Release(("a",), 11, columns=(1,)),))
+    whole = replace(plan(), steps=(step, gate), output=output)
+    found = answer(whole, [opened([True, False, True, True], [5, 0, 6, 7])])
+    assert found.rows[0] == ("x", 10, None, 5)
+    assert found.states[0][2:] == ("not computed", "value")
+    assert found.states[1][2:] == ("not computed", "suppressed")
+
+
+def test_what_having_has_not_let_through_is_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = opened([True, False, True, False], [1, 0, 3, 0])
+    assert len(answer(plan(), [shown]).rows) == 4
+    monkeypatch.setattr(plans.Physical, "tests", plans.Tests(1, having=True))
+    assert answer(plan(), [shown]).rows == (("x", 10, 1), ("y", 10, 3))
+
+
+def test_every_release_must_be_accounted_for() -> None:
+    with pytest.raises(InternalError, match="expected what 1 releases open, got 2"):
+        answer(plan(), [None, None])

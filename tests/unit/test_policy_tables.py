@@ -142,6 +142,13 @@ def test_distinct_values_of_groups_are_an_operation_of_their_own() -> None:
     assert "distinct" not in operations(plan, CATALOGUE)
 
 
+@pytest.mark.parametrize("field", ["persons", "contributors", "supports"])
+def test_what_the_gate_counts_cells_by_is_no_operation_of_its_own(field: str) -> None:
+    plan = changed(SHARED, "outcome", **{field: ("days",)})
+    assert "distinct" not in operations(plan, CATALOGUE)
+    assert "distinct" in operations(SHARED, CATALOGUE)
+
+
 DEMO = Path(plans.__file__).parents[1] / "demos" / "six_parties"
 
 

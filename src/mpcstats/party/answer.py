@@ -16,6 +16,7 @@ from mpcstats.party.shown import chart, frame, markup, sheet
 from mpcstats.plan.physical import Label, OutputColumn, Physical, Sum
 from mpcstats.plan.tables import FRACTION_DIGITS
 from mpcstats.protocols.gate import Opened
+from mpcstats.records.ledger.receipt import Receipt
 
 if TYPE_CHECKING:
     import altair
@@ -33,7 +34,8 @@ class Answer:
 
     None in a cell of state value is SQL's NULL.
     `labels` are the columns that hold the labels of groups; `units` has one entry a column, None where there is no
-    unit or it is not known (left out: none is). Raises InternalError if the parts do not fit together.
+    unit or it is not known (left out: none is). `receipt` proves how it came about; None as long as the run has not
+    been closed, or could not be. Raises InternalError if the parts do not fit together.
     """
 
     columns: tuple[str, ...]
@@ -41,6 +43,7 @@ class Answer:
     states: tuple[tuple[State, ...], ...] = field(repr=False)
     labels: frozenset[str] = frozenset()
     units: tuple[str | None, ...] = ()
+    receipt: Receipt | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.units:

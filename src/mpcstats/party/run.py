@@ -17,6 +17,7 @@ from mpcstats.party.registry import engine_for
 from mpcstats.party.tables.play import play_tables
 from mpcstats.party.tables.stage import Stage
 from mpcstats.plan import physical as plans
+from mpcstats.plan.contributors import CONTRIBUTORS
 from mpcstats.plan.tables import TableStep
 from mpcstats.policy.permit import Permit
 from mpcstats.protocols import cohort_count as cohorts
@@ -28,7 +29,6 @@ from mpcstats.protocols.sum import Summed, vector_sum
 from mpcstats.session import Session, Words, parallel
 
 PERSONS = "persons"
-CONTRIBUTORS = "contributors"
 
 
 async def play(

@@ -120,6 +120,18 @@ def of_column(column: Column) -> Fact:
     )
 
 
+def values(known: Fact, rows: int) -> int:
+    """At most how many different values, NULL aside, a column of `rows` rows has."""
+    bounds = [rows]
+    if known.labels is not None:
+        bounds.append(len(known.labels))
+    if known.distinct is not None:
+        bounds.append(known.distinct)
+    if known.bounded is not None:
+        bounds.append(known.bounded[1] - known.bounded[0] + 1)
+    return min(bounds)
+
+
 def integer(minimum: int, maximum: int, *, nullable: bool = False) -> Fact:
     """The fact of an integer within bounds."""
     return Fact("integer", minimum, maximum, nullable=nullable)
@@ -273,6 +285,8 @@ def _aggregate(node: exp.Expr, columns: Columns, rows: int) -> Fact:
             # A window gives its sum to every row: the bound on the total is lost.
             total = None if isinstance(node, exp.Window) else inner.total
             return replace(inner, nullable=inner.nullable or not never_null, key=None, total=total)
+        case exp.Count(this=exp.Distinct(expressions=[value])):
+            return integer(0, values(fact(value, columns, rows), rows))
         case exp.Count() | exp.CountIf() | exp.RowNumber():
             return integer(0, rows)
         case exp.Sum() if not isinstance(node.this, exp.Distinct | exp.Order):

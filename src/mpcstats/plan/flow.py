@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeGuard, TypeVar, get_args
+from typing import Protocol, TypeVar
 
 from mpcstats.errors import InternalError
 from mpcstats.plan import tables
-from mpcstats.plan.physical import Fragment, Outcome, Physical, Step
+from mpcstats.plan.physical import Fragment, Outcome, Physical
 from mpcstats.plan.tables import Aggregate, Column, Neighbour, Node, TableStep
 
 T = TypeVar("T")
@@ -28,6 +28,9 @@ class Reader(Protocol[T]):
 
     def computed(self, column: Column, node: Node, known: Known[T], reach: frozenset[str]) -> T:
         """Of what `node` gives."""
+
+    def key(self, of: T) -> T:
+        """Of a column by which shared rows have been grouped."""
 
     def aggregated(self, aggregate: Aggregate, of: T | None, reach: frozenset[str]) -> T:
         """Of a number of several rows; `of`: what is made of the column that it is taken over."""
@@ -65,12 +68,8 @@ def inputs(step: TableStep | Outcome) -> tuple[str, ...]:
 def on_tables(plan: Physical) -> Iterator[TableStep | Outcome]:
     """The steps of `plan` that work on shared tables, in order."""
     for step in plan.steps:
-        if _is_on_tables(step):
+        if isinstance(step, TableStep | Outcome):
             yield step
-
-
-def _is_on_tables(step: Step) -> TypeGuard[TableStep | Outcome]:
-    return isinstance(step, (*get_args(TableStep), Outcome))
 
 
 def reached(plan: Physical) -> Mapping[str, frozenset[str]]:
@@ -105,8 +104,10 @@ def _made(
             for column in step.columns:
                 yield column.name, reader.either([reader.given(f, _own(f, column)) for f in given])
         case tables.Stack():
-            for name in found[step.of[0]]:
-                yield name, reader.either([found[table][name] for table in step.of])
+            parts = [found[table] for table in step.of]
+            for name in parts[0]:
+                if all(name in part for part in parts):
+                    yield name, reader.either([part[name] for part in parts])
         case tables.Find():
             yield from found[step.of].items()
             right = plan.fragment(step.right)
@@ -144,7 +145,7 @@ def _of_groups(
     """Of steps whose rows are groups or cells."""
     match step:
         case tables.Group():
-            yield from ((key.name, known[key.name]) for key in step.keys)
+            yield from ((key.name, reader.key(known[key.name])) for key in step.keys)
             yield from _aggregated(step.aggregates, reader, known, reach)
         case tables.GroupOwned():
             fragment = plan.fragment(step.fragment)

@@ -60,7 +60,7 @@ class NodeWork:
             case Call(op="floordiv" | "mod"):
                 return "either"
             case Call(op=op, args=args):
-                values = args[1:] if op == "if" else args
+                values = self._values(op, args)
                 there = [a for a in values if not self._constant(a)]
                 return "number" if all(self.form(a) == "number" for a in there) else "either"
 
@@ -121,7 +121,7 @@ class NodeWork:
 
     def _chosen(self, op: str, args: Sequence[Node]) -> int:
         """y + flag (x - y) for each but the first of the values."""
-        values = args[1:] if op == "if" else args
+        values = self._values(op, args)
         depth = max(self._number(value) for value in values)
         if op == "if":
             depth = max(depth, self._true(args[0]))
@@ -136,6 +136,15 @@ class NodeWork:
             depth = self._add(PRODUCT, self._add(engine.from_bits(1, self._elements), depth))
         return depth
 
+    def _values(self, op: str, args: Sequence[Node]) -> Sequence[Node]:
+        """Those that the result may be."""
+        if op == "if":
+            return args[1:]
+        if op != "coalesce":
+            return args
+        sure = [i for i, arg in enumerate(args) if not self._interval(arg).nullable]
+        return args[: sure[0] + 1] if sure else args
+
     def _compared_in_turn(self, values: Sequence[Node], depth: int) -> int:
         """Of least and greatest: each is compared with the best of those before."""
         width = self._width(*values)
@@ -146,26 +155,27 @@ class NodeWork:
                 shifted = engine.added(width, self._elements)
                 depth = self._add(turned.beside(turned), depth)
                 depth = self._add(shifted.beside(shifted), depth)
-            sign, tree = engine.negative(width + 1), engine.less_than(width)
-            depth = self._add(sign if sign.ands > tree.ands else tree, depth)
+            depth = self._add(engine.compared(width), depth)
             depth = self._add(engine.anded(4, 3), depth)  # whether either is known
         return depth
 
     def _divided(self, numerator: Node, denominator: Node) -> int:
         of, by = self._interval(numerator), self._interval(denominator)
         depth = max(self._number(numerator), self._number(denominator))
-        if self._constant(denominator):
+        most = max(abs(of.minimum), abs(of.maximum), 1).bit_length()
+        if self._constant(denominator) and 2 * most + 2 <= RING:
+            return self._by_public(numerator, depth)
+        divisor = max(abs(by.minimum), abs(by.maximum), 1).bit_length()
+        self.divisions.append((most, divisor, most))
+        return depth
+
+    def _by_public(self, numerator: Node, depth: int) -> int:
+        """By a public number: the numerator times a fixed-point reciprocal, and the bits above the point."""
+        if self._interval(numerator).minimum < 0:
             depth = self._add(engine.negative(self._width(numerator) + 1), depth)
             depth = self._add(engine.from_bits(1, self._elements), depth)
-            depth = self._add(engine.to_bits(RING, self._elements), depth)
-            depth = self._add(engine.from_bits(RING, self._elements), depth)
-        sizes = tuple(
-            max(1, abs(b.minimum).bit_length(), abs(b.maximum).bit_length()) for b in (of, by)
-        )
-        division = (sizes[0], sizes[1], sizes[0])
-        if division not in self.divisions or not self._constant(denominator):
-            self.divisions.append(division)
-        return depth
+        depth = self._add(engine.to_bits(RING, self._elements), depth)
+        return self._add(engine.from_bits(RING, self._elements), depth)
 
     # Bits.
 
@@ -189,7 +199,7 @@ class NodeWork:
     def _chosen_text(self, node: Node) -> int:
         if not isinstance(node, Call):
             return 0
-        values = node.args[1:] if node.op == "if" else node.args
+        values = self._values(node.op, node.args)
         first = self._true(node.args[0]) if node.op == "if" else 0
         depth = max([first, *map(self._bits, values), *map(self._known, values)])
         return self._add(engine.anded(RING * (len(values) - 1), len(values) - 1), depth)
@@ -220,9 +230,9 @@ class NodeWork:
             of, by = self._interval(x), self._interval(y)
             apart = max(abs(of.minimum - by.maximum), abs(of.maximum - by.minimum)).bit_length()
             return self._add(engine.negative(min(RING, apart + 1)), depth)
-        sign, tree = engine.negative(min(RING, width + 1)), engine.less_than(width)
-        larger = Work(sign.ands + tree.ands, 0, sign.put_in, 0, max(sign.rounds, tree.rounds))
-        return self._add(larger, self._aligned(x, y, width))
+        if numbers:  # with public numbers: one tree, or one for each, on bits that are made once
+            return self._add(engine.less_than(width), max(self._bits(x), self._bits(y)))
+        return self._add(engine.compared(width), self._aligned(x, y, width))
 
     def _equal(self, x: Node, y: Node) -> int:
         width = self._width(x, y)

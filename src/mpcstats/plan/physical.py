@@ -47,7 +47,7 @@ __all__ = (
     "ValueColumn",
 )
 
-Use = Literal["key", "filter", "value", "group"]
+Use = Literal["key", "filter", "value", "group", "contributor"]
 
 
 @dataclass(frozen=True, slots=True)

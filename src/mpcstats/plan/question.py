@@ -47,7 +47,7 @@ class Setting:
     """What a question is asked with, beside its text: who asks whom, where it is computed, and under which k.
 
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
-    of a cell that may be opened.
+    of a cell that may be opened. `contributors`: owners count the contributors of their cells too, where they can.
     """
 
     catalogue: Catalogue
@@ -59,6 +59,7 @@ class Setting:
     purpose: str
     k: int
     helpers: Helpers
+    contributors: bool = False
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -69,7 +70,14 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
     """
     if len(set(setting.compute)) != len(setting.compute):
         raise UsageError(f"expected different compute parties, got {', '.join(setting.compute)}")
-    context = Context(text, setting.catalogue, setting.compute, setting.helpers)
+    context = Context(
+        text,
+        setting.catalogue,
+        setting.compute,
+        setting.helpers,
+        persons=setting.k > 1,
+        contributors=setting.contributors,
+    )
     try:
         found = _cohort(context) or relational(context)
     except SqlglotError as error:

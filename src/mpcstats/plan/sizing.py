@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpcstats.plan.physical import Physical
-from mpcstats.plan.work import Work
+from mpcstats.plan.work import RING, Work
 
 Roles = Mapping[tuple[str, str], int]
+DIVISIONS = ("divide_rounds", "divide_bytes", "divide_bytes_seat0", "divide_bytes_seat2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +77,34 @@ def then(first: Sizing, *others: Iterable[Sizing]) -> Sizing:
 
 
 def put_in(
-    plan: Physical, step: str, owner: str, *, rows: int, bits: int, numbers: int
+    plan: Physical, step: str, owner: str, *, rows: int, bits: int, numbers: int, times: int = 1
 ) -> tuple[Sizing, ...]:
-    """Rows of bits and columns of numbers that `owner` puts in; nothing if there are none."""
-    if not (bits or numbers):
+    """Rows of bits and columns of numbers that `owner` puts in, so many times; nothing if there are none."""
+    if not (bits or numbers) or not times:
         return ()
     out = outside(plan, owner)
     sizes = {"rows": rows, "bits": bits, "numbers": numbers, "outside": out}
-    roles = everyone(plan) + Counter({("outside" if out else "inside", owner): 1})
+    own = Counter({("outside" if out else "inside", owner): times})
+    roles = everyone(plan, times=times) + own
     return (Sizing(step, "table", sizes, roles),)
 
 
 def worked(plan: Physical, step: str, work: Work, *, rows: int) -> tuple[Sizing, ...]:
-    """Operations of the engine on columns of `rows` rows, by the card of derive; nothing if nobody sends anything."""
+    """Operations of the engine on columns of `rows` rows, by the card of derive; nothing if nobody sends anything.
+
+    Divisions of columns are runs of their own, by the card of divide.
+    """
     if work.nothing:
         return ()
     sizes = {
         "rows": rows,
         "ands": work.ands,
-        "words": work.words,
-        "put_in": work.put_in,
+        "numbers": work.words,
+        "upper": work.put_in,
         "halves": work.halves,
-        "levels": work.rounds,
+        "opened": RING * work.halves,
+        "level_rounds": work.rounds,
+        **dict.fromkeys(DIVISIONS, 0),
     }
     roles = everyone(plan) + seated(plan, 0, 2)
     return (Sizing(step, "derive", sizes, roles, exact=False),)

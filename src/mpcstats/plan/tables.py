@@ -86,7 +86,7 @@ class Give:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The rows of the tables `of`, which have the same columns, one table after another."""
+    """The rows of the tables `of`, with the columns that all of them have, one table after another."""
 
     card: ClassVar[str] = "table"
     name: str

@@ -39,12 +39,11 @@ class Shape:
 def shapes(plan: Physical) -> Shapes:
     """The shape of the table of every table step of `plan`, by the step's name; none where the plan has no tables.
 
-    A table has no more groups than the table that is grouped has rows. Whether a column that a step adds may be NULL
-    follows from the step, whatever its Column says: so of a Find, a left Match, a Derive, a Divide and neighbours.
-    Raises InternalError, with the step, for a table, a fragment or a column that is not there (yet), a column of
-    another kind than is needed, or of two kinds in one plan, a new column that is called as one of its table, a number
-    that may leave [-2^62, 2^62) or a wide one 2^126, rows that do not fit together, and an outcome that does not fit
-    its table.
+    A Group has no more rows than the table that is grouped. Whether a column that a step adds may be NULL follows from
+    the step, whatever its Column says: so of a Find, a left Match, a Derive, a Divide and neighbours. Raises
+    InternalError, with the step, for a table, a fragment or a column that is not there (yet), a column of another kind
+    than is needed, or of two kinds in one plan, a new column that is called as one of its table, a number that may
+    leave [-2^62, 2^62) or a wide one 2^126, rows that do not fit together, and an outcome that does not fit its table.
     """
     walk = _Walk(plan)
     for step in on_tables(plan):
@@ -170,11 +169,8 @@ class _Walk:
         parts = [self._table(name) for name in step.of]
         if not parts:
             raise self._fail("at least one table", "none")
-        first = parts[0].columns
-        for part in parts[1:]:
-            if set(part.columns) != set(first):
-                raise self._fail(f"tables with the columns {', '.join(first)}", list(part.columns))
-        columns = {name: _widest([part.columns[name] for part in parts]) for name in first}
+        shared = [n for n in parts[0].columns if all(n in part.columns for part in parts)]
+        columns = {name: _widest([part.columns[name] for part in parts]) for name in shared}
         partial = any(part.partial for part in parts)
         return Shape(sum(part.rows for part in parts), columns, partial)
 
@@ -258,7 +254,8 @@ class _Walk:
                 self._column(of, key.name, key.kind)
         counted = self._aggregated(step, of, step.aggregates)
         columns = self._added({key.name: key for key in step.keys}, counted)
-        return Shape(min(step.groups, of.rows), columns, True)
+        owned = isinstance(step, tables.GroupOwned)
+        return Shape(step.groups if owned else min(step.groups, of.rows), columns, True)
 
     def _aggregated(
         self, step: TableStep, of: Shape, aggregates: Iterable[Aggregate]

@@ -198,6 +198,9 @@ class _OnTables:
     ) -> Measured:
         return self._node(node, known)
 
+    def key(self, of: Measured) -> Measured:
+        return of
+
     def aggregated(
         self, aggregate: Aggregate, of: Measured | None, reach: frozenset[str]
     ) -> Measured:

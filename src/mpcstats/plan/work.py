@@ -84,6 +84,12 @@ def less_than(width: int) -> Work:
     return Work(ands=2 * width + 2, rounds=1 + log2_ceil(width))
 
 
+def compared(width: int) -> Work:
+    """Whether one is less than another, by the sign of a difference or by bits: either is not more."""
+    sign, tree = negative(min(RING, width + 1)), less_than(width)
+    return Work(max(sign.ands, tree.ands), 0, sign.put_in, 0, max(sign.rounds, tree.rounds))
+
+
 def equal(width: int) -> Work:
     """Whether bits are equal."""
     return anded(width - 1, log2_ceil(width))

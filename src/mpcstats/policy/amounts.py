@@ -84,6 +84,9 @@ class _Reader:
         # A count is never below 0.
         return self._unknown(found, reach) if column.minimum < 0 else found
 
+    def key(self, of: Amount) -> Amount:
+        return of
+
     def aggregated(self, aggregate: Aggregate, of: Amount | None, reach: frozenset[str]) -> Amount:
         if of is None or aggregate.kind in ("count", "distinct"):
             return COUNT

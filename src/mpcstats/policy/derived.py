@@ -16,7 +16,7 @@ from typing import Literal
 
 from mpcstats.plan import physical as plans
 from mpcstats.plan.flow import reached
-from mpcstats.plan.physical import Fragment, Item, Physical
+from mpcstats.plan.physical import Fragment, Item, OutputColumn, Physical
 from mpcstats.plan.tableshape import shapes
 from mpcstats.policy.sensitivity import Weight, is_blind, item_level, weighed
 from mpcstats.records.catalogue import Catalogue
@@ -137,9 +137,17 @@ class _Deriving:
                 items = self._total(step.totals[column.position])
             before = self._weight(items)
             level, because = before.level, before.columns
-            if level > AFTER_GATE:
+            # What an approval exempts from the rule's minimums is no aggregate of many for sure.
+            if level > AFTER_GATE and not self._exempt(column):
                 level, because = AFTER_GATE, (f"the gate of {self._plan.gate.k} persons",)
             yield Derived("answer", column.name, "output", level, because)
+
+    def _exempt(self, column: OutputColumn) -> bool:
+        return column.kind == "total" and any(
+            release.columns is None or column.position in release.columns
+            for release in self._plan.gate.releases
+            if release.exempt is not None
+        )
 
     def _made(self, of: str, name: str, stage: Stage, items: Iterable[Item]) -> Derived:
         weight = self._weight(items)

@@ -54,9 +54,10 @@ MEANS = frozenset(
 def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     """The operations of `plan`, each once; a step of a kind that is not known here gives its card's name.
 
-    "count" is always among them: the gate counts the persons of every cell.
+    "count" is always among them: the gate counts the persons of every cell, by whatever protocol.
     """
     found: dict[str, None] = {"count": None}
+    counted = _counted(plan)
     for step in plan.steps:
         match step:
             case Lookup():
@@ -66,7 +67,8 @@ def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
             case Sum() | Cohort() | Outcome() | Tally():
                 pass  # counts; whether the totals are sums is asked below
             case Spread():
-                found |= {_of_aggregate(aggregate): None for aggregate in step.aggregates}
+                others = (a for a in step.aggregates if a.column.name not in counted)
+                found |= {_of_aggregate(aggregate): None for aggregate in others}
             case Group() if any(aggregate.kind == "distinct" for aggregate in step.aggregates):
                 found |= {"group-by": None, "distinct": None}
             case _ if step.card not in MEANS:
@@ -76,6 +78,15 @@ def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     if moments(plan, catalogue):
         found["moments"] = None
     return tuple(found)
+
+
+def _counted(plan: Physical) -> frozenset[str]:
+    """The columns by which the gate counts persons and contributors of cells."""
+    found: set[str | None] = set()
+    for step in plan.steps:
+        if isinstance(step, Outcome):
+            found |= {*step.persons, *step.contributors, *step.supports}
+    return frozenset(name for name in found if name is not None)
 
 
 def _of_aggregate(aggregate: Aggregate) -> Operation:

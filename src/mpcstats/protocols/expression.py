@@ -128,7 +128,8 @@ def call_bounds(op: str, args: Sequence[Bounds]) -> Bounds:
     if op not in TEXT_OPERATIONS and any(a.text for a in args):
         raise UsageError(f"expected numbers in {op}, got a text: texts can be equal, or missing")
     found = rule(args)
-    return found if found.empty or found.text else _within(op, found)
+    texts = any(a.text for a in args)
+    return found if found.empty or (texts and found.text) else _within(op, found)
 
 
 def _within(what: str, found: Bounds) -> Bounds:

@@ -102,5 +102,7 @@ def _possible(plan: Physical, column: OutputColumn, cell: Cell, state: State) ->
         return shown and any(type(cell) is type(label) and cell == label for label in labels)
     if not shown:
         return cell is None
+    if cell is None:  # SQL's NULL
+        return column.position in plan.tests.nullable
     bound = plan.aggregate.totals[column.position].bound
     return type(cell) is int and abs(cell) <= bound

@@ -12,6 +12,7 @@ from mpcstats.plan.context import Context
 from mpcstats.plan.names import DIALECT
 from mpcstats.plan.relational.algebra import Aggregated, AggregateKind, Expr, column
 from mpcstats.plan.relational.naming import Names
+from mpcstats.plan.relational.supporting import contributing
 
 SUPPORTED = (
     "COUNT(*), COUNT(x), COUNT(DISTINCT x), COUNT_IF(condition), SUM, AVG, MIN, MAX, VAR_SAMP, STDDEV, "
@@ -139,7 +140,7 @@ class Aggregates:
             if (known.kind, known.of, known.at) == (kind, of, at):
                 return column(known.name)
         name = self.names.fresh(kind)
-        self.found.append(Aggregated(name, kind, of, at))
+        self.found.append(Aggregated(name, kind, of, at, contributing(of)))
         return column(name)
 
     def _refused(self, node: Expr) -> Exception:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from mpcstats.plan.facts import Fact, Shape, fact, integer, united
+from mpcstats.plan.facts import Fact, Shape, fact, integer, united, values
 
 Expr = exp.Expr
 Facts = Mapping[str, Fact]
@@ -178,6 +178,7 @@ class Aggregated:
     kind: AggregateKind
     of: Expr | None = None
     at: tuple[int, int] | None = None
+    support: Expr | None = None  # which rows contribute; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,9 @@ class Answer:
     order: tuple[tuple[int, bool], ...] = ()
     limit: int | None = None
     counted: tuple[str, ...] = ()
+    backed: tuple[
+        tuple[str, ...], ...
+    ] = ()  # as `counted`, for those who contribute to each aggregate; () is all
 
 
 BOOLEAN = Fact("boolean", labels=(False, True), nullable=False)
@@ -311,8 +315,10 @@ def about(node: Expr, facts: Facts, rows: int) -> Fact:
 
 def of_aggregate(aggregated: Aggregated, rel: Rel, most: int) -> Fact:
     """What is known of an aggregate over groups of at most `most` rows of `rel`, none of them empty."""
-    if aggregated.kind in ("count", "distinct") or aggregated.of is None:
+    if aggregated.kind == "count" or aggregated.of is None:
         return integer(0, max(1, most))
+    if aggregated.kind == "distinct":
+        return integer(0, max(1, values(known(aggregated.of, rel), most)))
     inner = known(aggregated.of, rel)
     if aggregated.kind == "sum":
         return about(exp.Sum(this=aggregated.of.copy()), rel.facts, most)
@@ -337,16 +343,8 @@ def combinations(rel: Rel, keys: Iterable[str]) -> int:
     """At most how many combinations the keys take."""
     count = 1
     for key in keys:
-        about_key = rel.facts[key]
-        values = about_key.distinct
-        if about_key.labels is not None:
-            values = len(about_key.labels)
-        elif about_key.bounded is not None:
-            span = about_key.bounded[1] - about_key.bounded[0] + 1
-            values = span if values is None else min(span, values)
-        if values is None:
-            return rel.rows
-        count *= values + about_key.nullable
+        known_key = rel.facts[key]
+        count *= values(known_key, rel.rows) + known_key.nullable
     return count
 
 

@@ -12,21 +12,10 @@ from mpcstats.plan import tables
 from mpcstats.plan.cells import GroupKey, Label, Total
 from mpcstats.plan.facts import Fact, integer
 from mpcstats.plan.physical import OutputColumn
-from mpcstats.plan.relational.algebra import (
-    Aggregated,
-    Answer,
-    Expr,
-    Extend,
-    Filter,
-    Group,
-    Join,
-    Rel,
-    Union,
-    Window,
-    at_leaves,
-)
+from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, columns_of
 from mpcstats.plan.relational.lowering import Lowering, Table, placed
 from mpcstats.plan.relational.scalars import Ratio, Scalars, Wanted
+from mpcstats.plan.relational.supporting import Supporting, wants_person
 from mpcstats.plan.relational.wants import LARGEST, Want, natural, ordered
 from mpcstats.plan.tables import Aggregate, Call, Column, Node, Null, Number, Reference
 
@@ -74,8 +63,8 @@ class Answering:
         table, cell, count = self._with_cell(table, keys)
         table, operands = self._operands(table)
         cells = self._counted(table, cell, count, operands)
-        persons, cells = self._persons(table, cell, count, cells)
-        return self._opened(keys, persons, cells, count)
+        persons, supports = self._persons(table, cell, count, cells)
+        return self._opened(keys, persons, supports, cells, count)
 
     # Rows.
 
@@ -88,21 +77,24 @@ class Answering:
         for aggregate in answer.aggregates:
             self._operand(ask, aggregate)
         wants = dict(found.wants)
-        for name in answer.counted:
+        for name in self._counts():
             wants[Want(name, "number")] = None
-        person = answer.person
-        if (
-            person is not None
-            and not self._single()
-            and person not in at_leaves(self._rel)
-            and not behind_groups(self._rel, person)
-        ):
-            wants[Want(person, "digest")] = None
+        if lowering.context.persons:
+            for test in self._tests().values():
+                ask.flag(test)
+            wants |= found.wants
+            person = wants_person(answer)
+            if person is not None:
+                wants[person] = None
         return list(wants)
 
-    def _single(self) -> bool:
-        """Whether no person is behind two rows."""
-        return any(unique <= {self._answer.person} for unique in self._rel.unique)
+    def _counts(self) -> list[str]:
+        """The columns with numbers of persons that owners have counted."""
+        return list(
+            dict.fromkeys(
+                [*self._answer.counted, *(n for names in self._answer.backed for n in names)]
+            )
+        )
 
     def _key(self, scalars: Scalars, name: str, node: Expr) -> Key:
         known = scalars.fact(node)
@@ -200,7 +192,7 @@ class Answering:
                 computed.append((Want(shared.name, "number"), shared, node))
                 made[node] = shared.name
             found[aggregate.name] = made[node]
-        for name in self._answer.counted:
+        for name in self._counts():
             found[name] = lowering.get(table, Want(name, "number"), self._facts).name
         return (lowering.derive([table], computed, name="operands") if computed else table), found
 
@@ -259,7 +251,7 @@ class Answering:
                     later.append((aggregate, source))
                     if cells.unknown[aggregate.name]:
                         self._known(cells, source, tally, known, table.rows)
-        for name in self._answer.counted:
+        for name in self._counts():
             made = self._number(
                 cells, name, "sum", operands[name], 0, table.rows * shared[operands[name]].maximum
             )
@@ -401,50 +393,80 @@ class Answering:
 
     def _persons(
         self, table: Table, cell: str | None, count: int, cells: Cells
-    ) -> tuple[tuple[str, ...], Cells]:
-        """Columns of cells none of which is more than the number of persons."""
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Columns none of which is more than a cell's persons, and of those who contribute, by aggregate."""
         answer, lowering = self._answer, self._lowering
-
-        def name_of(key: str) -> str:
-            node = cells.values[key]
-            if not isinstance(node, Reference):
-                raise InternalError(f"expected {key} to be a column of cells")
-            return node.name
-
         if answer.counted:
-            return tuple(name_of(name) for name in answer.counted), cells
+            backed = {
+                aggregate.name: self._largest(cells, names)
+                for aggregate, names in zip(answer.aggregates, answer.backed, strict=False)
+                if names
+            }
+            return tuple(self._plain(cells, name) for name in answer.counted), backed
+        if not lowering.context.persons:
+            return (self._plain(cells, ROWS),), {}
         if answer.person is None:
             raise lowering.context.refuse(
                 None,
                 "no column names the persons behind the rows, and the gate counts the persons of a cell: "
                 "keep a person key in the sub-query",
             )
-        if self._single():
-            return (name_of(ROWS),), cells
-        if behind_groups(self._rel, answer.person):
-            # A row is a group, with at least one person; whether groups share persons cannot be told.
-            shared = Column(lowering.names.fresh("cell_persons"), "number", 0, 1)
-            some = Call("if", (Call("lt", (Number(0), cells.values[ROWS])), Number(1), Number(0)))
+        tests = self._tests()
+        conditions = list(dict.fromkeys(tests.values()))
+        behind = Supporting(lowering, answer, answer.person, table, cell, count)
+        found, columns = behind.counted(conditions)
+        cells.tables.append(found)
+        for shared in columns:
             cells.columns[shared.name] = shared
-            found = lowering.derive(
-                cells.tables, [(Want(shared.name, "number"), shared, some)], name="persons"
-            )
-            cells.tables[:] = [found]
-            return (shared.name,), cells
-        source = lowering.get(table, Want(answer.person, "digest"), self._facts)
-        for step in lowering.steps:
-            if isinstance(step, tables.Spread) and step.of == table.step:
-                for known in step.aggregates:
-                    if known.kind == "distinct" and known.of == source.name:
-                        return (known.column.name,), cells
-        made = self._number(cells, "persons", "distinct", source.name, 0, table.rows)
-        self._step(cells, tables.Spread, "persons", table, cell, count, [made])
-        return (made.column.name,), cells
+        persons, *supports = columns
+        return (persons.name,), {
+            name: supports[conditions.index(test)].name for name, test in tests.items()
+        }
+
+    def _tests(self) -> dict[str, Expr]:
+        """For each aggregate to which not all rows contribute, which do."""
+        if (
+            not self._lowering.context.persons
+            or self._answer.counted
+            or self._answer.person is None
+        ):
+            return {}
+        found = {}
+        for aggregate in self._answer.aggregates:
+            about = self._about(aggregate)
+            if aggregate.support is not None:
+                found[aggregate.name] = aggregate.support
+            elif about is not None and about.nullable and aggregate.of is not None:
+                found[aggregate.name] = _not_null(aggregate.of)
+        return found
+
+    def _plain(self, cells: Cells, key: str) -> str:
+        node = cells.values[key]
+        if not isinstance(node, Reference):
+            raise InternalError(f"expected {key} to be a column of cells")
+        return node.name
+
+    def _largest(self, cells: Cells, names: Sequence[str]) -> str:
+        """A column with the largest of some."""
+        if len(names) == 1:
+            return self._plain(cells, names[0])
+        nodes = tuple(cells.values[name] for name in names)
+        most = max(cells.columns[self._plain(cells, name)].maximum for name in names)
+        shared = Column(self._lowering.names.fresh("cell_support"), "number", 0, most)
+        computed = [(Want(shared.name, "number"), shared, Call("greatest", nodes))]
+        cells.tables[:] = [self._lowering.derive(cells.tables, computed, name="support")]
+        cells.columns[shared.name] = shared
+        return shared.name
 
     # What may be opened.
 
     def _opened(
-        self, keys: Sequence[Key], persons: tuple[str, ...], cells: Cells, count: int
+        self,
+        keys: Sequence[Key],
+        persons: tuple[str, ...],
+        supports: dict[str, str],
+        cells: Cells,
+        count: int,
     ) -> tuple[tables.Outcome, tuple[OutputColumn, ...]]:
         lowering, answer = self._lowering, self._answer
         scalars = Scalars(
@@ -468,6 +490,7 @@ class Answering:
                     item.name, kind, self._ratio(scalars, node), cells, computed, quotients, totals
                 )
             )
+        backing = [self._backing(i.node, supports, cells, computed) for i in answer.outputs]
         appears = None
         if answer.having is not None:
             shared = Column(lowering.names.fresh("appears"), "flag", 0, 1, nullable=True)
@@ -491,8 +514,23 @@ class Answering:
             tuple(totals),
             persons,
             appears=appears,
+            supports=_by_total(output, backing, len(totals)),
         )
         return outcome, tuple(output)
+
+    def _backing(
+        self,
+        node: Expr,
+        supports: dict[str, str],
+        cells: Cells,
+        computed: list[tuple[Want, Column, Node]],
+    ) -> str | None:
+        """The column with the persons who contribute to an output: the least of its aggregates' ones."""
+        names = dict.fromkeys(supports[c] for c in sorted(columns_of(node)) if c in supports)
+        if len(names) < 2:
+            return next(iter(names), None)
+        least = Call("least", tuple(Reference(name) for name in names))
+        return self._placed("support", least, cells, computed).name
 
     def _ratio(self, scalars: Scalars, node: Expr) -> Ratio:
         if isinstance(node, exp.Column):
@@ -588,20 +626,17 @@ class Answering:
         return shared
 
 
-def behind_groups(rel: Rel, name: str) -> bool:
-    """Whether the column is one of the persons of a group that is made on shares."""
-    match rel:
-        case Group():
-            return name not in rel.keys or behind_groups(rel.input, name)
-        case Filter() | Extend() | Window():
-            return behind_groups(rel.input, name)
-        case Union():
-            return any(behind_groups(part, name) for part in rel.parts)
-        case Join():
-            side = rel.left if name in rel.left.facts else rel.right
-            # Of a grouped union that is looked up, a group's persons come from several owners too.
-            return behind_groups(side, name)
-    return False
+def _by_total(
+    output: Sequence[OutputColumn], backing: Sequence[str | None], totals: int
+) -> tuple[str | None, ...]:
+    """The columns of `backing`, one an output column, by the totals that stand behind these; () if there are none."""
+    found: list[str | None] = [None] * totals
+    for shown, column in zip(output, backing, strict=True):
+        if shown.kind != "group":
+            found[shown.position] = column
+            if shown.by is not None:
+                found[shown.by] = column
+    return tuple(found) if any(found) else ()
 
 
 def _not_null(node: Expr) -> Expr:

@@ -132,6 +132,9 @@ def _join(join: Join, pusher: Pusher) -> Join:
 
 
 def _aggregate(rel: Rel, aggregate: Aggregated, pusher: Pusher) -> tuple[Rel, Aggregated]:
+    if aggregate.support is not None:
+        rel, condition = pusher.placed(rel, aggregate.support)
+        aggregate = replace(aggregate, support=condition)
     if aggregate.of is None or isinstance(aggregate.of, exp.Column):
         return rel, aggregate
     rel, node = pusher.placed(rel, aggregate.of)

@@ -19,6 +19,7 @@ DATASET: Mapping[str, str] = {
     "owner": "持有方",
     "rows": "行数上限",
     "contributor": "数据来源机构项",
+    "contributors": "数据来源机构归属",
     "description": "备注",
     "title": "信息资源名称",
     "category": "信息资源分类",  # 类, 项, 目, 细目
