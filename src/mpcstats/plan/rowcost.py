@@ -97,8 +97,7 @@ def _stack(of: Tables, step: tables.Stack) -> tuple[Sizing, ...]:
     runs: list[Sizing] = []
     parts = [of.table(name) for name in step.of]
     for part in parts:
-        common = [n for n in part.shape.columns if all(n in other.forms for other in parts)]
-        turned = [n for n in common if _differ(parts, n)]
+        turned = [n for n in of.table(step.name).shape.columns if _differ(parts, n)]
         work = together(part.as_number(n) for n in turned if part.column(n).kind != "digest")
         runs += worked(of.plan, step.name, work, rows=part.rows)
     return beside(runs)
