@@ -41,9 +41,9 @@ async def play(session: Session, nodes: Sequence[Node], forms: str) -> list[int]
             None if forms == "n" else dealt.bits(session, TRIO, rows, 4, key),
             None if all(known) else dealt.bits(session, TRIO, there, 1, key + 2),
         )
-    values = await derive(session.narrow("derive"), engine, nodes, columns, rows=2)
-    shown = []
-    for i, value in enumerate(values):
+    derived = await derive(session.narrow("derive"), engine, nodes, columns, rows=2)
+    shown: list[int] = []
+    for i, value in enumerate(derived):
         step = session.narrow(f"value{i}")
         number = await masked(step.narrow("masked"), engine, value, None)
         shown += (await opened(step.narrow("open"), engine, number)).view(np.int64).tolist()
