@@ -20,6 +20,7 @@ from mpcstats.plan.physical import (
     OutputColumn,
     Physical,
     Ref,
+    Release,
     Term,
     Total,
     ValueColumn,
@@ -66,7 +67,7 @@ def plan() -> Physical:
     cohort = Cohort(
         "cohort", "f_bureau", names, All(tuple(map(Hit, names))), (), (Total("t", terms, 1 << 60),)
     )
-    steps = (*lookups, cohort, Gate("gate", "cohort", 11, ("bureau",)))
+    steps = (*lookups, cohort, Gate("gate", "cohort", (Release(("bureau",), 11),)))
     output = (OutputColumn("t", "total", 0),)
     compute = ("bureau", "h0", "insurer")
     return Physical(

@@ -77,7 +77,7 @@ def plan_of(question: Any, compute: tuple[str, ...]) -> plans.Physical:
     groups = tuple(plans.GroupKey(source(g), "g", LABELS) for g in question.groups)
     names = tuple(step.name for step in lookups)
     cohort = plans.Cohort("cohort", "f0", names, criterion_of(question.formula), groups, totals)
-    last = plans.Gate("gate", "cohort", question.k, question.recipients)
+    last = plans.Gate("gate", "cohort", (plans.Release(question.recipients, question.k),))
     return plans.Physical(
         "q", "s", "p", "a", "rep3", compute, fragments, (*lookups, cohort, last), ()
     )
@@ -199,7 +199,7 @@ def test_a_sum_and_its_gate_cost_what_their_cards_say(
     totals = (plans.Total("t", (plans.Term((plans.Ref("f0", "v"),)),), 1),)
     steps = (
         plans.Sum("sum", tuple(f"f{i}" for i in range(len(owners))), groups, totals),
-        plans.Gate("gate", "sum", 2, recipients),
+        plans.Gate("gate", "sum", (plans.Release(recipients, 2),)),
     )
     fragments = tuple(
         plans.Fragment(f"f{i}", owner, "", 3, (), (), ()) for i, owner in enumerate(owners)

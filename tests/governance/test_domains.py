@@ -75,7 +75,14 @@ PERMIT, RECORDS = permit_of()
 CATALOGUE = RECORDS.catalogue
 ANSWER = answer(
     PERMIT.plan,
-    Opened(np.array([True, False]), np.array([[40, 0], [9000, 0], [70, 0]], dtype=np.int64)),
+    [
+        Opened(
+            np.array([True, False]),
+            np.array([[True, False]] * 3),
+            np.array([[True, False]] * 3),
+            np.array([[40, 0], [9000, 0], [70, 0]], dtype=np.int64),
+        )
+    ],
 )
 
 
@@ -399,7 +406,15 @@ def test_a_run_is_released_once(domains: Domains, ledger: Path) -> None:
 
 def k_of(k: int) -> Permit:
     plan = PERMIT.plan
-    return reissued(replace(plan, steps=(*plan.steps[:-1], replace(plan.gate, k=k))))
+    return reissued(
+        replace(
+            plan,
+            steps=(
+                *plan.steps[:-1],
+                replace(plan.gate, releases=(replace(plan.gate.releases[0], k=k),)),
+            ),
+        )
+    )
 
 
 def showing_persons() -> Permit:

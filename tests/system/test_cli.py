@@ -427,7 +427,7 @@ def formula(
     fragments: tuple[plans.Fragment, ...], *steps: plans.Lookup | plans.Cohort | plans.Sum
 ) -> tuple[dict[str, int], int]:
     """By the cards: what each party sends in `steps`, and in how many rounds; a plan ends in a gate, left out here."""
-    gate = plans.Gate("gate", steps[-1].name, 1, ("a",))
+    gate = plans.Gate("gate", steps[-1].name, (plans.Release(("a",), 1),))
     plan = plans.Physical("q", "s", "p", "a", "rep3", BENCH_PARTIES, fragments, (*steps, gate), ())
     costs = estimate(plan, load_cards()).steps[:-1]
     sent: Counter[str] = Counter()

@@ -229,7 +229,8 @@ def told(*papers: Statement, user: str, who: Principals = EVERYBODY) -> list[str
         register.add(read)
         head = following(head, read)
     registers = Registers(who, acknowledgements=register, profile=TOLD)
-    plan = replace(PLAN, steps=(*PLAN.steps[:-1], replace(PLAN.gate, k=TOLD.minimum_persons)))
+    releases = (replace(PLAN.gate.releases[0], k=TOLD.minimum_persons),)
+    plan = replace(PLAN, steps=(*PLAN.steps[:-1], replace(PLAN.gate, releases=releases)))
     asked = case(*papers, requires=("acknowledgement",), plan=plan, user=user, registers=registers)
     return codes(asked)
 

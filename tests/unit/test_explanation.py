@@ -152,7 +152,7 @@ def test_leaks_are_in_the_words_of_the_vocabulary_and_say_to_whom() -> None:
 
 def test_who_learns_what_names_nobody_only_where_a_helper_must_not_collude() -> None:
     joint, alone = found().plan.learned, found("sum").plan.learned
-    values = "the values of each cell that has at least k persons (k = 11)"
+    values = "the values of each cell and column that pass, and which of them are NULL (k = 11)"
     assert Learned("bureau", values) in joint
     assert {each.who for each in joint} == {"bureau", "everybody", "nobody"}
     assert {each.who for each in alone} == {"bureau", "everybody"}
@@ -262,7 +262,7 @@ def test_json_keeps_its_keys() -> None:
     assert set(one) == {
         *("name", "card", "version", "status", "what", "inputs", "roles", "helper", "helps"),
         *("sizes", "rounds", "rounds_exact", "bytes_sent", "bytes_exact"),
-        *("trust", "leaks", "choice"),
+        *("trust", "leaks", "choice", "composed"),
     }
     assert (keys(one["roles"][0]), keys(one["leaks"][0])) == (ROLE, LEAK)
     assert set(one["choice"]) == {"because", "others"}

@@ -17,6 +17,7 @@ from mpcstats.plan.physical import Item, Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, reasons
+from mpcstats.policy.conditions.approval import exempting
 from mpcstats.policy.conditions.licence import licence as inside_licence
 from mpcstats.policy.reason import VIOLATIONS, Reason
 from mpcstats.policy.registers import Registers
@@ -348,20 +349,18 @@ def test_a_template_that_cannot_be_read_is_named(template: dict[str, Any], words
     assert words in said(found)
 
 
-def test_an_exemption_does_not_count_until_a_gate_can_keep_it() -> None:
+def test_an_approval_with_an_exemption_is_an_approval() -> None:
+    """What it exempts is in tests/unit/test_releases.py; this plan opens nothing below the minimum."""
     exemption = {
         "recipients": ["bureau"],
         "cells": ["n_two_insurers", "n_over", "over_fen"],
         "because": "the bureau pursues double payments",
     }
     exempt = templated(exemption=exemption)
-    refused = case(exempt, requires=("approval",))
-    assert codes(refused) == ["approval", "gate"]
-    assert "n_two_insurers, n_over, over_fen from the minimum for bureau" in said(refused)
-    # The question itself may run, its small cells suppressed for everybody.
-    assert check(case(exempt, approval(), requires=("approval",)), party="bureau").papers == (
-        approval().digest,
-    )
+    asked = case(exempt, requires=("approval",))
+    assert check(asked, party="bureau").papers == (exempt.digest,)
+    assert exempting(asked) == asked.read.approvals
+    assert exempting(case(templated(), requires=("approval",))) == ()
     wider = templated(exemption={**exemption, "recipients": ["insurer"]})
     assert "exemption for recipients of the approval, got insurer" in said(
         case(wider, requires=("approval",))

@@ -115,7 +115,8 @@ def reading(*items: Item) -> Physical:
 
 
 def gated(**change: Any) -> Physical:
-    return replace(PLAN, steps=(*PLAN.steps[:-1], replace(PLAN.gate, **change)))
+    released = replace(PLAN.gate.releases[0], **change)
+    return replace(PLAN, steps=(*PLAN.steps[:-1], replace(PLAN.gate, releases=(released,))))
 
 
 # --- loading ---
@@ -477,7 +478,7 @@ def test_the_bounds_themselves_are_permitted() -> None:
 
 def test_every_reason_is_listed() -> None:
     first, second, *rest = helped("hospital").steps
-    gate = replace(PLAN.gate, k=1, recipients=("hospital", "clinic"))
+    gate = gated(k=1, recipients=("hospital", "clinic")).gate
     plan = replace(PLAN, steps=(first, second, *rest[:-1], gate), compute=("bureau", "insurer"))
     rules = all_levels(blind_keys=False, leakage=["size-bound"], adversary="malicious")
     found = reasons(plan, rules, cards=card("gate", status="withdrawn"))

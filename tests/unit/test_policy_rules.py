@@ -21,6 +21,7 @@ from mpcstats.plan.physical import (
     Item,
     Physical,
     Ref,
+    Release,
     Sum,
     Term,
     Total,
@@ -152,7 +153,7 @@ def single(items: tuple[Item, ...], column: ValueColumn, *refs: str) -> Physical
     """A plan that sums a product of columns of one fragment."""
     fragment = Fragment("f", "bureau", "SELECT 1", 1, (column,), (), items)
     total = Total("t", (Term(tuple(Ref(SPINE, name) for name in refs)),), 1)
-    steps = (Sum("sum", ("f",), (), (total,)), Gate("gate", "sum", 11, ("bureau",)))
+    steps = (Sum("sum", ("f",), (), (total,)), Gate("gate", "sum", (Release(("bureau",), 11),)))
     return Physical("q", "audit", "a test", "bureau", "rep3", COMPUTE, (fragment,), steps, ())
 
 
@@ -257,13 +258,15 @@ def offering(*offers: Offer) -> Cards:
     return Cards({**CARDS, "gate": replace(CARDS["gate"], offers=offers)}, CARDS.leakage)
 
 
-def test_the_gate_offers_persons_alone() -> None:
-    assert CARDS["gate"].offers == ("minimum-persons",)
+def test_the_gate_alone_offers_something() -> None:
+    offers = ("minimum-persons", "minimum-contributors", "per-recipient")
+    assert CARDS["gate"].offers == offers
     assert [name for name, card in CARDS.items() if card.offers] == ["gate"]
 
 
 def test_what_the_gate_does_not_offer_is_refused_for_magnitudes() -> None:
-    assert refusals(SUMMED, minimum_contributors=3, dominance=10) == [
+    cards = offering("minimum-persons")
+    assert refusals(SUMMED, cards, minimum_contributors=3, dominance=10) == [
         f"gate: asks for at least 3 contributors of a magnitude, which {GATE} does not test yet (fen)",
         f"gate: asks for a p-ratio of 10 % of a magnitude, which {GATE} does not test yet (fen)",
     ]
@@ -466,7 +469,9 @@ def test_a_group_of_one_cell_is_one() -> None:
     fragment = replace(single((FILTER,), ValueColumn("v", 0, 1)).fragments[0], codes=(code,))
     step = Sum("sum", ("f",), (GroupKey(SPINE, "g", ("a",)),), ())
     plan = replace(
-        COUNTED, fragments=(fragment,), steps=(step, Gate("gate", "sum", 11, ("bureau",)))
+        COUNTED,
+        fragments=(fragment,),
+        steps=(step, Gate("gate", "sum", (Release(("bureau",), 11),))),
     )
     assert operations(plan, CATALOGUE) == ("count", "group-by")
 
@@ -477,7 +482,9 @@ def test_a_group_of_one_cell_is_one() -> None:
 def test_what_a_profile_asks_of_amounts_is_not_passed_over() -> None:
     profile = profile_of("CN")
     for plan, expected in ((SUMMED, 2), (COUNTED, 0)):
-        wide = replace(plan, steps=(*plan.steps[:-1], replace(plan.gate, k=11)))
+        wide = replace(
+            plan, steps=(*plan.steps[:-1], replace(plan.gate, releases=(Release(("bureau",), 11),)))
+        )
         rules = tuple(Rule.model_validate({**RULE, "level": level.name}) for level in Level)
         case = Case(wide, CATALOGUE, Policy.of(rules, HELPERS), CARDS, day="2026-01-01")
         assert reasons(case) == ()

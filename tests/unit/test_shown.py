@@ -34,7 +34,6 @@ ANSWER = Answer(
 @pytest.mark.parametrize(
     ("rows", "states", "units"),
     [
-        (((None,),), (("value",),), (None,)),
         (((1,),), (("suppressed",),), (None,)),
         (((1,),), (("not computed",),), (None,)),
         (((1, 2),), (("value", "value"),), (None,)),

@@ -97,7 +97,7 @@ OTHER_SEED = "00" * 32
 
 def cases(protocol: str) -> dict[str, Bad]:
     """Title -> fault."""
-    return {"sum": _sum, "lookup_join": _lookup, "cohort_count": _cohort, "gate": _gate}[protocol]()
+    return {"sum": _sum, "lookup_join": _lookup, "cohort_count": _cohort}[protocol]()
 
 
 def lengths(
@@ -426,88 +426,5 @@ def _cohort() -> dict[str, Bad]:
         "unequal_pair_seeds": Bad(
             "two compute parties have two seeds: masks do not come off", "criterion_all", "undetected",
             setting=[(["a"], ["pair_seeds", "a-b"], OTHER_SEED)],
-        ),
-    }  # fmt: skip
-
-
-def _gate() -> dict[str, Bad]:
-    """Faults of the comparison, the bit, the mask, and of openings to recipients inside and outside."""
-    inside, outside = "run/open/to-a#0", "run/open/to-d#0"
-    carry = "run/below0/carry"
-    return {
-        **lengths("inside_recipient", "opening", inside, "c", "a", told="the component that a lacks"),
-        **lengths("inside_recipient", "digest", inside, "b", "a", told="the digest of a component"),
-        **lengths("outside_recipient", "copy", outside, "b", "d", told="what P_1 sends the recipient"),
-        **lengths("all_suppressed", "sign", f"{carry}/level3#0", "b", "a", told="a share of the carry"),
-        "upper_part_one_word_short": changed(
-            "inside_recipient", "the sliced bits of A lack a word", "run/below0/upper#0", "a", "c",
-            shorter,
-        ),
-        "mask_missing": changed(
-            "inside_recipient", "a share of a product does not arrive", "run/mask#0", "c", "b",
-            missing, "silence",
-        ),
-        "fresh_share_twice": changed(
-            "outside_recipient", "a share for the recipient arrives twice at a compute party",
-            "run/open/to-d/fresh#0", "b", "a", twice,
-        ),
-        "unequal_copies_of_an_opening": changed(
-            "inside_recipient", "one bit of the opened component", inside, "c", "a", flip(5)
-        ),
-        "digest_of_another_opening": changed(
-            "inside_recipient", "one bit of the digest", inside, "b", "a", flip(3, 63)
-        ),
-        "unequal_copies_at_an_outside_recipient": changed(
-            "outside_recipient", "one bit of a component", outside, "a", "d", flip(4)
-        ),
-        "digest_of_another_copy_at_an_outside_recipient": changed(
-            "outside_recipient", "one bit of a digest", outside, "c", "d", flip(-1)
-        ),
-        "one_recipient_of_two_gets_another_component": changed(
-            "recipients_in_and_out", "c gets another component, b does not", "run/open/to-c#0", "b",
-            "c", flip(3),
-        ),
-        "opened_bit_is_no_bit": changed(
-            "inside_recipient", "P_2 adds to the bit of a cell: it is opened as 2 more or less",
-            "run/bit/join#0", "c", "a", flip(0, 1),
-        ),
-        "suppressed_cell_opened": changed(
-            "all_suppressed", "P_2 changes its last share of the carry: a suppressed cell is opened",
-            f"{carry}/level5#0", "c", "b", flip(0, 1), "undetected",
-        ),
-        "passing_cell_suppressed": changed(
-            "inside_recipient", "P_2 changes its last share of the carry: a cell is withheld",
-            f"{carry}/level5#0", "c", "b", flip(0, 1), "undetected",
-        ),
-        "minimum_of_zero": Bad(
-            "k = 0 would open every cell", "inside_recipient", "fault",
-            setting=[([], ["sizes", "k"], 0)],
-        ),
-        "negative_minimum": Bad(
-            "k below 0", "inside_recipient", "fault", setting=[([], ["sizes", "k"], -1)]
-        ),
-        "no_bound": Bad(
-            "cells without a count of persons", "inside_recipient", "fault",
-            setting=[([], ["inputs", "persons"], [])],
-        ),
-        "unequal_minimums": Bad(
-            "P_0 gates with k = 1, P_2 with 11: unequal copies of a count less k", "inside_recipient",
-            "undetected", setting=[(["a"], ["sizes", "k"], 1)],
-        ),
-        "unequal_recipients": Bad(
-            "a party opens to somebody else", "inside_recipient", "silence",
-            setting=[(["c"], ["sizes", "to"], ["b"])],
-        ),
-        "recipient_told_of_more_cells": Bad(
-            "the recipient was told of two cells more", "outside_recipient", "fault",
-            setting=[(["d"], ["sizes", "cells"], 7)],
-        ),
-        "unequal_pair_seeds": Bad(
-            "two compute parties have two seeds: junk is opened", "inside_recipient", "undetected",
-            setting=[(["a"], ["pair_seeds", "a-b"], OTHER_SEED)],
-        ),
-        "digest_of_another_run": Bad(
-            "a sender has another run id", "none_suppressed", "fault",
-            setting=[(["a"], ["run_id"], OTHER_SEED)],
         ),
     }  # fmt: skip

@@ -21,12 +21,14 @@ def drawn(title: str) -> Stream:
     return Stream(hashlib.sha256(f"mpcstats setting {title}".encode()).digest()[:16])
 
 
-def head(protocol: str, title: str, about: str, outside: Sequence[str] = ()) -> Setting:
+def head(
+    protocol: str, title: str, about: str, outside: Sequence[str] = (), version: int = 1
+) -> Setting:
     parties = [*COMPUTE, *outside]
     return {
         "about": about,
         "protocol": protocol,
-        "version": 1,
+        "version": version,
         "parties": parties,
         "compute": list(COMPUTE),
         **seeds_for(f"{protocol} {title}", parties),
@@ -52,7 +54,7 @@ def shared_rows(numbers: Sequence[int], width: int, stream: Stream) -> list[str]
     return [to_hex(x) for x in (rows ^ one ^ two, one, two)]
 
 
-def _numbers(stream: Stream, n: int, bound: int) -> list[int]:
+def numbers_of(stream: Stream, n: int, bound: int) -> list[int]:
     """n numbers in [-bound, bound)."""
     return [int(w) - bound for w in stream.below(2 * bound, n)]
 
@@ -116,7 +118,7 @@ def sums() -> dict[str, Setting]:
         "many_elements": lambda t: summed(
             t,
             "130 elements",
-            [("c", _numbers(many, 130, 1 << 40)), ("d", _numbers(many, 130, 1 << 40))],
+            [("c", numbers_of(many, 130, 1 << 40)), ("d", numbers_of(many, 130, 1 << 40))],
         ),
     }
     return {title: make(title) for title, make in found.items()}
@@ -371,82 +373,12 @@ def _many_rows(title: str) -> Setting:
     return counted(
         title, "68 valid rows of 70: rows cross a word", rows=70, valid=68,
         formula={"all": [bit(0), {"not": bit(1)}]}, hits=hits,
-        columns=[split("many", _numbers(stream, 70, 1 << 30), "b", "c")],
+        columns=[split("many", numbers_of(stream, 70, 1 << 30), "b", "c")],
         groups=[{"labels": 2, "codes": 0}], codes=[[int(w) & 1 for w in stream.words(68)]],
         totals=[[((0,), ())]],
     )  # fmt: skip
 
 
-# gate
-
-
-def gated(
-    title: str,
-    about: str,
-    persons: Sequence[Sequence[int]],
-    columns: Sequence[Sequence[int]] = (),
-    *,
-    k: int = 11,
-    to: Sequence[str] = ("a",),
-) -> Setting:
-    stream = drawn(f"gate {title}")
-    return {
-        **head("gate", title, about, sorted(set(to) - set(COMPUTE))),
-        "roles": {"recipients": list(to)},
-        "sizes": {
-            "cells": len(persons[0]),
-            "columns": len(columns),
-            "bounds": len(persons),
-            "k": k,
-            "to": list(to),
-        },
-        "inputs": {
-            "persons": [shared(p, stream) for p in persons],
-            "values": shared([v for column in columns for v in column], stream),
-            "plain": {
-                "persons": [list(p) for p in persons],
-                "values": [list(column) for column in columns],
-            },
-        },
-    }
-
-
-def gates() -> dict[str, Setting]:
-    stream = drawn("gate many")
-    counts = (10, 11, 0, 12, 1 << 40)
-    column = (-5, -6, 7, 8, 9)
-    found: dict[str, Callable[[str], Setting]] = {
-        "inside_recipient": lambda t: gated(
-            t, "counts around the minimum; values below 0", [counts], [column]
-        ),
-        "outside_recipient": lambda t: gated(
-            t, "the recipient does not compute", [counts], [column], to=("d",)
-        ),
-        "recipients_in_and_out": lambda t: gated(
-            t, "two recipients inside, one outside", [counts[:3]], [column[:3]], to=("b", "d", "c")
-        ),
-        "all_suppressed": lambda t: gated(
-            t, "every cell below the minimum", [(1, 2, 10)], [(4, 5, 6)], to=("c",)
-        ),
-        "none_suppressed": lambda t: gated(
-            t, "no cell below a minimum of 1", [(1, 2, 3)], [(4, 5, 6)], k=1, to=("b",)
-        ),
-        "persons_only": lambda t: gated(t, "no values: only which cells pass", [counts]),
-        "two_bounds": lambda t: gated(
-            t, "a cell passes if one of two providers' bounds does", [(10, 11, 3), (11, 2, 4)],
-            [(1, 2, 3), (-1, -2, -3)], to=("a", "b"),
-        ),
-        "three_bounds": lambda t: gated(
-            t, "three bounds: one of them waits a level", [(9, 1), (1, 1), (1, 11)], [(1, 2)], to=("d",)
-        ),
-        "many_cells": lambda t: gated(
-            t, "70 cells: bits cross a word", [[int(w) for w in stream.below(22, 70)]],
-            [_numbers(stream, 70, 1 << 50)], to=("b",),
-        ),
-    }  # fmt: skip
-    return {title: make(title) for title, make in found.items()}
-
-
 def settings() -> dict[str, dict[str, Setting]]:
     """Protocol -> title -> setting."""
-    return {"sum": sums(), "lookup_join": lookups(), "cohort_count": cohorts(), "gate": gates()}
+    return {"sum": sums(), "lookup_join": lookups(), "cohort_count": cohorts()}

@@ -15,7 +15,6 @@ from mpcstats.engines.rep3.seat import seat_of
 from mpcstats.engines.share import Arith, Bits, Parts
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion
-from mpcstats.protocols.gate import Cells, Opened, gate
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import LeftTable, Lookup, RightTable, lookup_join
 from mpcstats.protocols.sum import vector_sum
@@ -167,29 +166,8 @@ def _formula(formula: dict[str, Any]) -> criterion.Formula:
     return criterion.All(parts) if kind == "all" else criterion.Any(parts)
 
 
-async def _gate(setting: Setting, session: Session) -> Any:
-    sizes, inputs = setting["sizes"], setting["inputs"]
-    count, columns = sizes["cells"], sizes["columns"]
-    cells = Cells(
-        count,
-        columns,
-        tuple(arith_of(setting, session, p, count) for p in inputs["persons"]),
-        arith_of(setting, session, inputs["values"], count * columns),
-    )
-    opened = await gate(session, engine_of(setting), cells, k=sizes["k"], to=sizes["to"])
-    return None if opened is None else _opened(opened)
-
-
-def _opened(opened: Opened) -> dict[str, Any]:
-    return {
-        "shown": [int(s) for s in opened.shown],
-        "values": [[int(v) for v in column] for column in opened.values],
-    }
-
-
 BODIES: dict[str, Body] = {
     "sum": _sum,
     "lookup_join": _lookup_join,
     "cohort_count": _cohort_count,
-    "gate": _gate,
 }

@@ -295,7 +295,6 @@ def check_meaning(vector: Vector) -> None:
         "sum": check_sum,
         "lookup_join": check_lookup,
         "cohort_count": check_cohort,
-        "gate": check_gate,
         **{name: module.check for name, module in KERNEL.items()},
     }[vector["protocol"]](vector)
 
@@ -456,19 +455,3 @@ def holds(formula: dict[str, Any], hits: Sequence[int]) -> bool:
         return not holds(of, hits)
     parts = [holds(part, hits) for part in of]
     return all(parts) if kind == "all" else any(parts)
-
-
-def check_gate(vector: Vector) -> None:
-    sizes, inputs = vector["sizes"], vector["inputs"]
-    plain = inputs["plain"]
-    for shared, bound in zip(inputs["persons"], plain["persons"], strict=True):
-        one, two, three = (from_hex(x) for x in shared)
-        assert signed(one + two + three) == bound
-    one, two, three = (from_hex(x) for x in inputs["values"])
-    assert signed(one + two + three) == [v for column in plain["values"] for v in column]
-    shown = [int(max(bounds) >= sizes["k"]) for bounds in zip(*plain["persons"], strict=True)]
-    values = [[v * s for v, s in zip(column, shown, strict=True)] for column in plain["values"]]
-    for party, result in vector["results"].items():
-        wanted = {"shown": shown, "values": values} if party in sizes["to"] else None
-        assert result == wanted
-    assert [o["leak"] for o in vector["openings"]] == ["gated-cell"]

@@ -12,7 +12,9 @@ Adversary = Literal["semi-honest", "malicious"]
 CostKind = Literal["exact", "bounded"]
 OnCheating = Literal["detected", "undetected"]
 # What a protocol tests or adds before it opens a cell; a policy may ask for each.
-Offer = Literal["minimum-persons", "minimum-contributors", "dominance", "noise-counts"]
+Offer = Literal[
+    "minimum-persons", "minimum-contributors", "per-recipient", "dominance", "noise-counts"
+]
 
 
 @dataclass(frozen=True, slots=True)

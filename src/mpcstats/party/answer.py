@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from mpcstats.errors import InternalError
+from mpcstats.party.received import Received, received
 from mpcstats.party.shown import chart, frame, markup, sheet
-from mpcstats.plan.physical import Cohort, Label, Physical
+from mpcstats.plan.physical import Label, OutputColumn, Physical, Sum
+from mpcstats.plan.tables import FRACTION_DIGITS
 from mpcstats.protocols.gate import Opened
+from mpcstats.records.ledger.receipt import Receipt
 
 if TYPE_CHECKING:
     import altair
@@ -25,8 +32,10 @@ Cell = Label | float | None
 class Answer:
     """`rows` hold one cell a column, None where there is no value; `states` say why, in the same shape.
 
+    None in a cell of state value is SQL's NULL.
     `labels` are the columns that hold the labels of groups; `units` has one entry a column, None where there is no
-    unit or it is not known (left out: none is). Raises InternalError if the parts do not fit together.
+    unit or it is not known (left out: none is). `receipt` proves how it came about; None as long as the run has not
+    been closed, or could not be. Raises InternalError if the parts do not fit together.
     """
 
     columns: tuple[str, ...]
@@ -34,6 +43,7 @@ class Answer:
     states: tuple[tuple[State, ...], ...] = field(repr=False)
     labels: frozenset[str] = frozenset()
     units: tuple[str | None, ...] = ()
+    receipt: Receipt | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.units:
@@ -44,8 +54,8 @@ class Answer:
         if len(self.units) != len(self.columns):
             raise InternalError(f"expected {len(self.columns)} units, got {len(self.units)}")
         for row, states in zip(self.rows, self.states, strict=True):
-            if any((c is None) == (s == "value") for c, s in zip(row, states, strict=True)):
-                raise InternalError("expected a value in a cell of state value, and in no other")
+            if any(c is not None and s != "value" for c, s in zip(row, states, strict=True)):
+                raise InternalError("expected no value in a cell whose state is another")
 
     @property
     def suppressed(self) -> int:
@@ -62,7 +72,7 @@ class Answer:
         """The table for a person to read; a suppressed cell says so."""
         texts = [
             [
-                str(cell) if name in self.labels else _text(cell, state)
+                str(cell) if name in self.labels and cell is not None else _text(cell, state)
                 for name, cell, state in zip(self.columns, row, states, strict=True)
             ]
             for row, states in zip(self.rows, self.states, strict=True)
@@ -121,45 +131,86 @@ class Answer:
 def _text(cell: Cell, state: State) -> str:
     if state != "value":
         return state
+    if cell is None:
+        return "NULL"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
-def answer(plan: Physical, opened: Opened) -> Answer:
-    """The plan's output from what the gate has opened.
+def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
+    """The plan's output from what the gate has opened to this party: one entry a release, None if not to it.
 
-    With k = 1 a suppressed cell has no persons: a group is left out, and the whole of a cohort is 0, as in SQL. (A
-    sum without joins may have rows whose key is missing, so it stays suppressed.)
+    Cells of no release to it are left out, and so is what HAVING has not let through; a column of no release is not
+    computed. With k = 1 a suppressed cell has no persons: a group is left out, and the whole of a cohort is 0, as in
+    SQL, or NULL where it may be. (A sum without joins may have rows whose key is missing, so it stays suppressed.)
     """
-    groups = plan.aggregate.groups
-    found: list[tuple[tuple[Cell, ...], bool]] = []
-    for cell in range(plan.cells):
-        shown = bool(opened.shown[cell])
-        if not shown and plan.gate.k == 1:
-            if groups:
-                continue
-            shown = isinstance(plan.aggregate, Cohort)  # the gate has put 0 in place of its values
-        labels = _labels(plan, cell)
+    found = received(plan, opened)
+    grouped = bool(plan.aggregate.groups)
+    # Of a cell without persons the gate has put 0 in place of the values.
+    zero = not isinstance(plan.aggregate, Sum) and not grouped
+    totals = _Totals(found, zero=zero, nullable=plan.tests.nullable)
+    present = found.present | (not grouped and not plan.tests.having)
+    rows: list[tuple[tuple[Cell, ...], tuple[State, ...]]] = []
+    for cell in np.flatnonzero(present):
         row: list[Cell] = []
+        states: list[State] = []
+        labels = _labels(plan, int(cell))
         for column in plan.output:
             if column.kind == "group":
                 row.append(labels[column.position])
+                states.append("value")
             else:
-                row.append(int(opened.values[column.position, cell]) if shown else None)
-        found.append((tuple(row), shown))
+                value, state = totals.shown(column, int(cell))
+                row.append(value)
+                states.append(state)
+        rows.append((tuple(row), tuple(states)))
     for position, descending in reversed(plan.order):
-        found = _sorted(found, position, descending=descending)
-    states = tuple(
-        tuple(_state(shown or column.kind == "group") for column in plan.output)
-        for _, shown in found
-    )
+        rows = _sorted(rows, position, descending=descending)
+    rows = rows[: plan.limit]
     of_groups = frozenset(c.name for c in plan.output if c.kind == "group")
     names = tuple(c.name for c in plan.output)
-    return Answer(names, tuple(row for row, _ in found), states, of_groups)
+    return Answer(
+        names, tuple(row for row, _ in rows), tuple(states for _, states in rows), of_groups
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """What was received; whether a cell without persons is shown, and which of its columns are then NULL, not 0."""
+
+    found: Received
+    zero: bool
+    nullable: tuple[int, ...]
+
+    def shown(self, column: OutputColumn, cell: int) -> tuple[Cell, State]:
+        """The value, which is None for NULL, and the state of an output column that is no group."""
+        value, state = self._one(column.position, cell)
+        if column.by is None:
+            return value, state
+        other, its_state = self._one(column.by, cell)
+        if state != "value" or its_state != "value":
+            return None, its_state if state == "value" else state
+        if value is None or other is None:
+            return None, "value"
+        if column.kind == "quotient":
+            return None if other == 0 else value / other, "value"
+        scale = 10**FRACTION_DIGITS
+        ratio = (value * scale + other) / scale  # of whole numbers: the nearest float
+        return math.sqrt(ratio) if column.kind == "root" else ratio, "value"
+
+    def _one(self, column: int, cell: int) -> tuple[int | None, State]:
+        found, place = self.found, (column, cell)
+        if not found.asked[place]:
+            return None, "not computed"
+        if found.released[place]:
+            return int(found.values[place]) if found.known[place] else None, "value"
+        if self.zero and found.empty[cell]:
+            return None if column in self.nullable else 0, "value"
+        return None, "suppressed"
 
 
 def _sorted(
-    rows: list[tuple[tuple[Cell, ...], bool]], position: int, *, descending: bool
-) -> list[tuple[tuple[Cell, ...], bool]]:
+    rows: list[tuple[tuple[Cell, ...], tuple[State, ...]]], position: int, *, descending: bool
+) -> list[tuple[tuple[Cell, ...], tuple[State, ...]]]:
     """Stable, and with what is missing last, as DuckDB sorts."""
     keyed = [(cell, row) for row in rows if (cell := row[0][position]) is not None]
     keyed.sort(key=_sort_key, reverse=descending)
@@ -169,11 +220,7 @@ def _sorted(
 def _sort_key(entry: tuple[Label | float, object]) -> tuple[float, str]:
     # The cells of one column are all numbers or all texts; the pair orders both.
     label = entry[0]
-    return (0, label) if isinstance(label, str) else (label, "")
-
-
-def _state(shown: bool) -> State:
-    return "value" if shown else "suppressed"
+    return (0, label) if isinstance(label, str) else (label or 0, "")
 
 
 def _labels(plan: Physical, cell: int) -> list[Label]:

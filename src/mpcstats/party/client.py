@@ -41,7 +41,7 @@ class Asked:
     @property
     def plan(self) -> Physical:
         """The physical plan. Raises UsageError where the question cannot be computed."""
-        return planned(self.question, self._node.records)
+        return planned(self.question, self._node.records, self.papers)
 
     def explain(self) -> Explained:
         """The plan, who learns what, its cost, and this party's decision; nothing is sent.

@@ -12,17 +12,20 @@ from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
-from mpcstats.plan.physical import Physical
+from mpcstats.plan.physical import Gate, Physical, Release
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.budget import Budget
 from mpcstats.policy.case import Case
-from mpcstats.policy.check import check, least_persons
+from mpcstats.policy.check import check, least_contributors, least_persons
 from mpcstats.policy.conditions.approval import approved
+from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
+from mpcstats.policy.releases import releases
 from mpcstats.policy.rule import Policy
 from mpcstats.records.budget import Spending
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.records.papers.approval import KIND as APPROVAL
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import Standing
 
@@ -89,11 +92,14 @@ def read_papers(value: object) -> Papers:
     return tuple(Statement.from_json(paper) for paper in value)
 
 
-Stage = Callable[[Physical, Question, Records], Physical]
+Stage = Callable[[Physical, Question, Records, Papers], Physical]
 
 
-def planned(question: Question, records: Records) -> Physical:
-    """The plan of `question`. Raises UsageError where it cannot be computed, or names parties that do not exist."""
+def planned(question: Question, records: Records, papers: Papers = ()) -> Physical:
+    """The plan of `question`, whose gate opens what the policy permits and what `papers` exempt.
+
+    Raises UsageError where it cannot be computed, or names parties that do not exist.
+    """
     setting = Setting(
         catalogue=records.catalogue,
         engine=ENGINE,
@@ -107,7 +113,9 @@ def planned(question: Question, records: Records) -> Physical:
     )
     with _shallow():
         draft = plan_question(question.text, setting)
-        return reduce(lambda plan, stage: stage(plan, question, records), STAGES, draft)
+        if _contributors(draft, question, records) > 1:
+            draft = plan_question(question.text, replace(setting, contributors=True))
+        return reduce(lambda plan, stage: stage(plan, question, records, papers), STAGES, draft)
 
 
 def compile_question(
@@ -118,7 +126,8 @@ def compile_question(
     Raises UsageError as `planned`, PolicyRefused with every reason.
     """
     with _shallow():
-        return permitted(planned(question, records), question, records, papers, known)
+        plan = planned(question, records, papers)
+        return permitted(plan, question, records, papers, known)
 
 
 def permitted(
@@ -187,18 +196,47 @@ def _shallow() -> Iterator[None]:
         raise UsageError("expected a question that nests less deeply, got one too deep") from None
 
 
-def _with_minimum(plan: Physical, question: Question, records: Records) -> Physical:
-    """The gate opens what the policy permits for a question of this level, and no smaller cell."""
-    k = least_persons(
+def _contributors(plan: Physical, question: Question, records: Records) -> int:
+    return least_contributors(
         plan,
         catalogue=records.registers.graded(records.catalogue, question.day),
         policy=records.policy,
         profile=records.registers.profile,
     )
-    return replace(plan, steps=(*plan.steps[:-1], replace(plan.gate, k=k)))
 
 
-def _of_members(plan: Physical, _: Question, records: Records) -> Physical:
+def _with_minimums(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
+    """The gate opens what the policy permits for a question of this level, and no smaller cell.
+
+    Where nothing counts contributors, the gate cannot ask for them, and the policy refuses.
+    """
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    k = least_persons(
+        plan, catalogue=catalogue, policy=records.policy, profile=records.registers.profile
+    )
+    least = _contributors(plan, question, records) if plan.tests.contributors else 1
+    names = magnitudes(plan, catalogue) if least > 1 else ()
+    amounts = tuple(i for i, t in enumerate(plan.aggregate.totals) if t.name in names)
+    ruled = (Release(question.recipients, k, least),)
+    return _gated(plan, replace(plan.gate, releases=ruled, magnitudes=amounts))
+
+
+def _with_exemptions(
+    plan: Physical, question: Question, records: Records, papers: Papers
+) -> Physical:
+    """Beside these, the gate opens what authorisers have exempted, to whom they have named."""
+    if not any(paper.kind == APPROVAL for paper in papers):
+        return plan
+    (ruled,) = plan.gate.releases
+    found = releases(case_of(plan, question, records, papers), ruled)
+    return _gated(plan, replace(plan.gate, releases=found))
+
+
+def _gated(plan: Physical, gate: Gate) -> Physical:
+    return replace(plan, steps=(*plan.steps[:-1], gate))
+
+
+def _of_members(plan: Physical, _: Question, records: Records, __: Papers) -> Physical:
     unknown = [party for party in plan.parties if party not in records.members]
     if unknown:
         raise UsageError(
@@ -208,9 +246,9 @@ def _of_members(plan: Physical, _: Question, records: Records) -> Physical:
     return plan
 
 
-def _rehearsed(plan: Physical, _: Question, records: Records) -> Physical:
+def _rehearsed(plan: Physical, _: Question, records: Records, __: Papers) -> Physical:
     rehearse(plan, records.catalogue)
     return plan
 
 
-STAGES: tuple[Stage, ...] = (_with_minimum, _of_members, _rehearsed)
+STAGES: tuple[Stage, ...] = (_with_minimums, _with_exemptions, _of_members, _rehearsed)

@@ -18,7 +18,13 @@ from mpcstats.party.data.frozen import file_digest
 from mpcstats.party.desk.consent import ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.history import History
-from mpcstats.party.noted import answerable, named_asker, reasons_kept, request_body
+from mpcstats.party.noted import (
+    answerable,
+    named_asker,
+    reasons_kept,
+    released,
+    request_body,
+)
 from mpcstats.party.question import Question, days_about, today
 from mpcstats.party.registers import Shelf
 from mpcstats.policy.permit import Permit
@@ -83,6 +89,7 @@ class Decisions:
                 "rule": permit.rule,
                 "approvals": list(permit.papers),
                 "template": permit.template,
+                "exempted": released(plan, exempt=True),
                 "datasets": sorted({i.dataset for f in plan.fragments for i in f.items}),
             },
         )

@@ -54,7 +54,7 @@ def explained(
 
     Raises UsageError where the question cannot be planned.
     """
-    plan = planned(question, records)
+    plan = planned(question, records, papers)
     case = case_of(plan, question, records, papers, known)
     refusal = None
     try:

@@ -25,6 +25,7 @@ from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.inputs import commitments
+from mpcstats.party.noted import released
 from mpcstats.party.question import Question
 from mpcstats.party.run import play
 from mpcstats.party.version import version
@@ -255,7 +256,8 @@ class Node:
             raise
         finally:
             self._mesh = None
-        answer = None if answer is None else replace(answer, units=measured)
+        if answer is not None:
+            answer = replace(answer, units=measured, receipt=closed.receipt)
         return Played(answer, spent, label, salt, closed)
 
     def _begin(self, label: str, brought: Brought) -> None:
@@ -307,8 +309,14 @@ class Node:
         result = None
         if answer is not None and salt is not None:
             result = commit(answer_bytes(answer.to_json()), salt)
-        suppressed = None if answer is None else answer.suppressed
-        gate = {"k": permit.plan.gate.k, "cells": permit.plan.cells, "suppressed": suppressed}
+        plan = permit.plan
+        alike = answer is not None and len(plan.gate.releases) == 1  # all recipients see the same
+        gate = {
+            "k": plan.gate.k,
+            "cells": plan.cells,
+            "suppressed": answer.suppressed if answer is not None and alike else None,
+            "releases": released(plan),
+        }
         self.ledger.append(
             "finish",
             {

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from mpcstats.party.question import Question
+from mpcstats.plan.physical import Physical, Release
 from mpcstats.records.canonical import JSON
 from mpcstats.records.papers.papers import read
 from mpcstats.records.principals import Principals
@@ -16,6 +17,7 @@ from mpcstats.records.signed import Statement
 TEXT_KEPT = 24 * 1024
 REASONS_KEPT = 32 * 1024  # bytes of a refusal's reasons, as JSON
 REASON_KEPT = 2000  # characters of each
+RELEASES_KEPT = 16 * 1024  # bytes of what a gate releases to whom, as JSON
 # A phone number, a card's or an identity card's: whoever asks about one person may have written it there.
 NUMBER = re.compile(r"[0-9]{11,}[Xx]?")
 
@@ -51,6 +53,36 @@ def reasons_kept(reasons: Sequence[str]) -> list[str]:
             return [*kept, f"and {len(reasons) - len(kept)} more"]
         kept.append(short)
     return kept
+
+
+def released(plan: Physical, *, exempt: bool = False) -> list[dict[str, JSON]]:
+    """Who may see what of a plan's answer, release by release; with `exempt` those alone that an approval exempts.
+
+    As many as an entry has place for, and how many more there are.
+    """
+    releases = [r for r in plan.gate.releases if r.exempt is not None or not exempt]
+    kept: list[dict[str, JSON]] = []
+    left = RELEASES_KEPT
+    for release in releases:
+        body = _release(plan, release)
+        left -= len(json.dumps(body, ensure_ascii=False).encode()) + 1
+        if left < 0:
+            return [*kept, {"more": len(releases) - len(kept)}]
+        kept.append(body)
+    return kept
+
+
+def _release(plan: Physical, release: Release) -> dict[str, JSON]:
+    columns = release.columns
+    named = [c.name for c in plan.output if c.kind == "total" and c.position in (columns or ())]
+    return {
+        "to": list(release.recipients),
+        "k": release.k,
+        "contributors": release.contributors,
+        "columns": None if columns is None else list(named),
+        "cells": None if release.cells is None else len(release.cells),
+        "approval": release.exempt,
+    }
 
 
 def named_asker(question: Question) -> str:

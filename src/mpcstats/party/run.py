@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mpcstats.engines.api import Engine
+from mpcstats.engines.share import Arith
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
+from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
+from mpcstats.party.tables.play import play_tables
+from mpcstats.party.tables.stage import Stage
 from mpcstats.plan import physical as plans
+from mpcstats.plan.contributors import CONTRIBUTORS
+from mpcstats.plan.tables import TableStep
 from mpcstats.policy.permit import Permit
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion as criteria
-from mpcstats.protocols.gate import Cells, gate
+from mpcstats.protocols.gate import Cells, Opened, gate
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import Found, LeftTable, Lookup, RightTable, lookup_join
-from mpcstats.protocols.sum import vector_sum
+from mpcstats.protocols.sum import Summed, vector_sum
 from mpcstats.session import Session, Words, parallel
 
 PERSONS = "persons"
@@ -39,15 +45,19 @@ async def play(
     plan = permit.plan
     run = _Run(session, engine_for(plan), plan, rows, on_step)
     aggregate = plan.aggregate
-    cells = await (
-        run.sum(aggregate) if isinstance(aggregate, plans.Sum) else run.cohort(aggregate)
-    )
+    match aggregate:
+        case plans.Sum():
+            cells = await run.sum(aggregate)
+        case plans.Cohort():
+            cells = await run.cohort(aggregate)
+        case plans.Outcome():
+            steps = [step for step in plan.steps if isinstance(step, TableStep)]
+            stage = Stage(run.engine, plan, rows)
+            cells = await play_tables(session, stage, steps, aggregate, on_step=on_step)
     on_step(aggregate.name)
-    opened = await gate(
-        session.narrow(plan.gate.name), run.engine, cells, k=plan.gate.k, to=plan.gate.recipients
-    )
+    opened = await run.releases(cells)
     on_step(plan.gate.name)
-    return None if opened is None else answer(plan, opened)
+    return None if all(each is None for each in opened) else answer(plan, opened)
 
 
 @dataclass(slots=True)
@@ -62,7 +72,8 @@ class _Run:
 
     async def sum(self, step: plans.Sum) -> Cells:
         """Every provider's cells added up; a cell passes if one provider alone has enough persons in it."""
-        names = [PERSONS, *(_only_factor(total).column for total in step.totals)]
+        counts = [PERSONS] if step.contributors == "none" else [PERSONS, CONTRIBUTORS]
+        names = [*counts, *(_only_factor(total).column for total in step.totals)]
         cells = self.plan.cells
         vectors = []
         for name in step.fragments:
@@ -74,7 +85,23 @@ class _Run:
         summed = await vector_sum(session, self.engine, vectors, shape=(len(names), cells))
         # Distinct persons over several providers are at least as many as at any one of them.
         persons = tuple(by_provider[0] for by_provider in summed.by_provider)
-        return Cells(cells, len(step.totals), persons, summed.total[1:].flat())
+        return Cells(
+            cells,
+            len(step.totals),
+            persons,
+            summed.total[len(counts) :].flat(),
+            self._contributors(step, summed),
+        )
+
+    def _contributors(self, step: plans.Sum, summed: Summed) -> tuple[Arith, ...]:
+        """Lower bounds of the contributors of each cell: one where no contributor is at two owners, else one each."""
+        match step.contributors:
+            case "none":
+                return ()
+            case "added":
+                return (summed.total[1],)
+            case "apart":
+                return tuple(by_provider[1] for by_provider in summed.by_provider)
 
     async def cohort(self, step: plans.Cohort) -> Cells:
         """The spine's lookups side by side, then the cohort on them."""
@@ -84,6 +111,35 @@ class _Run:
             self.session.narrow(step.name), self.engine, self._outline(step)
         )
         return Cells(self.plan.cells, len(step.totals), (counted.persons,), counted.totals)
+
+    async def releases(self, cells: Cells) -> list[Opened | None]:
+        """What each release of the gate opens to this party, None where it is no recipient."""
+        gated = self.session.narrow(self.plan.gate.name)
+        releases, amounts = self.plan.gate.releases, self.plan.gate.magnitudes
+        cells = replace(cells, magnitudes=tuple(i in amounts for i in range(cells.columns)))
+        if len(releases) == 1:
+            return [await self._release(gated, releases[0], cells)]
+        return await parallel(
+            *(
+                self._release(gated.narrow(f"release{i}"), release, cells)
+                for i, release in enumerate(releases)
+            )
+        )
+
+    async def _release(
+        self, session: Session, release: plans.Release, cells: Cells
+    ) -> Opened | None:
+        part = cells.part(columns_of(self.plan, release), cells_of(self.plan, release))
+        if release.k == 1:  # nothing is to be hidden of a column to which nobody contributes
+            part = replace(part, supports=())
+        return await gate(
+            session,
+            self.engine,
+            part,
+            k=release.k,
+            to=release.recipients,
+            contributors=release.contributors,
+        )
 
     async def _lookup(self, step: plans.Lookup) -> Found:
         left, right = self.plan.fragment(step.left), self.plan.fragment(step.right)

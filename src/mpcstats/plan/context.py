@@ -17,12 +17,17 @@ Helpers = Callable[[str, str], tuple[str, ...]]  # (left, right) -> whom both ow
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The surroundings of one question; `text` is only read to say where something stands."""
+    """The surroundings of one question; `text` is only read to say where something stands.
+
+    `contributors`: fragments are to count the contributors of their cells, where they can.
+    """
 
     text: str
     catalogue: Catalogue
     compute: tuple[str, ...]
     helpers: Helpers
+    persons: bool = True  # whether the persons of a cell are counted: not where one is enough
+    contributors: bool = False
 
     def refuse(self, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:
         """The error that `message` is true at `node`, at the `keyword` before it if one is given."""

@@ -18,7 +18,7 @@ from mpcstats.plan.physical import Item, Use
 from mpcstats.plan.ranges import Ranges, union
 from mpcstats.plan.special import flagged
 
-ORDER: Mapping[Use, int] = {"key": 0, "filter": 1, "group": 2, "value": 3}
+ORDER: Mapping[Use, int] = {"key": 0, "filter": 1, "group": 2, "value": 3, "contributor": 4}
 Wanted = dict[str, set[Use]]  # output column -> what it is used for
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from mpcstats.plan.cost import protocols
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.operations import operations
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.papers.asked import Asked, ColumnRead
+
+EXEMPT = 1 << 40  # more than any minimum: of a plan that opens nothing but what is exempted
 
 
 def asked_of(
@@ -30,8 +33,9 @@ def asked_of(
         user=user,
         project=project,
         day=day,
-        persons=plan.gate.k,
+        # Cells that an approval exempts are that approval's matter.
+        persons=min((release.k for release in plan.gate.ruled), default=EXEMPT),
         columns=tuple(columns),
-        protocols=tuple(step.card for step in plan.steps),
+        protocols=tuple(card for played in protocols(plan).values() for card in played),
         operations=operations(plan, catalogue),
     )

@@ -13,6 +13,7 @@ from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.conditions.bounds import bounds
 from mpcstats.policy.conditions.budget import budget
 from mpcstats.policy.conditions.columns_known import columns_known
+from mpcstats.policy.conditions.exempted import exempted
 from mpcstats.policy.conditions.gate_rules import gate_rules
 from mpcstats.policy.conditions.granted import asked, granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
@@ -23,6 +24,7 @@ from mpcstats.policy.conditions.project import own_project
 from mpcstats.policy.conditions.protocols import protocols
 from mpcstats.policy.conditions.standing import standing
 from mpcstats.policy.conditions.table import table
+from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.permit import Permit, issue
 from mpcstats.policy.reason import VIOLATIONS, Reason
 from mpcstats.policy.rule import Policy
@@ -41,6 +43,7 @@ CONDITIONS: tuple[Condition, ...] = (
     operations_permitted,
     protocols,
     gate_rules,
+    exempted,
     profile,
     operated,
     own_project,
@@ -95,6 +98,17 @@ def check(case: Case, *, party: str) -> Permit:
         papers=uses(case),
         template=min(approved(case), default=None),
     )
+
+
+def least_contributors(
+    plan: Physical, *, catalogue: Catalogue, policy: Policy, profile: Profile | None = None
+) -> int:
+    """The contributors of an amount that the policy asks of a plan like this one, or the profile if more; else 1."""
+    if not magnitudes(plan, catalogue):
+        return 1
+    rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    least = 1 if profile is None else profile.minimum_contributors
+    return least if rule is None else max(least, rule.minimum_contributors)
 
 
 def least_persons(

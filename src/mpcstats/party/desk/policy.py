@@ -130,7 +130,7 @@ def decided(
 
     Raises UsageError for a question that cannot be planned.
     """
-    case = case_of(planned(question, records), question, records, papers)
+    case = case_of(planned(question, records, papers), question, records, papers)
     named = "no rule" if case.rule is None else f"rule {case.rule.name}"
     because = f" because of {', '.join(case.found.columns)}" if case.found.columns else ""
     return f"level {level_words(case.found.level)}{because}; {named}", findings(case)

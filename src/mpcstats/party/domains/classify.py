@@ -97,10 +97,11 @@ def classify_answer(permit: Permit, catalogue: Catalogue, bounds: Bounds) -> Fin
             Output.IDENTIFIABLE,
             (f"the answer shows {', '.join(persons)}, which names persons",),
         )
-    if plan.gate.k < bounds.minimum_persons:
+    # Those that an approval exempts too: it speaks of named recipients, not of everybody.
+    least = min(release.k for release in plan.gate.releases)
+    if least < bounds.minimum_persons:
         reason = (
-            f"the gate opens cells of {plan.gate.k} persons, and {bounds.minimum_persons} are "
-            "asked for"
+            f"the gate opens cells of {least} persons, and {bounds.minimum_persons} are asked for"
         )
         return Finding(Output.DE_IDENTIFIED, (reason,))
     return Finding(Output.AGGREGATE_SAFE, ())

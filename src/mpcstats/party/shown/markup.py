@@ -101,6 +101,8 @@ def _cell(cell: Cell, state: State, number: bool) -> str:
         return f'<th scope="row">{text(str(cell))}</th>'
     if state != "value":
         return f'<td class="number {CLASSES[state]}" title="{text(TITLES[state])}">{state}</td>'
+    if cell is None:
+        return '<td class="number" title="no value, as in SQL">NULL</td>'
     return f'<td class="number">{text(f"{cell:,}" if isinstance(cell, int) else str(cell))}</td>'
 
 

@@ -14,7 +14,6 @@ from mpcstats.records.papers.approval import (
     KIND,
     Approval,
     approvers,
-    exemption_fault,
     faults,
 )
 from mpcstats.records.papers.papers import Paper
@@ -45,6 +44,24 @@ def approval(case: Case) -> Iterator[Reason]:
 def counting(case: Case) -> tuple[str, ...]:
     """The digests of the approvals that count for the case: what a run of it uses up."""
     return tuple(p.digest for p in case.read.approvals if not any(_against(case, p)))
+
+
+def exempting(case: Case) -> tuple[Paper[Approval], ...]:
+    """The approvals that exempt cells of the question from the rule's minimums, in the order of their digests.
+
+    As many different authorisers must have signed each as the rule asks for. How often one has been used is left out:
+    a plan depends on it, and parties may have met different numbers of questions.
+    """
+    wanted = 1 if case.rule is None else case.rule.signatures
+    found = [
+        paper
+        for paper in case.read.approvals
+        if paper.body.exemption is not None
+        and _templates(case, [paper])
+        and not _faults(case, paper)
+        and len(set(approvers(paper.body, paper.signers, case.asked, case.principals))) >= wanted
+    ]
+    return tuple(sorted(found, key=lambda paper: paper.digest))
 
 
 def fitting(case: Case) -> frozenset[str]:
@@ -97,8 +114,6 @@ def _against(case: Case, paper: Paper[Approval]) -> Iterator[Reason]:
     if why := _faults(case, paper):
         yield from (Reason("paper", f"{name} does not count: {each}") for each in why)
         return
-    for each in exemption_fault(body):
-        yield Reason("gate", f"{name} does not count: {each}")
     template, pattern = body.template, _pattern(body.template)
     if isinstance(pattern, str):
         yield Reason("paper", f"{name} does not count: {pattern}")

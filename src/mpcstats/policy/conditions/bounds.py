@@ -14,13 +14,15 @@ def bounds(case: Case) -> Iterator[Reason]:
     plan, rule = case.plan, case.rule
     if rule is None or not rule.permit:
         return
-    if plan.gate.k < rule.minimum_persons:
+    least = min((release.k for release in plan.gate.ruled), default=rule.minimum_persons)
+    if least < rule.minimum_persons:
         yield Reason(
             "minimum-persons",
             f"rule {rule.name} opens cells of at least {rule.minimum_persons} persons, the plan "
-            f"those of {plan.gate.k}",
+            f"those of {least}",
         )
-    for recipient in plan.gate.recipients:
+    # Exempted releases name their own recipients (conditions.exempted).
+    for recipient in dict.fromkeys(name for r in plan.gate.ruled for name in r.recipients):
         if ANYBODY not in rule.recipients and recipient not in rule.recipients:
             known = ", ".join(sorted(rule.recipients))
             yield Reason(

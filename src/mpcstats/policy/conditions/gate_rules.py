@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mpcstats.cards.card import Card, Offer
+from mpcstats.plan.physical import Physical, Release
 from mpcstats.policy.case import Case
 from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.reason import Reason
@@ -15,11 +16,15 @@ from mpcstats.policy.rule import Rule
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Something that a rule asks of the gate; `words` end "asks for ..."; `magnitudes`: of amounts alone."""
+    """Something that a rule asks of the gate; `words` end "asks for ..."; `magnitudes`: of amounts alone.
+
+    `least` is the number that it asks for, where the plan must ask the same of the gate.
+    """
 
     offer: Offer
     words: str
     magnitudes: bool = False
+    least: int = 0
 
 
 class Asking(Protocol):
@@ -53,7 +58,8 @@ def thresholds(asking: Asking) -> tuple[Demand, ...]:
         )
     if asking.minimum_contributors > 1:
         words = f"at least {asking.minimum_contributors} contributors of a magnitude"
-        found.append(Demand("minimum-contributors", words, magnitudes=True))
+        least = asking.minimum_contributors
+        found.append(Demand("minimum-contributors", words, magnitudes=True, least=least))
     if asking.dominance > 0:
         words = f"a p-ratio of {asking.dominance} % of a magnitude"
         found.append(Demand("dominance", words, magnitudes=True))
@@ -63,14 +69,16 @@ def thresholds(asking: Asking) -> tuple[Demand, ...]:
 def gate_rules(case: Case) -> Iterator[Reason]:
     """Which of the rule's demands on the gate nobody would hold."""
     if case.rule is not None and case.rule.permit:
-        yield from unheld(case, f"rule {case.rule.name}", demands(case.rule))
+        ruled = case.plan.gate.ruled
+        yield from unheld(case, f"rule {case.rule.name}", demands(case.rule), ruled)
 
 
-def unheld(case: Case, who: str, asked: tuple[Demand, ...]) -> Iterator[Reason]:
-    """What `who` asks of the gate and nobody would hold; what is asked of magnitudes only if the plan has one.
+def unheld(
+    case: Case, who: str, asked: tuple[Demand, ...], releases: tuple[Release, ...]
+) -> Iterator[Reason]:
+    """What `who` asks of the gate for `releases` and nobody would hold; of magnitudes only if the plan has one.
 
-    When contributor rules apply: see policy.magnitude. A plan's gate carries k alone so far (plan.physical.Gate),
-    so a card that offered more would not be asked for it: that is refused too.
+    When contributor rules apply: see policy.magnitude. What a card offers and the plan does not ask for is refused too.
     """
     gate = case.plan.gate
     if gate.card not in case.cards:
@@ -83,12 +91,30 @@ def unheld(case: Case, who: str, asked: tuple[Demand, ...]) -> Iterator[Reason]:
         about = f" ({', '.join(amounts)})" if demand.magnitudes else ""
         if demand.offer not in card.offers:
             yield Reason("gate", not_offered(who, demand, card) + about)
-        elif demand.offer != "minimum-persons":  # which bounds.py and profile.py hold against k
+        elif not _asked_for(case.plan, demand, amounts, releases):
             yield Reason(
                 "gate",
                 f"{who} asks for {demand.words}, which the plan does not ask of "
                 f"{card.id} v{card.version}{about}",
             )
+
+
+def _asked_for(
+    plan: Physical, demand: Demand, amounts: tuple[str, ...], releases: tuple[Release, ...]
+) -> bool:
+    """Whether the plan asks its gate for what is demanded; bounds.py and profile.py hold k themselves."""
+    if demand.offer != "minimum-contributors":
+        return demand.offer == "minimum-persons"
+    totals = plan.aggregate.totals
+    about = {i for i, total in enumerate(totals) if total.name in amounts}
+    # A name that no total has stands for a step that is not known here: what it makes is not tested.
+    if not plan.tests.contributors or not set(amounts) <= {total.name for total in totals}:
+        return False
+    return about <= set(plan.gate.magnitudes) and all(
+        release.contributors >= demand.least
+        for release in releases
+        if release.columns is None or about & set(release.columns)
+    )
 
 
 def not_offered(who: str, demand: Demand, card: Card) -> str:

@@ -14,10 +14,13 @@ def profile(case: Case) -> Iterator[Reason]:
     found = case.registers.profile
     if found is None:
         return
-    yield from unheld(case, f"profile {found.name}", thresholds(found))
-    if case.plan.gate.k < found.minimum_persons:
+    # An approval exempts from the rule's minimums and not from these.
+    releases = case.plan.gate.releases
+    yield from unheld(case, f"profile {found.name}", thresholds(found), releases)
+    least = min(release.k for release in releases)
+    if least < found.minimum_persons:
         yield Reason(
             "minimum-persons",
             f"profile {found.name} opens cells of at least {found.minimum_persons} persons, the plan those "
-            f"of {case.plan.gate.k}",
+            f"of {least}",
         )

@@ -22,6 +22,8 @@ from mpcstats.records.levels import Level, highest
 from mpcstats.records.tomlfile import Listed, Table
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+Party = Annotated[str, Field(min_length=1, max_length=64)]
+Institutions = Annotated[tuple[str | int, ...], Field(min_length=1, max_length=4096), Listed]
 Code = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z/._-]*$", max_length=64)]
 
 
@@ -36,6 +38,8 @@ class Dataset(Table):
     owner: Annotated[str, Field(min_length=1)]
     rows: Annotated[int, Field(ge=1, le=1 << 40)]
     contributor: str | None = None  # the column whose values are the contributing institutions
+    # Whose each of these values is, by party, who may be told its row; if any is named, others do not count.
+    contributors: dict[Party, Institutions] = Field(default_factory=dict)
     description: str | None = None
     title: Text | None = None  # 信息资源名称
     # 类, 项, 目, 细目, from the widest on
@@ -70,11 +74,37 @@ class Dataset(Table):
                 raise ValueError(
                     f"column {name}: expected distinct <= rows = {self.rows}, got {column.distinct}"
                 )
+            if column.most is not None and column.most > self.rows:
+                raise ValueError(
+                    f"column {name}: expected most <= rows = {self.rows}, got {column.most}"
+                )
         if self.contributor is not None and self.contributor not in self.columns:
             raise ValueError(f"expected the contributor to be a column, got {self.contributor!r}")
+        self._check_contributors()
         if self.share_type is ShareType.CONDITIONAL and self.share_condition is None:
             raise ValueError("expected share_condition = ... where share_type is CONDITIONAL")
         return self
+
+    @property
+    def institutions(self) -> tuple[str | int, ...]:
+        """The values of the contributor item that the catalogue knows, whosever they are."""
+        return tuple(value for values in self.contributors.values() for value in values)
+
+    def _check_contributors(self) -> None:
+        """Raises ValueError unless every value is of the contributor item, and one party's."""
+        if not self.contributors:
+            return
+        if self.contributor is None:
+            raise ValueError(
+                "expected contributor = ... where contributors says whose its values are"
+            )
+        column, values = self.columns[self.contributor], self.institutions
+        kind = str if column.type == "text" else int
+        for value in values:
+            if not isinstance(value, kind):
+                raise ValueError(f"expected contributors as {column.type}, got {value!r}")
+            if values.count(value) > 1:
+                raise ValueError(f"expected contributor {value!r} at one party, got it twice")
 
 
 class Union(Table):

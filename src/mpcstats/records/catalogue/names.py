@@ -19,6 +19,7 @@ DATASET: Mapping[str, str] = {
     "owner": "持有方",
     "rows": "行数上限",
     "contributor": "数据来源机构项",
+    "contributors": "数据来源机构归属",
     "description": "备注",
     "title": "信息资源名称",
     "category": "信息资源分类",  # 类, 项, 目, 细目
@@ -46,6 +47,7 @@ COLUMN: Mapping[str, str] = {
     "key": "主键规范化",
     "person": "个人标识",
     "distinct": "不同值上限",
+    "most": "同值行数上限",
     "unique": "唯一",
     "nullable": "可空",
     "domain": "值域",

@@ -28,7 +28,8 @@ from mpcstats.records.principals import Principals, Role
 from mpcstats.records.signed import Statement
 
 APPROVER: Role = "authoriser"  # who may sign an approval or a licence, as policy/conditions count
-GATE = ("k", "cells", "suppressed")  # what a party may say of the gate: numbers, or null
+# What a party may say of the gate: numbers, or null; and who may see what, where it is not all alike.
+GATE = ("k", "cells", "suppressed", "releases")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,9 @@ def _openings(receipt: Receipt) -> Iterator[Finding]:
 
 
 def _gate(receipt: Receipt) -> Iterator[Finding]:
-    """Whether all that say something of the gate say the same: k, cells, how many are suppressed (who may know)."""
+    """Whether all that say something of the gate say the same: k, cells, how many are suppressed (who may know), and
+    who may see which of them.
+    """
     first: dict[str, tuple[str, Any]] = {}
     good = True
     for part in receipt.parties:
@@ -261,7 +264,8 @@ def _gate(receipt: Receipt) -> Iterator[Finding]:
                     why = f"says another {name} of the gate than {party}"
                     yield Finding("gate", False, why, part.party, entry.index)
     if good:
-        said = ", ".join(f"{name} {value}" for name, (_, value) in first.items())
+        told = {n: len(v) if isinstance(v, list) else v for n, (_, v) in first.items()}
+        said = ", ".join(f"{name} {value}" for name, value in told.items())
         yield Finding("gate", True, said or "nobody says anything of it")
 
 

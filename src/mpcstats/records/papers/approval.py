@@ -106,13 +106,3 @@ def faults(
         yield f"it is for project {approval.project}, the question is of {asked.project or 'none'}"
     if asked.persons < approval.persons:
         yield f"it is for cells of {approval.persons} persons or more, the plan opens those of {asked.persons}"
-
-
-def exemption_fault(approval: Approval) -> Iterator[str]:
-    """Why an approval with an exemption does not count: no gate opens a cell to some recipients alone yet."""
-    if approval.exemption is not None:
-        cells, kept = approval.exemption.cells, approval.exemption.recipients
-        yield (
-            f"it exempts {joined(cells)} from the minimum for {joined(kept)}, and no gate can open a "
-            "cell to some recipients and not to others yet: ask with an approval without exemption"
-        )
