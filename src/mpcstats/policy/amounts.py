@@ -44,8 +44,8 @@ def surely_count(
 ) -> bool:
     """Whether a column of the fragment within these bounds adds 0 or 1 for each row of a dataset.
 
-    It is a COUNT of rows (`counted`) or the fragment reads no column for its value, and no more comes of it than the smallest of its datasets has rows:
-    larger constants (a CASE over thresholds) could be amounts in disguise.
+    It is a COUNT of rows (`counted`), or the fragment reads no column for its value; and no more comes of it than the
+    smallest of its datasets has rows: larger constants (a CASE over thresholds) could be amounts in disguise.
     """
     datasets = {item.dataset for item in fragment.items}
     if not datasets or not all(catalogue.has(name) for name in datasets):
