@@ -576,8 +576,8 @@ class Answering:
                     None, f"{name}: a square root of a whole number is not supported"
                 )
             return OutputColumn(name, "total", len(totals) - 1)
-        top = self._placed(f"{name}_top", ratio.top, cells, computed)
         over = self._placed(f"{name}_over", ratio.over, cells, computed)
+        top = self._placed(f"{name}_top", ratio.top, cells, computed)
         largest = max(abs(top.minimum), abs(top.maximum))
         low = min(top.minimum, -top.maximum) if over.minimum < 0 else top.minimum
         whole = Column(
