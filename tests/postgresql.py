@@ -52,6 +52,17 @@ class Server:
             places = ", ".join(["%s"] * len(rows[0]))
             cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
 
+    def copy(self, database: str, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Add many rows to a table."""
+        psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
+        with (
+            psycopg.connect(self.url(database)) as connection,
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
     def log(self) -> str:
         """What the server has said."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
