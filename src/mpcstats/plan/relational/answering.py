@@ -13,7 +13,8 @@ from mpcstats.plan.cells import GroupKey, Label, Total
 from mpcstats.plan.facts import Fact, integer
 from mpcstats.plan.physical import OutputColumn
 from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, columns_of
-from mpcstats.plan.relational.lowering import Lowering, Table, placed
+from mpcstats.plan.relational.draft import Draft, Table
+from mpcstats.plan.relational.forms import placed
 from mpcstats.plan.relational.scalars import Ratio, Scalars, Wanted
 from mpcstats.plan.relational.supporting import Supporting, wants_person
 from mpcstats.plan.relational.wants import LARGEST, Want, natural, ordered
@@ -49,7 +50,7 @@ class Cells:
 class Answering:
     """One answer as steps."""
 
-    def __init__(self, lowering: Lowering, answer: Answer) -> None:
+    def __init__(self, lowering: Draft, answer: Answer) -> None:
         self._lowering = lowering
         self._answer = answer
         self._rel = answer.input
