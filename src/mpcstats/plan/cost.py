@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mpcstats.cards.load import Cards
+from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.flow import on_tables
 from mpcstats.plan.needs import tables_of
