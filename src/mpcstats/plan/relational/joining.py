@@ -13,7 +13,7 @@ from mpcstats.plan.relational.matching import Matching
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.slots import Slot, some
 from mpcstats.plan.relational.wants import Want
-from mpcstats.plan.tables import Call, Column, Node, Null, Reference
+from mpcstats.plan.tables import Call, Column, Node, Null, Number, Reference
 
 
 class Joining:

@@ -14,11 +14,11 @@ from mpcstats.plan.cells import GroupKey, Label, Total
 from mpcstats.plan.interval import interval
 from mpcstats.plan.physical import OutputColumn
 from mpcstats.plan.relational.algebra import Answer, Expr, columns_of
-from mpcstats.plan.relational.counting import ROWS, Cells
+from mpcstats.plan.relational.counting import Cells
 from mpcstats.plan.relational.draft import Draft
 from mpcstats.plan.relational.scalars import Ratio, Scalars
 from mpcstats.plan.relational.wants import LARGEST, Want
-from mpcstats.plan.tables import Call, Column, Node, Null, Number, Reference
+from mpcstats.plan.tables import Call, Column, Node, Number, Reference
 
 FRACTION = 10**tables.FRACTION_DIGITS
 
@@ -129,19 +129,14 @@ class Opening:
         """A quotient's whole part and fraction, as two totals."""
         names = self._draft.names
         over = self._placed(f"{name}_over", denominator, given)
-        if over.minimum <= 0 and denominator != self._cells.values[ROWS] and over.kind != "wide":
-            # What is divided by 0 is NULL; a cell without rows is not shown.
-            none = Call("eq", (Reference(over.name), Number(0)))
-            numerator = Call("if", (none, Null(), numerator))
         top = self._placed(f"{name}_top", numerator, given)
-        null = top.nullable or over.nullable
         largest = max(abs(top.minimum), abs(top.maximum))
         negative = min(top.minimum, -top.maximum if over.minimum < 0 else 0) < 0
         bound = largest if largest < LARGEST else self._quotient_bound(largest)
         fresh = names.fresh(f"{name}_whole")
-        whole = Column(fresh, "number", -bound if negative else 0, bound, nullable=null)
+        whole = Column(fresh, "number", -bound if negative else 0, bound, nullable=True)
         fresh = names.fresh(f"{name}_fraction")
-        part = Column(fresh, "number", -FRACTION if negative else 0, FRACTION, nullable=null)
+        part = Column(fresh, "number", -FRACTION if negative else 0, FRACTION, nullable=True)
         self._quotients.append(tables.Quotient(top.name, over.name, whole, part))
         self._totals += (Total(whole.name, (), whole.maximum), Total(part.name, (), FRACTION))
 
