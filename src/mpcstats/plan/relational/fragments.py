@@ -72,8 +72,8 @@ def unbounded(name: str, context: Context) -> Exception:
     )
 
 
-def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
-    """What the owner of `leaf` computes at home."""
+def fragment(leaf: Leaf, context: Context, *, compared: bool) -> plans.Fragment:
+    """What the owner of `leaf` computes at home; `compared`: on shares, digests are compared with public texts."""
     query = leaf.rel.query
     named: dict[str, tuple[Column, Expr, Use]] = {}
     for want, shared in leaf.wanted.items():
@@ -94,7 +94,9 @@ def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
     first = exp.alias_(exp.Literal.number(1), "row_", quoted=True)
     plain.set("expressions", kept or [first])
     plain = pruned(plain)
-    read = items(plain, uses, context)
+    plainly = {want.name for want in leaf.wanted if want.form not in ("digest", "known")}
+    blind = frozenset() if compared else frozenset(used - plainly)
+    read = items(plain, uses, context, blind)
     outer = ", ".join(
         f"{node.sql(DIALECT)} AS {quoted(name)}" for name, (_, node, _) in named.items()
     )
