@@ -153,6 +153,12 @@ async def _check_conversions(session: Session, engine: Engine, owner: str, s: Sa
     below = await engine.negative(session.narrow("negative"), x)
     expected = (s.x.view(np.int64) < 0).astype(np.uint64)[None, :]
     _same("negative", expected, await opened(session.narrow("sign"), engine, below))
+    for width in (2, 7, 40):
+        step = session.narrow(f"narrow{width}")
+        short = (s.x.view(np.int64) >> (64 - width)).view(np.uint64)
+        number = await _at(step, "x", engine, short, owner)
+        below = await engine.negative(step.narrow("negative"), number, width=width)
+        _same(f"negative of {width} bits", expected, await opened(step, engine, below))
     flags = await _bits_at(session, "flags", engine, s.flags, 1, owner)
     requests = [Masked(flags, p, values) for p in engine.compute for values in (s.x, s.y)]
     sums = await engine.masked_sums(session.narrow("masked"), requests)

@@ -33,7 +33,10 @@ from mpcstats.records.levels import Level, OpenType
 
 CHECKOUT = Path(__file__).parents[2]
 FILE = EXAMPLES / "catalogue.toml"
-DEMOS = [CHECKOUT / "demos" / name / "catalogue.toml" for name in ("settlement", "six_parties")]
+DEMOS = [
+    CHECKOUT / "demos" / name / "catalogue.toml"
+    for name in ("settlement", "six_parties", "synthea")
+]
 EXAMPLE = Catalogue.load(FILE)
 SPECIAL = (("B20", "B25"), ("A50", "A65"), ("F20", "F30"))
 CLAIMS = ["bureau.settlement.medfee_sumamt", "hospitals.cases.tot_fee"]
@@ -93,7 +96,8 @@ def test_items_have_level_quality_and_dictionary() -> None:
 @pytest.mark.parametrize("path", DEMOS, ids=lambda path: path.parent.name)
 def test_a_file_without_the_metadata_loads(path: Path) -> None:
     for dataset in Catalogue.load(path).datasets:
-        assert (dataset.share_type, dataset.domain, dataset.consent) == (None, "personal", "none")
+        domain = "public" if dataset.name.startswith("public.") else "personal"
+        assert (dataset.share_type, dataset.domain, dataset.consent) == (None, domain, "none")
 
 
 @pytest.mark.parametrize(

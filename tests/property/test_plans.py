@@ -14,19 +14,11 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.joint import Joint
 
-from mpcstats.cards.load import load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
-from mpcstats.party.data.sources import Sources
-from mpcstats.party.run import play
-from mpcstats.plan.physical import Physical
-from mpcstats.plan.question import Setting, plan_question
-from mpcstats.policy.case import Case
-from mpcstats.policy.check import check
-from mpcstats.policy.rule import Helper, Policy, Rule
 from mpcstats.records.catalogue import Catalogue
-from mpcstats.transport.lockstep import lockstep
 
 Row = tuple[Any, ...]
 
@@ -508,51 +500,12 @@ REFUSALS = tuple(
         "expected a column of one owner beside a constant",
     )
 )
-CARDS = load_cards()
-LEAKAGE = ["size-bound", "gated-cell", "suppression-pattern"]
 
 
-def _setting(catalogue: Catalogue, engine: str) -> Setting:
+def joint(catalogue: Catalogue, one: World, engine: str) -> Joint:
+    """The six parties, the bureau asking."""
     compute = ("x",) if engine == "clear" else ("bureau", "h1", "p")
-    return Setting(
-        catalogue, engine, compute, "bureau", ("bureau",), "study", "a test", 1, lambda *_: compute
-    )
-
-
-def _policy(plan: Physical) -> Policy:
-    rules = (
-        Rule.model_validate(
-            {
-                "scenario": "study",
-                "level": level,
-                "permit": True,
-                "minimum_parties": 1,
-                "leakage": LEAKAGE,
-                "recipients": ["*"],
-                "engines": ["rep3", "clear"],
-            }
-        )
-        for level in ("NONE", "LOW", "MODERATE", "HIGH")
-    )
-    accepts = list(plan.compute)
-    return Policy.of(tuple(rules), tuple(Helper(owner=p, accepts=accepts) for p in plan.parties))
-
-
-def run(plan: Physical, catalogue: Catalogue, files: dict[str, Path]) -> Answer:
-    """The answer at the bureau, every party reading its own files."""
-    policy = _policy(plan)
-
-    def body(party: str) -> Any:
-        own = {n: path for n, path in files.items() if catalogue.dataset(n).owner == party}
-        rows = Sources(party, own, catalogue).read(plan).rows
-        permit = check(Case(plan, catalogue, policy, CARDS, day="2026-01-01"), party=party)
-        return lambda session: play(session, permit, rows)
-
-    results = lockstep({party: body(party) for party in plan.parties}).results
-    assert all((answer is None) == (party != "bureau") for party, answer in results.items())
-    found = results["bureau"]
-    assert isinstance(found, Answer)
-    return found
+    return Joint(catalogue, one.files, compute, "bureau", engine)
 
 
 def compare(found: Answer, question: Question, together: duckdb.DuckDBPyConnection) -> None:
@@ -581,12 +534,12 @@ def answered(
 ) -> None:
     """Plan, run and compare; a refusal must be one of REFUSALS."""
     try:
-        plan = plan_question(question.text, _setting(catalogue, engine))
+        plan = joint(catalogue, one, engine).plan(question.text)
     except UsageError as error:
         tally[_kind(error)] += 1
         return
     tally["answered"] += 1
-    compare(run(plan, catalogue, one.files), question, one.together)
+    compare(joint(catalogue, one, engine).answer(plan), question, one.together)
 
 
 def _most_are_answered(tally: Counter[str]) -> None:
@@ -668,9 +621,8 @@ def test_questions_that_were_once_answered_wrongly_or_not_at_all(
     persons = f"{select}, COUNT(DISTINCT {table}.pid)"
     oracle = text.replace(select, persons, 1)
     question = Question(text, oracle, (), int("GROUP BY c." in rest))
-    plan = plan_question(text, _setting(catalogue, "clear"))
     for one in map(world, range(4)):
-        compare(run(plan, catalogue, one.files), question, one.together)
+        compare(joint(catalogue, one, "clear").ask(text), question, one.together)
 
 
 def test_rows_without_a_key_count_nowhere_once_owners_are_joined(
@@ -679,9 +631,7 @@ def test_rows_without_a_key_count_nowhere_once_owners_are_joined(
     """Unlike SQL: NOT EXISTS is true of a row without a key, but nobody is that row."""
     text = "SELECT COUNT(*) FROM bureau.persons e WHERE NOT EXISTS (SELECT 1 FROM h1.cases c WHERE c.pid = e.pid)"
     one = world(0)
-    (((count,),),) = (
-        run(plan_question(text, _setting(catalogue, "clear")), catalogue, one.files).rows,
-    )
+    ((count,),) = joint(catalogue, one, "clear").ask(text).rows
     (sql,) = one.together.execute(text).fetchall()[0]
     (keyless,) = one.together.execute(
         "SELECT COUNT(*) FROM bureau.persons WHERE pid IS NULL"

@@ -187,7 +187,7 @@ def test_small_cells_are_suppressed_for_a_recipient_that_did_not_ask(
     assert not {"columns", "rows", "states"} & set(kept.said)  # the bureau asked and learns nothing
 
     answers = list(kept.folder.rglob("answers/*"))
-    assert answers == [kept.folder / "ledgers" / "answers" / f"{kept.said['run']}.json"]
+    assert answers == [kept.folder / "ledgers" / "answers" / f"{kept.said['run']}-h1.json"]
     assert answers[0].parent.stat().st_mode & 0o777 == 0o700
     found = json.loads(answers[0].read_text("utf-8"))
     assert found["question"]["recipients"] == ["h1"]

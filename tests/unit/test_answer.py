@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.plan import physical as plans
+from mpcstats.plan import tables
 from mpcstats.protocols.gate import Opened
 
 GROUPS = (
@@ -105,6 +107,80 @@ def test_json_has_plain_lists() -> None:
 def test_repr_shows_no_cell(hidden: int) -> None:
     shown = [i != hidden for i in range(4)]
     assert "987654" not in repr(answer(plan(), [opened(shown, [987654, 987654, 987654, 987654])]))
+
+
+def outcome(
+    output: tuple[plans.OutputColumn, ...],
+    *,
+    groups: tuple[plans.GroupKey, ...] = (),
+    k: int = 1,
+    limit: int | None = None,
+    order: tuple[tuple[int, bool], ...] = (),
+) -> plans.Physical:
+    """A plan on shared tables: totals a (never NULL) and b (which may be)."""
+    columns = (
+        tables.Aggregate(tables.Column("a", "number", 0, 99), "count"),
+        tables.Aggregate(tables.Column("b", "number", 0, 99, nullable=True), "sum", "x"),
+    )
+    totals = tuple(plans.Total(name, (), 99) for name in "ab")
+    steps = (
+        tables.Tally("t", "l", None, 1, columns),
+        tables.Outcome("o", "t", groups, totals, ("a",)),
+        plans.Gate("gate", "o", (plans.Release(("a",), k),)),
+    )
+    return plans.Physical(
+        *("text", "s", "p", "a", "rep3", ("a", "b", "c"), (), steps, output, order, limit)
+    )
+
+
+def both(shown: list[bool], known: list[bool], a: list[int], b: list[int]) -> Opened:
+    """What is opened of cells with the totals a and b, b being NULL where it is not known."""
+    cells = np.array(shown)
+    values = np.array([a, b], dtype=np.int64)
+    return Opened(cells, np.stack([cells] * 2), np.stack([cells, np.array(known)]), values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "a", "b", "expected"),
+    [
+        ("ratio", 2, 5 * 10**16, 2.5),
+        ("ratio", -1, -25 * 10**16, -3.5),
+        ("ratio", 10**17, 1, 1e17),
+        ("quotient", 1, 3, 1 / 3),
+        ("quotient", 7, 0, None),
+        ("root", 2, 25 * 10**16, 1.5 * 2**0.5),
+    ],
+)
+def test_two_totals_make_a_number(kind: Any, a: int, b: int, expected: float | None) -> None:
+    plan = outcome((plans.OutputColumn("q", kind, 0, 1),))
+    found = answer(plan, [both([True], [True], [a], [b])])
+    (((value,),), ((state,),)) = (found.rows, found.states)
+    assert state == "value"
+    assert value == (expected if expected is None else pytest.approx(expected, rel=1e-15))
+
+
+def test_a_number_of_two_totals_is_null_or_suppressed_with_either() -> None:
+    output = (plans.OutputColumn("q", "ratio", 0, 1), plans.OutputColumn("b", "total", 1))
+    found = answer(outcome(output), [both([True], [False], [1], [0])])
+    assert (found.rows, found.states) == (((None, None),), (("value", "value"),))
+    assert str(found).split() == ["q", "b", "NULL", "NULL"]
+    hidden = answer(outcome(output, k=2), [both([False], [False], [0], [0])])
+    assert hidden.states == (("suppressed", "suppressed"),)
+
+
+def test_nobody_is_a_count_of_0_and_a_sum_of_null() -> None:
+    output = (plans.OutputColumn("a", "total", 0), plans.OutputColumn("b", "total", 1))
+    found = answer(outcome(output), [both([False], [False], [0], [0])])
+    assert (found.rows, found.states) == (((0, None),), (("value", "value"),))
+
+
+def test_limit_leaves_the_first_rows_and_null_is_a_label() -> None:
+    group = plans.GroupKey("", "g", ("x", None, "y"))
+    output = (plans.OutputColumn("g", "group", 0), plans.OutputColumn("a", "total", 0))
+    plan = outcome(output, groups=(group,), limit=2, order=((1, True),))
+    found = answer(plan, [both([True] * 3, [True] * 3, [1, 2, 3], [0] * 3)])
+    assert found.rows == (("y", 3), (None, 2))
+    assert str(found).split() == ["g", "a", "y", "3", "NULL", "2"]
 
 
 # Releases, NULL, HAVING.

@@ -190,6 +190,17 @@ BAD = [
         "distinct = 0",
         "person, distinct: input should be greater than or equal to 1",
     ),
+    (
+        "distinct = 100",
+        "most = 0",
+        "person, most: input should be greater than or equal to 1",
+    ),
+    ("distinct = 100", "most = 2", "expected most on a column that is not unique, got both"),
+    (
+        "distinct = 100\nunique = true",
+        "most = 101",
+        "column person: expected most <= rows = 100, got 101",
+    ),
     ('unit = "fen"', 'units = "fen"', f"{COLUMN}, fen, units: extra inputs are not permitted"),
     (
         "minimum = -5",

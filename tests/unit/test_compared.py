@@ -16,7 +16,7 @@ NETWORKS = (Network("here", 0, math.inf), Network("far", 3, math.inf))
 
 
 def cost(*, exact: bool = True) -> Estimate:
-    return Estimate((StepCost("sum", "sum", exact, 5, SENT),), 5, SENT)
+    return Estimate((StepCost("sum", "sum", exact, exact, 5, SENT),), 5, SENT)
 
 
 def spent(more: int = 0) -> dict[str, dict[str, int]]:

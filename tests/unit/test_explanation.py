@@ -262,7 +262,7 @@ def test_json_keeps_its_keys() -> None:
     assert set(one) == {
         *("name", "card", "version", "status", "what", "inputs", "roles", "helper", "helps"),
         *("sizes", "rounds", "rounds_exact", "bytes_sent", "bytes_exact"),
-        *("trust", "leaks", "choice"),
+        *("trust", "leaks", "choice", "composed"),
     }
     assert (keys(one["roles"][0]), keys(one["leaks"][0])) == (ROLE, LEAK)
     assert set(one["choice"]) == {"because", "others"}

@@ -57,6 +57,18 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     assert "one.csv" not in repr(found)
 
 
+def test_a_file_that_comes_with_it_lies_beside_it(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    text = GOOD.replace('"one.csv"', '"./public/one.csv"')
+    for data, root in ((None, tmp_path / "rows"), (elsewhere, elsewhere)):
+        found = load(tmp_path, text, data)
+        assert found.data["a"] == {
+            "a.one": tmp_path / "public" / "one.csv",
+            "a.two": root / "two.csv",
+        }
+
+
 def test_what_may_be_left_out(tmp_path: Path) -> None:
     found = load(tmp_path, SHORT)
     assert (found.initiator, found.silence, found.scenario, found.purpose) == (

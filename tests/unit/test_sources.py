@@ -119,7 +119,15 @@ def test_what_the_catalogue_excludes_is_refused(
     [
         ({"age": "1.5"}, "expected integer in column age, got DECIMAL(2,1)"),
         ({"age": "1.0::DOUBLE"}, "expected integer in column age, got DOUBLE"),
-        ({"age": "DATE '2024-01-01'"}, "expected integer in column age, got DATE"),
+        (
+            {"age": "DATE '2024-01-01'"},
+            'expected integer in column age, got DATE: unit = "day" in the catalogue reads it',
+        ),
+        (
+            {"age": "TIMESTAMP '2024-01-01 09:00:00'"},
+            'in column age, got TIMESTAMP: unit = "day" or "second" in the catalogue reads it',
+        ),
+        ({"sex": "DATE '2024-01-01'"}, "expected text in column sex, got DATE"),
         ({"age": "TRUE"}, "expected integer in column age, got BOOLEAN"),
         ({"age": "'old'"}, "expected whole numbers of 64 bits in column age"),
         ({"age": "18446744073709551615::UBIGINT"}, "whole numbers of 64 bits in column age"),
@@ -136,6 +144,88 @@ def test_a_wrong_type_in_parquet_is_refused(
         read(catalogue, path)
     assert str(caught.value).startswith(f"a.persons, {path}: ")
     assert expected in str(caught.value)
+
+
+STAYS = """
+version = 1
+
+[[dataset]]
+name = "a.stays"
+owner = "a"
+rows = 6
+[dataset.columns]
+pid = { type = "text", level = "HIGH", person = true, key = "trim-upper", most = 2 }
+day = { type = "integer", level = "LOW", minimum = -20000, maximum = 20000, unit = "day" }
+at = { type = "integer", level = "LOW", minimum = -2000000000, maximum = 2000000000, unit = "second" }
+"""
+STAYS_TEXT = """SELECT SUM(s.day), SUM(s.at), COUNT(s.day), COUNT(s.at)
+FROM a.stays s WHERE s.pid IS NULL OR s.pid <> ''"""
+
+
+def stays(folder: Path, day: str, at: str, *persons: str) -> Own:
+    """What the owner of stays brings, one for each of `persons`, where Parquet holds these expressions."""
+    (folder / "stays.toml").write_text(STAYS, encoding="utf-8")
+    catalogue = Catalogue.load(folder / "stays.toml")
+    listed = ", ".join(f"({person})" for person in persons or ("'p1'",))
+    path = parquet(
+        folder / "stays.parquet",
+        f"SELECT pid, {day} AS day, {at} AS at FROM (VALUES {listed}) AS t(pid)",
+    )
+    return Sources("a", {"a.stays": path}, catalogue).read(plan(catalogue, STAYS_TEXT))
+
+
+@pytest.mark.parametrize(
+    ("day", "at", "sums"),
+    [
+        ("DATE '1970-01-02'", "TIMESTAMP '1970-01-02 00:00:01'", [1, 86401]),
+        ("DATE '1969-12-31'", "TIMESTAMP '1969-12-31 23:59:59.5'", [-1, -1]),
+        (
+            "TIMESTAMP '2024-01-01 23:59:59.9'",
+            "TIMESTAMP_S '2024-01-01 00:00:00'",
+            [19723, 19723 * 86400],
+        ),
+        ("TIMESTAMP_NS '1969-12-31 23:00:00.9'", "TIMESTAMP_NS '1970-01-01 00:00:07.9'", [-1, 7]),
+        ("TIMESTAMP_MS '1970-01-03 00:00:00'", "TIMESTAMP_MS '1970-01-01 00:00:07.9'", [2, 7]),
+        ("19723", "'19723'", [19723, 19723]),
+        ("NULL::DATE", "NULL::TIMESTAMP", [0, 0]),
+    ],
+)
+def test_days_and_times_are_numbers_since_1970(
+    tmp_path: Path, day: str, at: str, sums: list[int]
+) -> None:
+    values = stays(tmp_path, day, at).rows["s"].values
+    there = [0 if "NULL" in text else 1 for text in (day, at)]
+    assert [int(column[0]) for column in values.values()][-4:] == [*sums, *there]
+
+
+@pytest.mark.parametrize(
+    ("day", "at", "expected"),
+    [
+        ("'infinity'::DATE", "1", "expected finite days in column day, got something else in 1 r"),
+        (
+            "1",
+            "'-infinity'::TIMESTAMP",
+            "expected finite days in column at, got something else in 1",
+        ),
+        ("1", "DATE '2024-01-01'", "expected integer in column at, got DATE"),
+        ("TIMESTAMPTZ '2024-01-01 00:00:00+00'", "1", "column day, got TIMESTAMP WITH TIME ZONE"),
+        ("DATE '2100-01-01'", "1", "expected day between -20,000 and 20,000, got 1 values outside"),
+        ("INTERVAL 1 DAY", "1", "expected integer in column day, got INTERVAL"),
+    ],
+)
+def test_what_is_no_day_or_time_of_the_catalogue_is_refused(
+    tmp_path: Path, day: str, at: str, expected: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        stays(tmp_path, day, at)
+    assert expected in str(caught.value)
+
+
+def test_a_value_in_more_rows_than_the_catalogue_says_is_refused(tmp_path: Path) -> None:
+    # NULL is no value, and a key counts as it is normalised.
+    assert stays(tmp_path, "1", "1", "'p1'", "' P1'", "NULL", "NULL", "NULL").rows
+    with pytest.raises(UsageError, match="expected each pid in at most 2 rows, got 1 more for one"):
+        stays(tmp_path, "1", "1", "'p1'", "' P1'", "'p2'", "'p1 '")
 
 
 def test_a_missing_column_is_refused_with_those_that_are_there(

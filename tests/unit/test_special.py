@@ -298,6 +298,50 @@ def test_ordinary_relations_are_moderate(relation: str) -> None:
     assert level(joined(relation)) is Level.MODERATE
 
 
+# In a select list, CASE says of every row which side it is on.
+TELLING = (
+    "SELECT certno, MAX(CASE WHEN diag_main = 'B20' THEN 1 ELSE 0 END) AS k FROM CASES GROUP BY certno",
+    "SELECT certno, MAX(CASE WHEN {others diag_main} THEN 0 ELSE 1 END) AS k FROM CASES GROUP BY certno",
+    "SELECT certno, CASE WHEN NOT {diabetes diag_main} THEN 0 END AS k FROM CASES",
+    "SELECT certno, CASE WHEN tot_fee > 3 THEN CASE WHEN diag_main = 'B20' THEN 1 ELSE 0 END END AS k FROM CASES",
+    "SELECT certno, CASE WHEN {diabetes diag_2} THEN CASE diag_main WHEN 'B20' THEN 1 END END AS k FROM CASES",
+    "SELECT certno, CASE diag_main WHEN 'E10' THEN 1 ELSE 0 END AS k FROM CASES",
+    (
+        "SELECT certno, CASE WHEN diag_main < 'A50' THEN 0 WHEN diag_main >= 'A65' AND diag_main < 'B20' "
+        "THEN 0 ELSE 1 END AS k FROM CASES"
+    ),
+    (
+        "SELECT certno, CASE WHEN diag_main < 'A50' THEN 0 ELSE 1 END + "
+        "CASE WHEN diag_main >= 'A65' AND diag_main < 'B20' THEN 0 ELSE 1 END AS k FROM CASES"
+    ),
+    (
+        "SELECT certno, CASE WHEN EXISTS (SELECT 1 FROM CASES x WHERE x.certno = d.certno AND "
+        "{diabetes x.diag_main}) THEN 1 ELSE 0 END AS k FROM CASES d"
+    ),
+    (
+        "SELECT d.certno, CASE WHEN {diabetes x.diag_main} THEN 1 ELSE 0 END AS k "
+        "FROM CASES d LEFT JOIN CASES x ON x.certno = d.certno"
+    ),
+)
+SORTING = (
+    (
+        "SELECT certno, MAX(CASE WHEN {diabetes diag_main} OR {diabetes diag_2} THEN 1 ELSE 0 END) + "
+        "SUM(CASE WHEN diag_main LIKE 'I1%' AND tot_fee > 3 THEN tot_fee END) AS k FROM CASES GROUP BY certno"
+    ),
+    "SELECT certno, CASE WHEN diag_main IS NOT NULL THEN 2 WHEN {diabetes diag_2} THEN 1 ELSE 0 END AS k FROM CASES",
+)
+
+
+@pytest.mark.parametrize("relation", TELLING)
+def test_cases_that_tell_special_codes_are_high_or_refused(relation: str) -> None:
+    _high(joined(relation).replace("COUNT(*)", "SUM(j.k)", 1))
+
+
+@pytest.mark.parametrize("relation", SORTING)
+def test_cases_that_tell_ordinary_codes_are_moderate(relation: str) -> None:
+    assert level(joined(relation).replace("COUNT(*)", "SUM(j.k)", 1)) is Level.MODERATE
+
+
 def test_persons_of_another_owner_without_a_disease_are_moderate() -> None:
     inner = f"SELECT d.certno FROM CASES d WHERE d.certno IS NOT NULL AND {DIABETES.format(d='d.diag_main')}"
     text = f"SELECT COUNT(*) FROM bureau.enrolment e WHERE e.gend = 1 AND e.certno NOT IN ({inner})"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests import plans
+from tests.plans import called
 
-from mpcstats.plan.physical import Physical
+from mpcstats.plan.physical import OutputColumn, Physical
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.plan.tables import Computed, Node, Number
 from mpcstats.plan.units import Pure, multiplied, summed, units
 from mpcstats.policy.rule import Policy
 from mpcstats.records.catalogue import Catalogue
@@ -180,3 +184,49 @@ def test_sums_and_products_of_units() -> None:
     assert multiplied([Pure.COUNT, "fen", Pure.SIGN]) == "fen"
     assert multiplied(["fen", Pure.CONSTANT]) is Pure.UNKNOWN
     assert multiplied([Pure.SIGN, Pure.COUNT]) is Pure.COUNT
+
+
+# Of shared tables.
+
+
+def test_totals_of_shared_tables_keep_the_unit_of_their_columns() -> None:
+    known = plans.CATALOGUE
+    # A number of cases, an average fee, an average stay, a share of one amount in another, a sum of flags.
+    assert units(plans.STAY, known) == (None, None, "fen", "day", None, None)
+    assert units(plans.READMITTED, known) == (None, None, None)
+    # Sum, largest, number of distinct days, median, variance.
+    assert units(plans.SHARED, known) == (None, None, "fen", "fen", None, "fen", None)
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (called("add", "fund_pay_sumamt_s", "tot_fee_h1"), "fen"),
+        (called("if", "hit_h1", "tot_fee_h1", 0), "fen"),
+        (called("mul", "hit_h1", called("neg", "tot_fee_h1")), "fen"),
+        (called("coalesce", "tot_fee_h1", "tot_fee_h2", 0), "fen"),
+        (called("sub", "tot_fee_h1", 5), "fen"),
+        (called("add", "fund_pay_sumamt_s", "act_ipt_days_h1"), None),
+        (called("if", "hit_h1", "tot_fee_h1", "act_ipt_days_h1"), None),
+        (called("mul", "tot_fee_h1", 100), None),
+        (called("floordiv", "tot_fee_h1", 100), None),
+        (called("mul", "tot_fee_h1", "act_ipt_days_h1"), None),
+        (called("lt", 0, "tot_fee_h1"), None),
+        (called("add", 1, 1), None),
+    ],
+)
+def test_the_unit_of_an_expression_on_shares(node: Node, expected: str | None) -> None:
+    columns = [Computed(plans.number(name, -(2**40), 2**40), node) for name in ("fee", "days")]
+    columns.append(Computed(plans.flag("in_case"), Number(1)))
+    plan = plans.changed(plans.STAY, "joined", columns=tuple(columns))
+    assert units(plan, plans.CATALOGUE)[2] == expected
+
+
+def test_a_quotient_of_two_opened_totals_has_the_unit_of_the_first() -> None:
+    output = (
+        OutputColumn("fee", "quotient", 1, 0),  # an amount by a number of cases
+        OutputColumn("share", "quotient", 1, 1),
+        OutputColumn("group", "group", 0),
+    )
+    found = units(replace(plans.STAY, output=output), plans.CATALOGUE)
+    assert found == ("fen", None, None)

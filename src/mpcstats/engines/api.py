@@ -62,8 +62,11 @@ class Engine(Protocol):
     async def equal(self, session: Session, x: Bits, y: Bits) -> Bits:
         """One row: 1 where all rows of x and y agree."""
 
-    async def negative(self, session: Session, x: Arith) -> Bits:
-        """One row: 1 where the vector x, read as a signed number in [-2^63, 2^63), is below 0."""
+    async def negative(self, session: Session, x: Arith, *, width: int = 64) -> Bits:
+        """One row: 1 where the vector x, read as a signed number of `width` bits, is below 0; 2 to 64 bits.
+
+        Right for x in [-2^(width - 1), 2^(width - 1)). Fewer bits cost less.
+        """
 
     async def to_arith(self, session: Session, bits: Bits) -> Arith:
         """0 or 1 in Z_2^64 for each bit; shape (width, length)."""

@@ -18,6 +18,7 @@ from mpcstats.engines.clear_exact import ExactClear
 from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
 from mpcstats.engines.given import check_input, check_recipients
 from mpcstats.engines.share import Arith, Bits, Elements, Partial, Positions
+from mpcstats.engines.widths import check_sign
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.session import Session, Words
 
@@ -65,9 +66,10 @@ class Clear(ExactClear):
     async def equal(self, session: Session, x: Bits, y: Bits) -> Bits:
         return _compared(x, y, _equal)
 
-    async def negative(self, session: Session, x: Arith) -> Bits:
+    async def negative(self, session: Session, x: Arith, *, width: int = 64) -> Bits:
         (n,) = x.shape
-        return Bits(n, 1, tuple(slicing.pack(a.view(np.int64) < 0)[None, :] for a in x.parts), 0)
+        top = np.uint64(1 << (check_sign(x, width) - 1))
+        return Bits(n, 1, tuple(slicing.pack(a & top != 0)[None, :] for a in x.parts), 0)
 
     async def to_arith(self, session: Session, bits: Bits) -> Arith:
         parts = tuple(np.stack([slicing.unpack(r, bits.length) for r in a]) for a in bits.parts)

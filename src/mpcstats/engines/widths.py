@@ -17,6 +17,13 @@ def width_of(x: Arith | Wide, width: int | None) -> int:
     return most if width is None else width
 
 
+def check_sign(x: Arith, width: int) -> int:
+    """The bits that a sign is wanted of. Raises InternalError unless x is a vector, and they are 2 to 64."""
+    if len(x.shape) != 1 or not 2 <= width <= 64:
+        raise InternalError(f"expected a vector and 2 to 64 bits, got {x!r} and {width}")
+    return width
+
+
 def check_rows(bits: Bits, most: int) -> None:
     """Raises InternalError unless there are 1 to `most` rows."""
     if not 1 <= bits.width <= most:

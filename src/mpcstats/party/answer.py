@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 from mpcstats.errors import InternalError
 from mpcstats.party.received import Received, received
 from mpcstats.party.shown import chart, frame, markup, sheet
-from mpcstats.plan.physical import Cohort, Label, Physical
+from mpcstats.plan.physical import Label, OutputColumn, Physical, Sum
+from mpcstats.plan.tables import FRACTION_DIGITS
 from mpcstats.protocols.gate import Opened
 from mpcstats.records.ledger.receipt import Receipt
 
@@ -70,7 +72,7 @@ class Answer:
         """The table for a person to read; a suppressed cell says so."""
         texts = [
             [
-                str(cell) if name in self.labels else _text(cell, state)
+                str(cell) if name in self.labels and cell is not None else _text(cell, state)
                 for name, cell, state in zip(self.columns, row, states, strict=True)
             ]
             for row, states in zip(self.rows, self.states, strict=True)
@@ -139,12 +141,13 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
 
     Cells of no release to it are left out, and so is what HAVING has not let through; a column of no release is not
     computed. With k = 1 a suppressed cell has no persons: a group is left out, and the whole of a cohort is 0, as in
-    SQL. (A sum without joins may have rows whose key is missing, so it stays suppressed.)
+    SQL, or NULL where it may be. (A sum without joins may have rows whose key is missing, so it stays suppressed.)
     """
     found = received(plan, opened)
     grouped = bool(plan.aggregate.groups)
-    # A cohort's total of nobody's rows is 0.
-    nobodys = isinstance(plan.aggregate, Cohort) and not grouped
+    # Of a cell without persons the gate has put 0 in place of the values.
+    zero = not isinstance(plan.aggregate, Sum) and not grouped
+    totals = _Totals(found, zero=zero, nullable=plan.tests.nullable)
     present = found.present | (not grouped and not plan.tests.having)
     rows: list[tuple[tuple[Cell, ...], tuple[State, ...]]] = []
     for cell in np.flatnonzero(present):
@@ -156,12 +159,13 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
                 row.append(labels[column.position])
                 states.append("value")
             else:
-                value, state = _total(found, column.position, int(cell), nobodys=nobodys)
+                value, state = totals.shown(column, int(cell))
                 row.append(value)
                 states.append(state)
         rows.append((tuple(row), tuple(states)))
     for position, descending in reversed(plan.order):
         rows = _sorted(rows, position, descending=descending)
+    rows = rows[: plan.limit]
     of_groups = frozenset(c.name for c in plan.output if c.kind == "group")
     names = tuple(c.name for c in plan.output)
     return Answer(
@@ -169,14 +173,39 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
     )
 
 
-def _total(found: Received, column: int, cell: int, *, nobodys: bool) -> tuple[Cell, State]:
-    """The value, which is None for NULL, and the state of a total; `nobodys`: 0 if nobody is in the cell."""
-    place = column, cell
-    if not found.asked[place]:
-        return None, "not computed"
-    if found.released[place]:
-        return int(found.values[place]) if found.known[place] else None, "value"
-    return (0, "value") if nobodys and found.empty[cell] else (None, "suppressed")
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """What was received; whether a cell without persons is shown, and which of its columns are then NULL, not 0."""
+
+    found: Received
+    zero: bool
+    nullable: tuple[int, ...]
+
+    def shown(self, column: OutputColumn, cell: int) -> tuple[Cell, State]:
+        """The value, which is None for NULL, and the state of an output column that is no group."""
+        value, state = self._one(column.position, cell)
+        if column.by is None:
+            return value, state
+        other, its_state = self._one(column.by, cell)
+        if state != "value" or its_state != "value":
+            return None, its_state if state == "value" else state
+        if value is None or other is None:
+            return None, "value"
+        if column.kind == "quotient":
+            return None if other == 0 else value / other, "value"
+        scale = 10**FRACTION_DIGITS
+        ratio = (value * scale + other) / scale  # of whole numbers: the nearest float
+        return math.sqrt(ratio) if column.kind == "root" else ratio, "value"
+
+    def _one(self, column: int, cell: int) -> tuple[int | None, State]:
+        found, place = self.found, (column, cell)
+        if not found.asked[place]:
+            return None, "not computed"
+        if found.released[place]:
+            return int(found.values[place]) if found.known[place] else None, "value"
+        if self.zero and found.empty[cell]:
+            return None if column in self.nullable else 0, "value"
+        return None, "suppressed"
 
 
 def _sorted(
@@ -191,7 +220,7 @@ def _sorted(
 def _sort_key(entry: tuple[Label | float, object]) -> tuple[float, str]:
     # The cells of one column are all numbers or all texts; the pair orders both.
     label = entry[0]
-    return (0, label) if isinstance(label, str) else (label, "")
+    return (0, label) if isinstance(label, str) else (label or 0, "")
 
 
 def _labels(plan: Physical, cell: int) -> list[Label]:

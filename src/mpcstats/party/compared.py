@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpcstats.plan.cost import Estimate, Network
-from mpcstats.plan.explain import times
 from mpcstats.plan.explanation import plain
+from mpcstats.plan.figures import times
 
 HEADS = ("party", "rounds by the cards", "counted", "bytes by the cards", "sent", "s")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from mpcstats.plan.drawing import drawing
-from mpcstats.plan.explain import most, size, times
-from mpcstats.plan.explanation import Explanation, Joint
+from mpcstats.plan.explanation import Composed, Explanation, Joint
+from mpcstats.plan.figures import most, size, times
 from mpcstats.policy.verdict import Verdict
 
 STYLE = """
@@ -120,10 +120,19 @@ def _step(step: Joint) -> tuple[str, ...]:
         f"{step.card} v{step.version}, {step.status}",
         step.what,
         f"{trust.adversary}, {trust.corruptions} of {trust.count} corrupted; cheating {trust.on_cheating}",
-        ", ".join(f"{name} {number:,}" for name, number in step.sizes.items()),
+        "; ".join([_sizes(step.sizes), *(_composed(part) for part in step.composed)]),
         "; ".join(leaks),
         f"{step.choice.because}; {others or 'there is no alternative'}",
     )
+
+
+def _sizes(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in sizes.items())
+
+
+def _composed(part: Composed) -> str:
+    runs = f" {part.runs} times" if part.runs > 1 else ""
+    return f"with {part.card}{runs}: {_sizes(part.sizes)}"
 
 
 def _learned(plan: Explanation) -> str:
@@ -150,7 +159,8 @@ def _costs(plan: Explanation) -> str:
     return (
         table(("step", "rounds", *(f"{party} sends" for party in parties)), rows)
         + f"\n<p>Payload, without framing: {escape(size(plan.total_bytes))} over all parties. "
-        f"Lookups run side by side. Estimated time, roughly: {escape(times(plan.seconds))}.</p>"
+        "Steps that need not wait for one another run side by side. "
+        f"Estimated time, roughly: {escape(times(plan.seconds))}.</p>"
     )
 
 

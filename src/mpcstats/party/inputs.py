@@ -33,15 +33,22 @@ def salt(key: Ed25519PrivateKey, label: str, fragment: str) -> bytes:
 
 
 def content(rows: Rows) -> bytes:
-    """The rows as bytes: a line of JSON that says their form, then keys, values and codes, all little-endian."""
+    """The rows as bytes: a line of JSON that says their form, then keys, values, codes and columns, little-endian.
+
+    Of a column of a relational plan come its values, then a byte a row, 0 where the value is NULL.
+    """
     columns = {**rows.values, **rows.codes}
-    form = {
+    form: dict[str, object] = {
         "keys": list(rows.keys.shape),
         "values": {name: len(column) for name, column in rows.values.items()},
         "codes": {name: len(column) for name, column in rows.codes.items()},
     }
+    if rows.columns:
+        form["columns"] = {name: list(c.values.shape) for name, c in rows.columns.items()}
     parts = [json.dumps(form, sort_keys=True).encode() + b"\n", _bytes(rows.keys)]
     parts += (_bytes(columns[name]) for name in sorted(columns))
+    for name in sorted(rows.columns):
+        parts += [_bytes(rows.columns[name].values), _bytes(rows.columns[name].known)]
     return b"".join(parts)
 
 

@@ -14,7 +14,10 @@ from mpcstats.party.question import Question
 
 
 def keep_answer(files: PartyFile, question: Question, played: Played) -> Path | None:
-    """Where the answer is now, in answers/; None if this party learned none. Raises UsageError with the path."""
+    """Where the answer is now, in answers/; None if this party learned none. Raises UsageError with the path.
+
+    Its name has the party: where ledgers share a folder, each recipient keeps what it has been shown.
+    """
     if played.answer is None or played.salt is None:
         return None
     content = {
@@ -22,7 +25,7 @@ def keep_answer(files: PartyFile, question: Question, played: Played) -> Path | 
         **played.answer.to_json(),
         "salt": played.salt.hex(),  # with it, the answer can be held against the receipt
     }
-    return _kept(files, "answers", played.label, content)
+    return _kept(files, "answers", f"{played.label}-{files.party}", content)
 
 
 def keep_receipt(files: PartyFile, played: Played) -> Path | None:
@@ -33,8 +36,8 @@ def keep_receipt(files: PartyFile, played: Played) -> Path | None:
     return _kept(files, "receipts", played.label, receipt.to_json())
 
 
-def _kept(files: PartyFile, folder: str, label: str, content: Mapping[str, Any]) -> Path:
-    path = files.ledger.parent / folder / f"{label}.json"
+def _kept(files: PartyFile, folder: str, name: str, content: Mapping[str, Any]) -> Path:
+    path = files.ledger.parent / folder / f"{name}.json"
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     try:
         path.parent.mkdir(exist_ok=True, mode=0o700)

@@ -14,8 +14,11 @@ from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
 from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
+from mpcstats.party.tables.play import play_tables
+from mpcstats.party.tables.stage import Stage
 from mpcstats.plan import physical as plans
 from mpcstats.plan.contributors import CONTRIBUTORS
+from mpcstats.plan.tables import TableStep
 from mpcstats.policy.permit import Permit
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion as criteria
@@ -42,9 +45,15 @@ async def play(
     plan = permit.plan
     run = _Run(session, engine_for(plan), plan, rows, on_step)
     aggregate = plan.aggregate
-    cells = await (
-        run.sum(aggregate) if isinstance(aggregate, plans.Sum) else run.cohort(aggregate)
-    )
+    match aggregate:
+        case plans.Sum():
+            cells = await run.sum(aggregate)
+        case plans.Cohort():
+            cells = await run.cohort(aggregate)
+        case plans.Outcome():
+            steps = [step for step in plan.steps if isinstance(step, TableStep)]
+            stage = Stage(run.engine, plan, rows)
+            cells = await play_tables(session, stage, steps, aggregate, on_step=on_step)
     on_step(aggregate.name)
     opened = await run.releases(cells)
     on_step(plan.gate.name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mpcstats.cards.load import Cards
 from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Physical
+from mpcstats.plan.tablechoice import TableChoice
 
 UNPLANNED = "no rule of the planner uses it yet; a program may call it"
 
@@ -27,19 +28,31 @@ class Choice:
     others: tuple[Other, ...]
 
 
-def choice(plan: Physical, step: plans.Step, cards: Cards) -> Choice:
-    """Why `step` of `plan` has its card. Of other protocols only those that are among `cards` are named."""
-    others: tuple[Other, ...] = ()
-    match step:
-        case plans.Sum():
-            because, others = _sum(step), (Other("lookup_join", "no keys of two owners meet"),)
-        case plans.Lookup():
-            because, others = _lookup(plan, step), _unplanned("sort_join")
-        case plans.Cohort():
-            because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
-        case plans.Gate():
-            because = "nothing else in a plan opens a value"
-    return Choice(because, tuple(other for other in others if other.card in cards))
+class Choices:
+    """Why the steps of a plan have their cards. Of other protocols only those that are among `cards` are named."""
+
+    def __init__(self, plan: Physical, cards: Cards) -> None:
+        self._plan = plan
+        self._cards = cards
+        self._on_tables = TableChoice(plan, cards)
+
+    def of(self, step: plans.Step) -> Choice:
+        """Why `step` has its card."""
+        plan = self._plan
+        others: tuple[Other, ...]
+        match step:
+            case plans.Sum():
+                because, others = _sum(step), (Other("lookup_join", "no keys of two owners meet"),)
+            case plans.Lookup():
+                because, others = _lookup(plan, step), _unplanned("sort_join")
+            case plans.Cohort():
+                because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
+            case plans.Gate():
+                because, others = "nothing else in a plan opens a value", ()
+            case _:
+                because = self._on_tables.because(step)
+                others = tuple(Other(*each) for each in self._on_tables.others(step))
+        return Choice(because, tuple(other for other in others if other.card in self._cards))
 
 
 def _sum(step: plans.Sum) -> str:

@@ -26,6 +26,7 @@ class Context:
     catalogue: Catalogue
     compute: tuple[str, ...]
     helpers: Helpers
+    persons: bool = True  # whether the persons of a cell are counted: not where one is enough
     contributors: bool = False
 
     def refuse(self, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:

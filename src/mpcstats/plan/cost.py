@@ -10,38 +10,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mpcstats.cards.load import Cards
+from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
+from mpcstats.plan.flow import on_tables
+from mpcstats.plan.needs import tables_of
 from mpcstats.plan.physical import Physical
-
-
-@dataclass(frozen=True, slots=True)
-class Sizing:
-    """The public sizes of one step, and (role, party) -> how many times the party plays the role.
-
-    `beside` are further runs of the card in the same step, side by side with this one: a gate's other releases.
-    """
-
-    step: str
-    card: str
-    sizes: Mapping[str, int]
-    roles: Mapping[tuple[str, str], int]
-    beside: tuple[Sizing, ...] = ()
+from mpcstats.plan.sizing import Sizing
+from mpcstats.plan.tablecost import table_sizings
 
 
 @dataclass(frozen=True, slots=True)
 class StepCost:
-    """Rounds of one step and payload bytes that each party sends in it."""
+    """Rounds of one step and payload bytes that each party sends in it; `exact`: bytes are; else they are a bound."""
 
     step: str
     card: str
     exact: bool
+    rounds_exact: bool
     rounds: int
     bytes_sent: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Cost of a whole plan. Lookups run side by side: their rounds coincide."""
+    """Cost of a whole plan. Lookups run side by side, and so do steps on shared tables: their rounds coincide."""
 
     steps: tuple[StepCost, ...]
     rounds: int
@@ -90,43 +82,88 @@ WORK_A_ROUND = 1.7e-3
 
 def estimate(plan: Physical, cards: Cards) -> Estimate:
     """Cost of `plan` by the formulas of `cards`. Raises UsageError for an unknown card or size."""
-    steps = []
-    for sizing in sizings(plan):
-        cost = cards[sizing.card].cost
-        sent: Counter[str] = Counter()
-        runs = (sizing, *sizing.beside)
-        for run in runs:
-            for (role, party), times in run.roles.items():
-                sent[party] += times * cost.bytes[role].evaluate(run.sizes)
-        rounds = max(cost.rounds.evaluate(run.sizes) for run in runs)
-        steps.append(StepCost(sizing.step, sizing.card, cost.kind == "exact", rounds, dict(sent)))
-    lookups = [step.rounds for step in steps if step.card == plans.Lookup.card]
-    others = [step.rounds for step in steps if step.card != plans.Lookup.card]
+    steps = tuple(spent(sizing, cards) for sizing in sizings(plan))
     total: Counter[str] = Counter()
     for step in steps:
         total.update(step.bytes_sent)
-    return Estimate(tuple(steps), max(lookups, default=0) + sum(others), dict(total))
+    return Estimate(steps, _rounds(plan, {step.step: step.rounds for step in steps}), dict(total))
+
+
+def spent(sizing: Sizing, cards: Cards) -> StepCost:
+    """What one step costs: the protocols that it is composed of one after another, the runs of each side by side."""
+    sent: Counter[str] = Counter()
+    rounds = 0
+    for part in sizing.parts:
+        cost = cards[part.card].cost
+        for run in part.runs:
+            for (role, party), times in run.roles.items():
+                sent[party] += times * cost.bytes[role].evaluate(run.sizes)
+        rounds += max(cost.rounds.evaluate(run.sizes) if run.roles else 0 for run in part.runs)
+    played = [cards[part.card].cost for part in sizing.parts if part.roles]
+    held = all(part.exact for part in sizing.parts)
+    return StepCost(
+        sizing.step,
+        sizing.card,
+        held and all(cost.kind == "exact" for cost in played),
+        held and all(cost.rounds_kind == "exact" for cost in played) and not sizing.then,
+        rounds,
+        dict(sent),
+    )
+
+
+def _rounds(plan: Physical, rounds: Mapping[str, int]) -> int:
+    """Of the whole plan: lookups run side by side, and so do steps on shared tables once their tables are there."""
+    lookups = [rounds[step.name] for step in plan.steps if isinstance(step, plans.Lookup)]
+    waves = [max(rounds[name] for name in wave) for wave in waves_of(plan)]
+    single = (plans.Cohort, plans.Sum, plans.Outcome, plans.Gate)
+    others = [rounds[step.name] for step in plan.steps if isinstance(step, single)]
+    return max(lookups, default=0) + sum(waves) + sum(others)
+
+
+def waves_of(plan: Physical) -> tuple[tuple[str, ...], ...]:
+    """The steps that make shared tables, by name: each wave is played when those before are done."""
+    done: dict[str, int] = {}
+    for step in on_tables(plan):
+        if not isinstance(step, plans.Outcome):
+            done[step.name] = 1 + max((done[name] for name in tables_of(step)), default=0)
+    numbers = range(1, max(done.values(), default=0) + 1)
+    return tuple(tuple(name for name in done if done[name] == number) for number in numbers)
 
 
 def sizings(plan: Physical) -> tuple[Sizing, ...]:
     """The public sizes and roles of every step, in order."""
+    shared = {sizing.step: sizing for sizing in table_sizings(plan)}
     found = []
     for step in plan.steps:
-        if isinstance(step, plans.Lookup):
-            found.append(_lookup(plan, step))
-        elif isinstance(step, plans.Cohort):
-            found.append(_CohortCount(plan, step).sizing())
-        elif isinstance(step, plans.Sum):
-            found.append(_sum(plan, step))
-        else:
-            found.append(_gate(plan, step))
+        match step:
+            case plans.Lookup():
+                found.append(_lookup(plan, step))
+            case plans.Cohort():
+                found.append(_CohortCount(plan, step).sizing())
+            case plans.Sum():
+                found.append(_sum(plan, step))
+            case plans.Gate():
+                found.append(_gate(plan, step))
+            case _ if step.name in shared:
+                found.append(shared[step.name])
+            case _:
+                raise InternalError(f"expected a step with a known cost, got {step.name}")
     return tuple(found)
+
+
+def protocols(plan: Physical) -> dict[str, tuple[str, ...]]:
+    """For each step of `plan`, by name, the cards of the protocols that play in it, its own first."""
+    found: dict[str, tuple[str, ...]] = {step.name: (step.card,) for step in plan.steps}
+    for sizing in table_sizings(plan):
+        found[sizing.step] = tuple(dict.fromkeys(part.card for part in sizing.parts))
+    return found
 
 
 def public_sizes(plan: Physical) -> dict[str, int]:
     """Every public size of the plan under a name of its own: what parties compare before they begin."""
     rows = {f"{fragment.name} rows": fragment.rows for fragment in plan.fragments}
-    runs = [run for sizing in sizings(plan) for run in (sizing, *sizing.beside)]
+    parts = [part for sizing in sizings(plan) for part in sizing.parts]
+    runs = [run for part in parts for run in part.runs]
     sizes = {f"{run.step} {name}": size for run in runs for name, size in run.sizes.items()}
     return {**rows, **sizes}
 

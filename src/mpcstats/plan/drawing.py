@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from mpcstats.plan.explain import most, size
-from mpcstats.plan.explanation import Explanation, Joint, counted
+from mpcstats.plan.explanation import Explanation, Joint
+from mpcstats.plan.figures import counted, most, size
 
 WIDTH, HEIGHT = 200, 62  # of a box, in pixels
 ACROSS, DOWN = 70, 22  # between boxes

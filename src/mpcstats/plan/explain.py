@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from mpcstats.plan.explanation import Explanation, Home, Joint
+from mpcstats.plan.figures import most, size, times
 
 
 def text(found: Explanation) -> str:
@@ -17,24 +18,6 @@ def text(found: Explanation) -> str:
         ["", "cost (payload, without framing)", *_costs(found)],
     ]
     return "\n".join(line for part in parts for line in part)
-
-
-def size(count: int) -> str:
-    """Bytes with a unit."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} B"
-
-
-def times(seconds: Mapping[str, float]) -> str:
-    """Estimated seconds by network."""
-    return ", ".join(f"{network} {number:.2f} s" for network, number in seconds.items())
-
-
-def most(number: str, *, exact: bool) -> str:
-    """A figure that is exact, or a bound that says so."""
-    return number if exact else f"at most {number}"
 
 
 def _head(found: Explanation) -> list[str]:
@@ -71,6 +54,9 @@ def _step(step: Joint) -> Iterator[str]:
         f"      {most(f'{step.rounds} rounds', exact=step.rounds_exact)}, "
         f"{most(sent, exact=step.bytes_exact)} over all parties"
     )
+    others = dict.fromkeys(part.card for part in step.composed if part.card != step.card)
+    if others:
+        yield f"      composed with {', '.join(others)}, whose figures are among these"
     yield f"      chosen because {step.choice.because}"
     if not step.choice.others:
         yield "      there is no alternative"

@@ -10,10 +10,15 @@ from typing import Any
 from mpcstats.cards.load import Cards
 from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
-from mpcstats.plan.choice import Choice, choice
-from mpcstats.plan.cost import Estimate, Network, Sizing, StepCost, estimate, sizings
+from mpcstats.plan.choice import Choice, Choices
+from mpcstats.plan.cost import Estimate, Network, StepCost, estimate, sizings
+from mpcstats.plan.figures import counted
+from mpcstats.plan.flow import inputs
 from mpcstats.plan.learned import Leak, Learned, beside, leaks, learned
 from mpcstats.plan.physical import Fragment, Item, Physical, Use
+from mpcstats.plan.sizing import Sizing
+from mpcstats.plan.tables import Find
+from mpcstats.plan.tablewords import words
 from mpcstats.records.levels import Level
 
 
@@ -49,6 +54,15 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class Composed:
+    """Protocol `card` plays in a step too, `runs` times side by side, the first at these public `sizes`."""
+
+    card: str
+    runs: int
+    sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """Whom a protocol withstands: `corruptions` of `count` parties, and what becomes of cheating."""
 
@@ -63,7 +77,8 @@ class Joint:
     """A step: protocol `card` computes `what` from the fragments and steps `inputs`.
 
     `helper` helps the parties `helps`; None where nobody does. Rounds and payload bytes sent, by party, equal the
-    card's formulas over `sizes`, or are at most that where they are not exact.
+    card's formulas over `sizes`, with those of the protocols that it is `composed` of, or are at most that where they
+    are not exact.
     """
 
     name: str
@@ -83,6 +98,7 @@ class Joint:
     trust: Trust
     leaks: tuple[Leak, ...]
     choice: Choice
+    composed: tuple[Composed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,7 @@ def explanation(
     """
     cost = estimate(plan, cards)
     steps = zip(plan.steps, sizings(plan), cost.steps, strict=True)
+    choices = Choices(plan, cards)
     return Explanation(
         question=plan.question,
         scenario=plan.scenario,
@@ -147,7 +164,7 @@ def explanation(
         k=plan.gate.k,
         cells=plan.cells,
         fragments=tuple(_home(fragment, level) for fragment in plan.fragments),
-        steps=tuple(_joint(plan, step, sizing, spent, cards) for step, sizing, spent in steps),
+        steps=tuple(_joint(plan, *step, cards, choices) for step in steps),
         learned=learned(plan, cards),
         rounds=cost.rounds,
         bytes_sent=_by_party(plan, cost),
@@ -178,7 +195,9 @@ def _home(fragment: Fragment, level: Callable[[Item], Level]) -> Home:
     read: dict[str, list[Item]] = {}
     for item in fragment.items:
         read.setdefault(f"{item.dataset}.{item.column}", []).append(item)
-    key = ("key",) if any(item.use == "key" for item in fragment.items) else ()
+    keyed = not fragment.columns and any(item.use == "key" for item in fragment.items)
+    values, codes = (tuple(c.name for c in part) for part in (fragment.values, fragment.codes))
+    columns = (*values, *codes, *(column.name for column in fragment.columns))
     return Home(
         fragment.name,
         fragment.owner,
@@ -192,18 +211,23 @@ def _home(fragment: Fragment, level: Callable[[Item], Level]) -> Home:
             )
             for column, items in read.items()
         ),
-        (*key, *(v.name for v in fragment.values), *(c.name for c in fragment.codes)),
+        ("key", *columns) if keyed else columns,
         fragment.sql,
     )
 
 
 def _joint(
-    plan: Physical, step: plans.Step, sizing: Sizing, spent: StepCost, cards: Cards
+    plan: Physical,
+    step: plans.Step,
+    sizing: Sizing,
+    spent: StepCost,
+    cards: Cards,
+    choices: Choices,
 ) -> Joint:
     card = cards[step.card]
     owners = (
         (plan.fragment(step.left).owner, plan.fragment(step.right).owner)
-        if isinstance(step, plans.Lookup)
+        if isinstance(step, plans.Lookup | Find)
         else ()
     )
     parties = card.parties
@@ -215,16 +239,19 @@ def _joint(
         what=_what(plan, step),
         inputs=_inputs(step),
         roles=tuple(Role(role, party, times) for (role, party), times in sizing.roles.items()),
-        helper=step.helper if isinstance(step, plans.Lookup) else None,
+        helper=step.helper if isinstance(step, plans.Lookup | Find) else None,
         helps=owners,
         sizes=sizing.sizes,
         rounds=spent.rounds,
-        rounds_exact=card.cost.rounds_kind == "exact",
+        rounds_exact=spent.rounds_exact,
         bytes_sent=spent.bytes_sent,
         bytes_exact=spent.exact,
         trust=Trust(parties.adversary, parties.corruptions, parties.count, parties.on_cheating),
-        leaks=leaks(plan, step, cards),
-        choice=choice(plan, step, cards),
+        leaks=leaks(plan, step, cards, dict.fromkeys(part.card for part in sizing.parts)),
+        choice=choices.of(step),
+        composed=tuple(
+            Composed(part.card, len(part.runs), part.sizes) for part in sizing.parts[1:]
+        ),
     )
 
 
@@ -242,6 +269,8 @@ def _inputs(step: plans.Step) -> tuple[str, ...]:
             return step.fragments
         case plans.Gate():
             return (step.of,)
+        case _:
+            return inputs(step)
 
 
 def _what(plan: Physical, step: plans.Step) -> str:
@@ -262,14 +291,11 @@ def _what(plan: Physical, step: plans.Step) -> str:
             return f"{totals} in {counted(plan.cells, 'cell')} over {owners}"
         case plans.Gate():
             return "; ".join(_opens(plan, release) for release in step.releases)
+        case _:
+            return words(plan, step)
 
 
 def _opens(plan: Physical, release: plans.Release) -> str:
     words = ", ".join(beside(plan, release))
     to = ", ".join(release.recipients)
     return f"cells of {release.k} persons or more to {to}" + (f" ({words})" if words else "")
-
-
-def counted(number: int, noun: str) -> str:
-    """The number with its noun, in the plural but for one."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

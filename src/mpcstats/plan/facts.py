@@ -20,6 +20,28 @@ Kind = Literal["integer", "text", "boolean", "null", "other"]
 Columns = Mapping[tuple[str, str], "Fact"]  # (name in FROM, column) -> what is known of it
 
 BOOLEAN = (exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.StartsWith, exp.Escape)
+TEXTS = (
+    *(
+        exp.Substring,
+        exp.Left,
+        exp.Right,
+        exp.Upper,
+        exp.Lower,
+        exp.Trim,
+        exp.Replace,
+        exp.Reverse,
+        exp.Initcap,
+    ),
+    *(
+        exp.Concat,
+        exp.DPipe,
+        exp.Pad,
+        exp.Repeat,
+        exp.SplitPart,
+        exp.RegexpReplace,
+        exp.RegexpExtract,
+    ),
+)
 ARITHMETIC = (exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.IntDiv, exp.Mod, exp.Abs)
 
 
@@ -40,6 +62,7 @@ class Fact:
     distinct: int | None = None
     total: int | None = None
     person: bool = False  # the key names persons
+    most: int | None = None  # rows that have one and the same value
 
     @property
     def names_persons(self) -> bool:
@@ -93,7 +116,20 @@ def of_column(column: Column) -> Fact:
         column.key,
         column.distinct,
         person=column.person,
+        most=column.most,
     )
+
+
+def values(known: Fact, rows: int) -> int:
+    """At most how many different values, NULL aside, a column of `rows` rows has."""
+    bounds = [rows]
+    if known.labels is not None:
+        bounds.append(len(known.labels))
+    if known.distinct is not None:
+        bounds.append(known.distinct)
+    if known.bounded is not None:
+        bounds.append(known.bounded[1] - known.bounded[0] + 1)
+    return min(bounds)
 
 
 def integer(minimum: int, maximum: int, *, nullable: bool = False) -> Fact:
@@ -124,11 +160,19 @@ def _fact(node: exp.Expr, columns: Columns, rows: int) -> Fact:
         case exp.Upper() | exp.Trim():
             inner = fact(node.this, columns, rows)
             plain = isinstance(node, exp.Upper) or node.expression is None
-            return inner if plain and inner.key in UPPER_TRIMMED else OTHER
+            return inner if plain and inner.key in UPPER_TRIMMED else _text(node, columns, rows)
+        case _ if isinstance(node, TEXTS):
+            return _text(node, columns, rows)
         case _ if isinstance(node, BOOLEAN):
             return Fact("boolean", labels=(False, True), nullable=_may_be_null(node, columns, rows))
         case _:
             return OTHER
+
+
+def _text(node: exp.Expr, columns: Columns, rows: int) -> Fact:
+    """A text function of columns: NULL where one of its arguments is, or where it finds nothing."""
+    may = any(fact(part, columns, rows).nullable for part in node.iter_expressions())
+    return Fact("text", nullable=may or isinstance(node, exp.RegexpExtract | exp.SplitPart))
 
 
 def united(facts: Iterable[Fact]) -> Fact:
@@ -241,6 +285,8 @@ def _aggregate(node: exp.Expr, columns: Columns, rows: int) -> Fact:
             # A window gives its sum to every row: the bound on the total is lost.
             total = None if isinstance(node, exp.Window) else inner.total
             return replace(inner, nullable=inner.nullable or not never_null, key=None, total=total)
+        case exp.Count(this=exp.Distinct(expressions=[value])):
+            return integer(0, values(fact(value, columns, rows), rows))
         case exp.Count() | exp.CountIf() | exp.RowNumber():
             return integer(0, rows)
         case exp.Sum() if not isinstance(node.this, exp.Distinct | exp.Order):

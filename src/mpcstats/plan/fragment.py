@@ -46,7 +46,7 @@ def fragment(local: Local, context: Context) -> plans.Fragment:
         ),
         codes=tuple(plans.CodeColumn(c.name, c.labels) for c in local.codes),
         items=read,
-        audits=_audits(read, context),
+        audits=audits(read, context),
     )
 
 
@@ -68,10 +68,10 @@ def _query(local: Local, *, single: bool) -> exp.Select:
         query = query.where(*(condition.copy() for condition in local.where))
     if grouped:
         query = query.group_by(*(node.copy() for node in grouped))
-    return _pruned(query)
+    return pruned(query)
 
 
-def _pruned(query: exp.Select) -> exp.Select:
+def pruned(query: exp.Select) -> exp.Select:
     """Without the columns of sub-queries that nothing asks for: they are neither read nor checked (plan.items)."""
     for exists in query.find_all(exp.Exists):
         rows = exists.this.unnest()
@@ -95,19 +95,24 @@ def _asked(item: Expr, relation: str) -> set[str]:
 
 def _text(query: exp.Select, local: Local, context: Context) -> str:
     """The query over tables with normalised keys; numbers as BIGINT, NULL where they do not fit."""
-    inner = _normalised(_guarded(query.copy()), context).sql(DIALECT)
+    inner = normalised_text(query, context)
     labels: Mapping[str, Code] = {code.name: code for code in local.codes}
-    columns = [_quoted(value.name) for value in local.values]
+    columns = [quoted(value.name) for value in local.values]
     parts = [f"TRY_CAST({name} AS BIGINT) AS {name}" for name in columns]
     for name, code in labels.items():
         cases = " ".join(
             f"WHEN {_literal(label)} THEN {position}" for position, label in enumerate(code.labels)
         )
-        parts.append(f"CAST(CASE {_quoted(name)} {cases} END AS BIGINT) AS {_quoted(name)}")
+        parts.append(f"CAST(CASE {quoted(name)} {cases} END AS BIGINT) AS {quoted(name)}")
     if local.key is not None:
-        parts = [f"{keys.encoded([_quoted(KEY)])} AS {_quoted(KEY)}", *parts]
+        parts = [f"{keys.encoded([quoted(KEY)])} AS {quoted(KEY)}", *parts]
     # Names are the planner's own or quoted, and the inner text is a tree that was checked (plan.names).
     return f"SELECT {', '.join(parts)} FROM ({inner}) AS fragment"
+
+
+def normalised_text(query: exp.Select, context: Context) -> str:
+    """The text of `query` over tables with normalised keys, and with arithmetic that does not fail."""
+    return _normalised(_guarded(query.copy()), context).sql(DIALECT)
 
 
 def _guarded(query: exp.Select) -> exp.Select:
@@ -134,12 +139,12 @@ def _normalised(query: exp.Select, context: Context) -> exp.Select:
         names = [name for name in dataset.columns if name in asked] or [next(iter(dataset.columns))]
         plain = exp.table_(table.name, db=table.db, quoted=True).sql(DIALECT)
         normal = {
-            name: keys.normalised(column.key, _quoted(name), integer=column.type == "integer")
+            name: keys.normalised(column.key, quoted(name), integer=column.type == "integer")
             for name, column in dataset.columns.items()
             if column.key is not None
         }
-        columns = ", ".join(f"{normal.get(n, _quoted(n))} AS {_quoted(n)}" for n in names)
-        text = f"(SELECT {columns} FROM {plain}) AS {_quoted(alias)}"
+        columns = ", ".join(f"{normal.get(n, quoted(n))} AS {quoted(n)}" for n in names)
+        text = f"(SELECT {columns} FROM {plain}) AS {quoted(alias)}"
         table.replace(_subquery(text))
     return query
 
@@ -149,7 +154,7 @@ def _subquery(text: str) -> Expr:
     return exp.maybe_parse(f"SELECT * FROM {text}", dialect=DIALECT).args["from_"].this
 
 
-def _audits(read: Sequence[plans.Item], context: Context) -> tuple[plans.Audit, ...]:
+def audits(read: Sequence[plans.Item], context: Context) -> tuple[plans.Audit, ...]:
     """For the owner: rows, and what is wrong with the keys, of each table whose person key is read."""
     found = {}
     for item in read:
@@ -157,13 +162,14 @@ def _audits(read: Sequence[plans.Item], context: Context) -> tuple[plans.Audit, 
         if entry.key is not None:
             schema, name = item.dataset.split(".")
             table = exp.table_(name, db=schema, quoted=True).sql(DIALECT)
-            column = _quoted(item.column)
+            column = quoted(item.column)
             normal = keys.normalised(entry.key, column, integer=entry.type == "integer")
             found[item.dataset] = plans.Audit(item.dataset, keys.audit(table, column, normal))
     return tuple(found.values())
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """The name as a quoted identifier."""
     return exp.to_identifier(name, quoted=True).sql(DIALECT)
 
 

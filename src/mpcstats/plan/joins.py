@@ -77,6 +77,7 @@ class Joined:
         whole = known.whole(self.shapes[name].rows)
         return replace(
             known,
+            most=None if known.most is None else known.most * self.repeats(name),
             nullable=known.nullable or self.loose or name in self.optional,
             total=None if whole is None else whole * self.repeats(name),
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mpcstats.cards.load import Cards
 from mpcstats.plan import physical as plans
+from mpcstats.plan.cost import protocols
 from mpcstats.plan.physical import Physical
+from mpcstats.plan.tables import Find
 
 RECIPIENT = "recipient"  # roles of cards' openings
 COMPUTE = "compute"
@@ -35,16 +38,20 @@ class Learned:
         return f"{self.who}: {self.what}"
 
 
-def leaks(plan: Physical, step: plans.Step, cards: Cards) -> tuple[Leak, ...]:
-    """All that the card of `step` lists: what it opens, then its public sizes. Raises UsageError for no such card."""
-    card = cards[step.card]
+def leaks(
+    plan: Physical, step: plans.Step, cards: Cards, played: Iterable[str]
+) -> tuple[Leak, ...]:
+    """All that the cards `played` in `step` list: what is opened, then public sizes. Raises UsageError for no card."""
+    own = [cards[name] for name in played]
     known = cards.leakage
-    opened = (
+    opened = dict.fromkeys(
         Leak(step.name, o.id, known[o.id], o.what, _parties(plan, o.to), False)
+        for card in own
         for o in card.leakage.opened
     )
-    sizes = (
+    sizes = dict.fromkeys(
         Leak(step.name, name, known[name], "public sizes of the step", plan.parties, True)
+        for card in own
         for name in card.leakage.sizes
     )
     return (*opened, *sizes)
@@ -53,34 +60,43 @@ def leaks(plan: Physical, step: plans.Step, cards: Cards) -> tuple[Leak, ...]:
 def learned(plan: Physical, cards: Cards) -> tuple[Learned, ...]:
     """One entry for each kind of thing that somebody learns, and one for what nobody does."""
     found: dict[Learned, None] = {}
+    played = protocols(plan)
     for step in plan.steps:
-        for leak in leaks(plan, step, cards):
+        for leak in leaks(plan, step, cards, played[step.name]):
             if leak.public:
                 continue
             for who, held in _holders(plan, step, leak):
-                found[Learned(", ".join(who), f"{leak.what} ({held})")] = None
+                found[Learned(", ".join(who), leak.what + held)] = None
     found[Learned("everybody", "the question, the plan, and the public row bounds")] = None
     for step in plan.steps:
-        if isinstance(step, plans.Lookup) and cards[step.card].parties.helper_must_not_collude_with:
+        if isinstance(step, plans.Lookup | Find) and (
+            cards[step.card].parties.helper_must_not_collude_with
+        ):
             left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
             hidden = (
                 f"which keys {left} and {right} have in common, as long as {step.helper} colludes "
                 "with neither"
             )
             found[Learned("nobody", hidden)] = None
+    if isinstance(plan.aggregate, plans.Outcome):
+        hidden = (
+            "what the rows of shared tables hold, which of them meet a condition or one another, and how many do, "
+            f"as long as no two of {', '.join(plan.compute)} collude"
+        )
+        found[Learned("nobody", hidden)] = None
     return tuple(found)
 
 
 def _holders(
     plan: Physical, step: plans.Step, leak: Leak
 ) -> tuple[tuple[tuple[str, ...], str], ...]:
-    """To whom a leak goes, and under which minimum; by release where a gate has several."""
-    if isinstance(step, plans.Gate):
-        return tuple(
-            (release.recipients, ", ".join([f"k = {release.k}", *beside(plan, release)]))
-            for release in step.releases
-        )
-    return ((leak.to, f"k = {plan.gate.k}"),)
+    """To whom a leak goes, and in brackets under which minimum; by release where a gate has several."""
+    if not isinstance(step, plans.Gate):
+        return ((leak.to, ""),)
+    return tuple(
+        (release.recipients, f" ({', '.join([f'k = {release.k}', *beside(plan, release)])})")
+        for release in step.releases
+    )
 
 
 def beside(plan: Physical, release: plans.Release) -> list[str]:
@@ -89,7 +105,11 @@ def beside(plan: Physical, release: plans.Release) -> list[str]:
     if release.contributors > 1:
         words.append(f"amounts of {release.contributors} contributors")
     if release.columns is not None:
-        names = [c.name for c in plan.output if c.kind == "total" and c.position in release.columns]
+        names = [
+            c.name
+            for c in plan.output
+            if c.kind != "group" and {c.position, c.by} & set(release.columns)
+        ]
         words.append(f"of {', '.join(names) or 'no column'} alone")
     if release.cells is not None:
         words.append(f"of {len(release.cells)} of {plan.cells} cells")

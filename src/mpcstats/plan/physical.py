@@ -14,11 +14,40 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from mpcstats.errors import InternalError
+from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
+from mpcstats.plan.needs import made_by
+from mpcstats.plan.tables import Column, Outcome, TableStep
 
-SPINE = "spine"  # as the source of a column: the spine's own, not a lookup's
+__all__ = (
+    "SPINE",
+    "All",
+    "Always",
+    "Any",
+    "Audit",
+    "CodeColumn",
+    "Cohort",
+    "Criterion",
+    "Fragment",
+    "Gate",
+    "GroupKey",
+    "Hit",
+    "Item",
+    "Label",
+    "Lookup",
+    "Not",
+    "Outcome",
+    "OutputColumn",
+    "Physical",
+    "Ref",
+    "Step",
+    "Sum",
+    "Term",
+    "Total",
+    "Use",
+    "ValueColumn",
+)
 
 Use = Literal["key", "filter", "value", "group", "contributor"]
-Label = str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +95,8 @@ class Fragment:
 
     `sql` (DuckDB) yields `key` (text, normalised and injectively encoded, never NULL, distinct), then every
     value column as BIGINT, then every code column as BIGINT. A fragment of a Sum step has no key: it yields
-    one row for each cell of `codes` that occurs.
+    one row for each cell of `codes` that occurs. A fragment of a Give or a Find has `columns` alone, in that order:
+    numbers and flags as BIGINT, digests as the text that is to be digested.
     """
 
     name: str
@@ -77,14 +107,7 @@ class Fragment:
     codes: tuple[CodeColumn, ...]
     items: tuple[Item, ...]
     audits: tuple[Audit, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A value column: of the spine (source SPINE), or of the right fragment of a lookup (source: its step name)."""
-
-    source: str
-    column: str
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,32 +144,6 @@ class Any:
 
 
 Criterion = Hit | Always | Not | All | Any
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A product of columns, counted only where all lookups in `under` hit. No factors: the number 1."""
-
-    factors: tuple[Ref, ...]
-    under: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """The sum of `terms` over the rows of a cell; `bound` is the largest absolute value that it can reach."""
-
-    name: str
-    terms: tuple[Term, ...]
-    bound: int
-
-
-@dataclass(frozen=True, slots=True)
-class GroupKey:
-    """A group column: the code column `column` of the spine or of a lookup's right fragment."""
-
-    source: str
-    column: str
-    labels: tuple[Label, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,16 +254,21 @@ class Tests:
     having: bool = False
 
 
-Step = Sum | Lookup | Cohort | Gate
+Step = Sum | Lookup | Cohort | TableStep | Outcome | Gate
 
 
 @dataclass(frozen=True, slots=True)
 class OutputColumn:
-    """A column of the answer: the label of group key `position`, or the total at `position`."""
+    """A column of the answer: the label of group key `position`, or the total at `position`.
+
+    ratio: that total, a whole number, and the total `by`, its fraction (plan.tables.Quotient); root: the
+    square root of such a number. quotient: that total divided by the total `by`, both of which the recipient gets.
+    """
 
     name: str
-    kind: Literal["group", "total"]
+    kind: Literal["group", "total", "ratio", "root", "quotient"]
     position: int
+    by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,7 @@ class Physical:
     steps: tuple[Step, ...]
     output: tuple[OutputColumn, ...]
     order: tuple[tuple[int, bool], ...] = ()  # ORDER BY: (output position, descending)
+    limit: int | None = None  # LIMIT: so many rows of the ordered answer
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.fragments] + [s.name for s in self.steps]
@@ -304,12 +307,14 @@ class Physical:
         return gate
 
     @property
-    def aggregate(self) -> Sum | Cohort:
+    def aggregate(self) -> Sum | Cohort | Outcome:
         """The step whose cells the gate opens."""
         for step in self.steps:
-            if step.name == self.gate.of and isinstance(step, Sum | Cohort):
+            if step.name == self.gate.of and isinstance(step, Sum | Cohort | Outcome):
                 return step
-        raise InternalError(f"expected the gate to open a sum or a cohort, got {self.gate.of!r}")
+        raise InternalError(
+            f"expected the gate to open a sum, a cohort or an outcome, got {self.gate.of!r}"
+        )
 
     @property
     def cells(self) -> int:
@@ -325,8 +330,21 @@ class Physical:
         step = self.aggregate
         if isinstance(step, Cohort):
             return Tests(1)
+        if isinstance(step, Outcome):
+            return self._outcome_tests(step)
         owners = len(step.fragments)
         return Tests(owners, {"none": 0, "added": 1, "apart": owners}[step.contributors])
+
+    def _outcome_tests(self, step: Outcome) -> Tests:
+        made = [made_by(other) for other in self.steps if isinstance(other, TableStep)]
+        nullable = {column.name for columns in made for column in columns if column.nullable}
+        return Tests(
+            len(step.persons),
+            len(step.contributors),
+            tuple(i for i, name in enumerate(step.supports) if name is not None),
+            tuple(i for i, total in enumerate(step.totals) if total.name in nullable),
+            step.appears is not None,
+        )
 
     @property
     def parties(self) -> tuple[str, ...]:

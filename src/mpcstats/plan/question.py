@@ -13,6 +13,7 @@ from mpcstats.plan.context import Context, Helpers
 from mpcstats.plan.cost import sizings
 from mpcstats.plan.logical import Block
 from mpcstats.plan.lower import GATE, lower
+from mpcstats.plan.relational.planning import Planned, relational
 from mpcstats.plan.rules.cells import cells
 from mpcstats.plan.rules.criteria import criteria
 from mpcstats.plan.rules.group_codes import group_codes
@@ -70,18 +71,20 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
     if len(set(setting.compute)) != len(setting.compute):
         raise UsageError(f"expected different compute parties, got {', '.join(setting.compute)}")
     context = Context(
-        text, setting.catalogue, setting.compute, setting.helpers, setting.contributors
+        text,
+        setting.catalogue,
+        setting.compute,
+        setting.helpers,
+        persons=setting.k > 1,
+        contributors=setting.contributors,
     )
     try:
-        block = parse(context)
-        for rule in RULES:
-            block = rule(block, context)
-        lowered = lower(block, context)
+        found = _cohort(context) or relational(context)
     except SqlglotError as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"expected a question whose parts fit together, got: {said}") from None
     release = plans.Release(setting.recipients, setting.k)
-    gate = plans.Gate(GATE, lowered.steps[-1].name, (release,))
+    gate = plans.Gate(GATE, found.steps[-1].name, (release,))
     plan = plans.Physical(
         question=text,
         scenario=setting.scenario,
@@ -89,13 +92,26 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         initiator=setting.initiator,
         engine=setting.engine,
         compute=setting.compute,
-        fragments=lowered.fragments,
-        steps=(*lowered.steps, gate),
-        output=block.output,
-        order=block.order,
+        fragments=found.fragments,
+        steps=(*found.steps, gate),
+        output=found.output,
+        order=found.order,
+        limit=found.limit,
     )
     _check_messages(plan, context)
     return plan
+
+
+def _cohort(context: Context) -> Planned | None:
+    """The plan along one spine of persons; None where the question is none for it."""
+    try:
+        block = parse(context)
+        for rule in RULES:
+            block = rule(block, context)
+        lowered = lower(block, context)
+    except UsageError:
+        return None
+    return Planned(lowered.fragments, lowered.steps, block.output, block.order)
 
 
 def _check_messages(plan: plans.Physical, context: Context) -> None:

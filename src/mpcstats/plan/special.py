@@ -7,12 +7,13 @@ A column with `special` ranges is below HIGH only if every place where the fragm
 | `= < <= > >=` or BETWEEN against text, IN (texts), LIKE 'prefix%',       | all that the condition      |
 | in an AND/OR combination (no NOT) in WHERE or ON of an inner join        | admits is not special       |
 | IS NOT NULL in such a combination                                        |                             |
+| such a combination after WHEN of a CASE in a select list                 | as in WHERE; no sub-query   |
 | the bare column in the select list of a sub-query of FROM or UNION ALL   | no DISTINCT, GROUP BY       |
 
 Such a condition is true or not whatever the column holds outside of what it admits: special codes are not told
 from all others outside. Hence the second rule, for what is said of the *others* (NOT IN over another owner's rows,
-a count of zero): all that the conditions of a fragment admit of a column, together, begins with at most BREADTH
-different letters or digits, and under one of them it is not on both sides of a special range.
+ELSE of a CASE, a count of zero): all that the conditions of a fragment admit of a column, together, begins with at
+most BREADTH different letters or digits, and under one of them it is not on both sides of a special range.
 
 Sub-queries count only where rows that they lack are just missing: in FROM and inner joins, in IN and EXISTS of such
 a combination. A text counts as it is written and as trimmed upper case; no owner has a special code in another
@@ -24,7 +25,7 @@ admit another part of the codes that are not special, so that only special ones 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -137,6 +138,8 @@ class _Walk:
         conditions = [where.this] if where is not None else []
         conditions += [join.args["on"] for join in inner if join.args.get("on") is not None]
         self._read_conditions(conditions)
+        for condition in _cases(query):
+            self._read_conditions([condition])
         orders = query.args["order"].expressions if query.args.get("order") is not None else []
         by_position = any(isinstance(ordered.this.unnest(), exp.Literal) for ordered in orders)
         if passes and not by_position and {n for n, arg in query.args.items() if arg} <= ROW_BY_ROW:
@@ -218,6 +221,14 @@ def _either(first: _Condition, second: _Condition) -> _Condition:
         always = len(found) == 2 and all(one.always for one in found)
         result[place] = _Admitted(ranges.union(one.codes for one in found), always)
     return result
+
+
+def _cases(query: exp.Select) -> Iterator[exp.Expr]:
+    """The conditions without sub-queries of each CASE WHEN in the select list of `query` itself."""
+    for case in (case for item in query.expressions for case in item.find_all(exp.Case)):
+        if case.find_ancestor(exp.Select, exp.SetOperation) is query and case.this is None:
+            conditions = (branch.this for branch in case.args["ifs"])
+            yield from (c for c in conditions if c.find(exp.Query) is None)
 
 
 def _is_null_test(node: exp.Expr) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mpcstats.plan.cost import protocols
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.operations import operations
 from mpcstats.records.catalogue import Catalogue
@@ -35,6 +36,6 @@ def asked_of(
         # Cells that an approval exempts are that approval's matter.
         persons=min((release.k for release in plan.gate.ruled), default=EXEMPT),
         columns=tuple(columns),
-        protocols=tuple(step.card for step in plan.steps),
+        protocols=tuple(card for played in protocols(plan).values() for card in played),
         operations=operations(plan, catalogue),
     )

@@ -4,7 +4,8 @@ A fragment's columns come from the items that its owner reads for them and from 
 lookup adds is as sensitive as the fragment that is looked up; a total comes from its factors, from the hits that it
 needs and from the rows of its spine. Secret sharing lowers no level. What passes the gate is an aggregate of at least
 k persons: LOW, or what it came from if that is less. Of a fragment's value columns each has the level of all items
-that the fragment reads for values: the plan does not say which is whose, and the highest counts.
+that the fragment reads for values: the plan does not say which is whose, and the highest counts. A column of a shared
+table has the level of all items of all fragments that reach the table, by values or by which rows there are.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mpcstats.plan import physical as plans
+from mpcstats.plan.flow import reached
 from mpcstats.plan.physical import Fragment, Item, OutputColumn, Physical
+from mpcstats.plan.tableshape import shapes
 from mpcstats.policy.sensitivity import Weight, is_blind, item_level, weighed
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.levels import Level, highest
 
-Stage = Literal["fragment", "lookup", "aggregate", "output"]
+Stage = Literal["fragment", "lookup", "table", "aggregate", "output"]
 KEY = "key"
 ROWS = "rows"  # which rows there are: picked by a fragment's filters
 HIT = "hit"
@@ -62,6 +65,7 @@ class _Deriving:
     def __init__(self, plan: Physical, catalogue: Catalogue) -> None:
         self._plan = plan
         self._catalogue = catalogue
+        self._reached = reached(plan)
 
     def columns(self) -> Iterator[Derived]:
         for fragment in self._plan.fragments:
@@ -69,6 +73,7 @@ class _Deriving:
         for step in self._plan.steps:
             if isinstance(step, plans.Lookup):
                 yield from self._of_lookup(step)
+        yield from self._of_tables()
         yield from self._of_aggregate()
         yield from self._of_output()
 
@@ -81,6 +86,8 @@ class _Deriving:
             yield self._made(fragment.name, value.name, "fragment", _used(fragment, "value"))
         for code in fragment.codes:
             yield self._made(fragment.name, code.name, "fragment", _used(fragment, "group"))
+        for column in fragment.columns:
+            yield self._made(fragment.name, column.name, "fragment", fragment.items)
 
     def _key(self, fragment: Fragment, keys: list[Item]) -> Derived:
         """The key column has the level of the keys as they are, blind or not."""
@@ -97,6 +104,21 @@ class _Deriving:
             yield self._made(step.name, value.name, "lookup", _used(right, "value"))
         for code in right.codes:
             yield self._made(step.name, code.name, "lookup", _used(right, "group"))
+
+    def _of_tables(self) -> Iterator[Derived]:
+        """Which rows each table has, and each column in the first table that has it."""
+        seen: set[str] = set()
+        for name, shape in shapes(self._plan).items():
+            weight = self._weight(self._reaching(name))
+            new = [column for column in shape.columns if column not in seen]
+            for column in (ROWS, *new):
+                yield Derived(name, column, "table", weight.level, weight.columns)
+            seen |= set(new)
+
+    def _reaching(self, step: str) -> tuple[Item, ...]:
+        """All that is read by the fragments that reach the table of `step`."""
+        names = sorted(self._reached[step])
+        return tuple(item for name in names for item in self._plan.fragment(name).items)
 
     def _of_aggregate(self) -> Iterator[Derived]:
         step = self._plan.aggregate
@@ -121,8 +143,8 @@ class _Deriving:
             yield Derived("answer", column.name, "output", level, because)
 
     def _exempt(self, column: OutputColumn) -> bool:
-        return column.kind == "total" and any(
-            release.columns is None or column.position in release.columns
+        return column.kind != "group" and any(
+            release.columns is None or {column.position, column.by} & set(release.columns)
             for release in self._plan.gate.releases
             if release.exempt is not None
         )
@@ -145,6 +167,8 @@ class _Deriving:
         if isinstance(step, plans.Sum):
             fragments = [self._plan.fragment(name) for name in step.fragments]
             return tuple(item for fragment in fragments for item in _used(fragment))
+        if isinstance(step, plans.Outcome):
+            return self._reaching(step.name)
         spine = _used(self._plan.fragment(step.spine))
         return (*spine, *self._hits(dict.fromkeys(_named(step.criterion))))
 
@@ -163,6 +187,8 @@ class _Deriving:
     def _sources(self, source: str) -> tuple[Fragment, ...]:
         """The fragments behind the source of a Ref or a GroupKey."""
         step = self._plan.aggregate
+        if isinstance(step, plans.Outcome):
+            return tuple(self._plan.fragment(name) for name in sorted(self._reached[step.name]))
         if source != plans.SPINE:
             return (self._plan.fragment(self._plan.lookup(source).right),)
         names = step.fragments if isinstance(step, plans.Sum) else (step.spine,)

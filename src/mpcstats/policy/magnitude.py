@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 from mpcstats.plan.physical import (
     SPINE,
     Cohort,
     Fragment,
-    Gate,
-    Lookup,
+    Outcome,
     Physical,
+    Step,
     Sum,
     Term,
     ValueColumn,
 )
+from mpcstats.policy.amounts import MOST, Amount, amounts, surely_count
 from mpcstats.records.catalogue import Catalogue
 
-KNOWN = (Sum, Lookup, Cohort, Gate)
+KNOWN = (*get_args(Step),)
 # A value column of a fragment; None if the fragment has none of the name that a total refers to.
 Factor = tuple[Fragment, ValueColumn | None]
 
@@ -33,27 +35,55 @@ def magnitudes(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     factors is the number 1, a count. What cannot be told (a fragment that names no column, a dataset that the
     catalogue lacks, a step of a kind that is not known here) is a magnitude: so is a SUM of 0 and 1 that shares its
     fragment with an amount.
+    A total of shared tables is one if an amount (policy.amounts) of such a fragment may reach it.
     """
 
     def amount(factor: Factor) -> bool:
-        return not _surely_count(factor, catalogue) and not _surely_single(factor, catalogue)
+        return not (_surely_count(factor, catalogue) or _has_no_contributors(factor[0], catalogue))
+
+    def contributed(made: Amount) -> bool:
+        return any(not _has_no_contributors(plan.fragment(name), catalogue) for name in made.of)
 
     unknown = (step.name for step in plan.steps if type(step) not in KNOWN)
-    return (*_totals(plan, lambda factors: any(map(amount, factors))), *unknown)
+    return (
+        *_totals(plan, lambda factors: any(map(amount, factors))),
+        *_of_outcome(plan, catalogue, contributed),
+        *unknown,
+    )
 
 
 def sums(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     """The totals of `plan` that are not surely counts, whether their datasets have contributors or not."""
-    return _totals(plan, lambda factors: not all(_surely_count(f, catalogue) for f in factors))
+    return (
+        *_totals(plan, lambda factors: not all(_surely_count(f, catalogue) for f in factors)),
+        *_of_outcome(plan, catalogue, lambda made: bool(made.of)),
+    )
 
 
 def moments(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     """The totals of `plan` that sum products of two or more factors that are not surely counts."""
 
-    def amounts(factors: list[Factor]) -> int:
+    def multiplied(factors: list[Factor]) -> int:
         return sum(not _surely_count(factor, catalogue) for factor in factors)
 
-    return _totals(plan, lambda factors: amounts(factors) > 1)
+    return (
+        *_totals(plan, lambda factors: multiplied(factors) > 1),
+        *_of_outcome(plan, catalogue, lambda made: made.degree >= MOST),
+    )
+
+
+def _of_outcome(
+    plan: Physical, catalogue: Catalogue, holds: Callable[[Amount], bool]
+) -> tuple[str, ...]:
+    """The totals of shared tables for whose amounts `holds` is true."""
+    outcomes = [step for step in plan.steps if isinstance(step, Outcome)]
+    made = amounts(plan, catalogue) if outcomes else {}
+    return tuple(
+        total.name
+        for step in outcomes
+        for total in step.totals
+        if holds(made[step.name][total.name])
+    )
 
 
 def _totals(plan: Physical, holds: Callable[[list[Factor]], bool]) -> tuple[str, ...]:
@@ -86,18 +116,14 @@ def _column(fragment: Fragment, name: str) -> ValueColumn | None:
 
 def _surely_count(factor: Factor, catalogue: Catalogue) -> bool:
     fragment, column = factor
+    return column is not None and surely_count(
+        fragment, column.minimum, column.maximum, catalogue, counted=column.counts
+    )
+
+
+def _has_no_contributors(fragment: Fragment, catalogue: Catalogue) -> bool:
+    """Whether no dataset that the fragment reads has a contributor item; False where that cannot be told."""
     datasets = {item.dataset for item in fragment.items}
-    if column is None or not datasets or not all(catalogue.has(name) for name in datasets):
-        return False
-    if not column.counts and any(item.use == "value" for item in fragment.items):
-        return False
-    rows = min(catalogue.dataset(name).rows for name in datasets)
-    return column.minimum >= 0 and column.maximum <= rows
-
-
-def _surely_single(factor: Factor, catalogue: Catalogue) -> bool:
-    """Whether the factor's datasets have no contributor item."""
-    datasets = {item.dataset for item in factor[0].items}
     return bool(datasets) and all(
         catalogue.has(name) and catalogue.dataset(name).contributor is None for name in datasets
     )

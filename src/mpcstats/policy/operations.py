@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from mpcstats.plan.physical import Cohort, Lookup, Physical, Sum
+from mpcstats.plan.physical import Cohort, Lookup, Outcome, Physical, Sum
+from mpcstats.plan.tables import Aggregate, Group, Spread, Tally
 from mpcstats.policy.magnitude import moments, sums
 from mpcstats.records.catalogue import Catalogue
 
@@ -43,24 +44,33 @@ OF_CARD: Mapping[str, Operation] = {
     "window": "window",
 }
 MEANS = frozenset(
-    {"gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"}
+    (
+        *("gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"),
+        *("table", "derive"),
+    )
 )
 
 
 def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     """The operations of `plan`, each once; a step of a kind that is not known here gives its card's name.
 
-    "count" is always among them: the gate counts the persons of every cell.
+    "count" is always among them: the gate counts the persons of every cell, by whatever protocol.
     """
     found: dict[str, None] = {"count": None}
+    counted = _counted(plan)
     for step in plan.steps:
         match step:
             case Lookup():
                 found["join"] = None
-            case Sum() | Cohort() if step.groups:
+            case Sum() | Cohort() | Outcome() if step.groups:
                 found["group-by"] = None
-            case Sum() | Cohort():
-                pass
+            case Sum() | Cohort() | Outcome() | Tally():
+                pass  # counts; whether the totals are sums is asked below
+            case Spread():
+                others = (a for a in step.aggregates if a.column.name not in counted)
+                found |= {_of_aggregate(aggregate): None for aggregate in others}
+            case Group() if any(aggregate.kind == "distinct" for aggregate in step.aggregates):
+                found |= {"group-by": None, "distinct": None}
             case _ if step.card not in MEANS:
                 found[OF_CARD.get(step.card, step.card)] = None
     if sums(plan, catalogue):
@@ -68,3 +78,17 @@ def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     if moments(plan, catalogue):
         found["moments"] = None
     return tuple(found)
+
+
+def _counted(plan: Physical) -> frozenset[str]:
+    """The columns by which the gate counts persons and contributors of cells."""
+    found: set[str | None] = set()
+    for step in plan.steps:
+        if isinstance(step, Outcome):
+            found |= {*step.persons, *step.contributors, *step.supports}
+    return frozenset(name for name in found if name is not None)
+
+
+def _of_aggregate(aggregate: Aggregate) -> Operation:
+    """An extreme is a quantile: the value of one row."""
+    return "distinct" if aggregate.kind == "distinct" else "quantile"

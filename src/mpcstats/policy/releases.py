@@ -9,7 +9,7 @@ from mpcstats.plan.physical import GroupKey, Item, Label, Physical, Release
 from mpcstats.policy.case import Case
 from mpcstats.policy.conditions.approval import exempting
 from mpcstats.policy.rule import ANYBODY
-from mpcstats.records.catalogue import Catalogue
+from mpcstats.records.catalogue import Catalogue, Dataset
 from mpcstats.records.papers.approval import Approval, Exemption
 from mpcstats.records.papers.papers import Paper
 
@@ -115,7 +115,7 @@ def _registers(plan: Physical, catalogue: Catalogue) -> list[Mapping[Label, str]
     named = sorted({item.dataset for item in grouped})
     datasets = [catalogue.dataset(name) for name in named]
     return [
-        *({v: party for party, values in d.contributors.items() for v in values} for d in datasets),
+        *(_institutions(d) for d in datasets),
         owners,
     ]
 
@@ -124,3 +124,8 @@ def _institution(item: Item, catalogue: Catalogue) -> bool:
     if item.use != "group" or not catalogue.has(item.dataset):
         return False
     return catalogue.dataset(item.dataset).contributor == item.column
+
+
+def _institutions(dataset: Dataset) -> dict[Label, str]:
+    """Each institution of the dataset, and the party that it is."""
+    return {value: party for party, values in dataset.contributors.items() for value in values}

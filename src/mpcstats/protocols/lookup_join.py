@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import keyvalue
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Bits
+from mpcstats.engines.share import Bits, Positions
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.session import Session, Stream, Words, parallel
@@ -49,9 +49,13 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class LeftTable:
-    """L's distinct keys as 128-bit digests, shape (m, 2), m <= left_rows; further rows never hit."""
+    """L's distinct keys as 128-bit digests, shape (m, 2), m <= left_rows; further rows never hit.
+
+    `places`: ascending, in which of the left rows the keys stand (None: in the first ones).
+    """
 
     keys: Words = field(repr=False)
+    places: Positions | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +171,22 @@ def _pseudonyms(session: Session, lookup: Lookup, table: LeftTable) -> tuple[See
     seeds, tags = _prf(session, lookup.right, table.keys)
     padding = _padding(len(seeds), lookup.left_rows)
     fill = session.private()
-    return (
-        np.concatenate([seeds, _random_seeds(fill, padding)]),
-        np.concatenate([tags, fill.words(padding)]),
-    )
+    every_seed = np.concatenate([seeds, _random_seeds(fill, padding)])
+    every_tag = np.concatenate([tags, fill.words(padding)])
+    if table.places is None:
+        return every_seed, every_tag
+    order = _order(table.places, lookup.left_rows)
+    return every_seed[order], every_tag[order]
+
+
+def _order(places: Positions, rows: int) -> Positions:
+    """For each row which key it has; rows without one get the keys of the padding, in their order."""
+    free = np.ones(rows, dtype=np.bool_)
+    free[places] = False
+    order = np.empty(rows, dtype=np.intp)
+    order[places] = np.arange(places.size)
+    order[free] = np.arange(places.size, rows)
+    return order
 
 
 def _padding(keys: int, bound: int) -> int:

@@ -16,18 +16,18 @@ from mpcstats.engines.share import Arith, Bits, Parts
 from mpcstats.errors import InternalError
 from mpcstats.session import Session, Words
 
-LOW_BITS = 63
 
+async def negative(
+    session: Session, seat: Seat, x: Arith, compute: tuple[str, ...], width: int = 64
+) -> Bits:
+    """One row: the top one of the low `width` bits of each x. Right for x in [-2^(width - 1), 2^(width - 1)).
 
-async def negative(session: Session, seat: Seat, x: Arith, compute: tuple[str, ...]) -> Bits:
-    """One row: the top bit of each x. Right for x in [-2^63, 2^63).
-
-    x = A + B with A = x_0 + x_1, known to P_0, and B = x_2, known to P_1 and P_2. The top bit is A_63 xor B_63
-    xor the carry into it, and that carry is (not B) < A on the 63 lower bits.
+    x = A + B with A = x_0 + x_1, known to P_0, and B = x_2, known to P_1 and P_2. With t = width - 1 the top bit is
+    A_t xor B_t xor the carry into it, and that carry is (not B) < A on the t lower bits.
     """
     (n,) = x.shape
-    own = slicing.slice_bits(x.parts[0] + x.parts[1], 64) if seat.index == 0 else None
-    shape = (64, slicing.words(n))
+    own = slicing.slice_bits(x.parts[0] + x.parts[1], width) if seat.index == 0 else None
+    shape = (width, slicing.words(n))
     a_parts = await share_own(
         session.narrow("upper"),
         seat,
@@ -37,11 +37,11 @@ async def negative(session: Session, seat: Seat, x: Arith, compute: tuple[str, .
         shape=shape,
         bits=True,
     )
-    a = Bits(n, 64, a_parts, seat.constant_at)
-    b = Bits(n, 64, _component(seat, 2, x.parts, shape), seat.constant_at)
-    low = slice(0, LOW_BITS)
+    a = Bits(n, width, a_parts, seat.constant_at)
+    b = Bits(n, width, _component(seat, 2, x.parts, shape), seat.constant_at)
+    low, top = slice(0, width - 1), width - 1
     carry = await less_than(session.narrow("carry"), seat, ~b.rows(low), a.rows(low))
-    return a.rows(LOW_BITS) ^ b.rows(LOW_BITS) ^ carry
+    return a.rows(top) ^ b.rows(top) ^ carry
 
 
 async def to_arith(session: Session, seat: Seat, bits: Bits) -> Arith:

@@ -26,6 +26,7 @@ from mpcstats.engines.rep3 import (
 from mpcstats.engines.rep3.exact import ExactRep3
 from mpcstats.engines.rep3.seat import Seat, seat_of
 from mpcstats.engines.share import Arith, Bits, Elements, Partial, Parts, Positions
+from mpcstats.engines.widths import check_sign
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session, Words, parallel
 
@@ -90,12 +91,13 @@ class Rep3(ExactRep3):
     async def equal(self, session: Session, x: Bits, y: Bits) -> Bits:
         return await self._compared(session, x, y, compare.equal)
 
-    async def negative(self, session: Session, x: Arith) -> Bits:
+    async def negative(self, session: Session, x: Arith, *, width: int = 64) -> Bits:
         seat = seat_of(session.me, self.compute)
         (n,) = x.shape
+        check_sign(x, width)
         if seat is None:
             return self._bits(None, n, 1, ())
-        return await convert.negative(session, seat, x, self.compute)
+        return await convert.negative(session, seat, x, self.compute, width)
 
     async def to_arith(self, session: Session, bits: Bits) -> Arith:
         seat = seat_of(session.me, self.compute)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mpcstats.errors import UsageError
 from mpcstats.party.data.consent import ConsentFilter, LeftOut, person_column
+from mpcstats.party.data.given import GivenColumn, check_keys, given_columns, given_query
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.table import load_table, quoted_name
 from mpcstats.plan import physical as plans
@@ -42,12 +43,13 @@ SETTINGS = (
 class Rows:
     """What a fragment yields at its owner: 128-bit digests of the keys, shape (m, 2), and columns of m numbers.
 
-    A fragment of a Sum step has no keys, and one number a cell.
+    A fragment of a Sum step has no keys, and one number a cell. One of a relational plan has `columns` alone.
     """
 
     keys: Words = field(repr=False)
     values: Mapping[str, Int64] = field(repr=False)
     codes: Mapping[str, Int64] = field(repr=False)
+    columns: Mapping[str, GivenColumn] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,11 @@ class Sources:
             rows = {}
             for fragment in fragments:
                 halt.check()
-                rows[fragment.name] = database.rows(fragment, keyed=keyed)
+                rows[fragment.name] = (
+                    database.given(plan, fragment)
+                    if isinstance(plan.aggregate, plans.Outcome)
+                    else database.rows(fragment, keyed=keyed)
+                )
             return Own(rows, tuple(reports), tuple(left_out))
 
     def _load(
@@ -213,6 +219,18 @@ class _Database:
         _check_keys(fragment, keys)
         return Rows(keys, values, codes)
 
+    def given(self, plan: Physical, fragment: Fragment) -> Rows:
+        """The columns of a relational plan's fragment, held against its bounds and what the plan's steps take."""
+        try:
+            found = self.connection.execute(given_query(fragment)).fetchnumpy()
+        except duckdb.Error as error:
+            raise _not_computed(fragment, error) from None
+        columns = given_columns(
+            fragment, {name: np.ma.asarray(column) for name, column in found.items()}
+        )
+        check_keys(plan, fragment, columns)
+        return Rows(np.empty((0, 2), dtype=np.uint64), {}, {}, columns)
+
     def _columns(
         self, fragment: Fragment, names: Sequence[str], *, keyed: bool
     ) -> dict[str, np.ma.MaskedArray[tuple[int, ...], np.dtype[np.int64]]]:
@@ -230,11 +248,15 @@ class _Database:
         try:
             found = self.connection.execute(query).fetchnumpy()
         except duckdb.Error as error:
-            raise UsageError(
-                f"{fragment.name} at {fragment.owner}: the database cannot compute it: "
-                f"{type(error).__name__}"
-            ) from None
+            raise _not_computed(fragment, error) from None
         return {name: np.ma.asarray(column) for name, column in found.items()}
+
+
+def _not_computed(fragment: Fragment, error: duckdb.Error) -> UsageError:
+    # DuckDB's own message may hold values.
+    return UsageError(
+        f"{fragment.name} at {fragment.owner}: the database cannot compute it: {type(error).__name__}"
+    )
 
 
 def _used(fragments: Sequence[Fragment]) -> dict[str, list[str]]:

@@ -16,6 +16,13 @@ FORMATS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
 INTEGERS = frozenset(
     ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 )
+# Columns of these types are read as whole units since 1970-01-01 00:00 where the catalogue has that unit. A time
+# with a zone is none of them: its day would depend on where the node stands.
+TIMESTAMPS = frozenset(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"))
+SINCE_1970: dict[str, tuple[frozenset[str], str]] = {  # unit -> types, and the number in SQL
+    "day": (TIMESTAMPS | {"DATE"}, "CAST({} AS DATE) - DATE '1970-01-01'"),
+    "second": (TIMESTAMPS, "floor(epoch({}))"),
+}
 # What a CSV file may hold in an integer column: no fraction, which a cast would round in silence.
 WHOLE = r"\s*[+-]?[0-9]+\s*"
 SPACES = " \t\r\n\u00a0\u3000"
@@ -40,7 +47,9 @@ def load_table(
     _check_types(connection, scan, dataset, names, present, path)
     schema, table = (quoted_name(part) for part in dataset.name.split("."))
     picked = ", ".join(
-        f"CAST({quoted_name(n)} AS {_type(dataset.columns[n])}) AS {quoted_name(n)}" for n in names
+        f"CAST({_read(n, dataset.columns[n], present[n])} AS {_type(dataset.columns[n])}) "
+        f"AS {quoted_name(n)}"
+        for n in names
     )
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     try:
@@ -88,6 +97,18 @@ def columns_of(
     return {str(row[0]): str(row[1]) for row in described}
 
 
+def _read(name: str, column: Column, kind: str) -> str:
+    """The SQL of what a file's column of type `kind` says."""
+    since = _since_1970(column, kind)
+    return quoted_name(name) if since is None else since.format(quoted_name(name))
+
+
+def _since_1970(column: Column, kind: str) -> str | None:
+    """The number in SQL of a day or time of type `kind`; None where the catalogue asks for none, or for another."""
+    kinds, number = SINCE_1970.get(column.unit or "", (frozenset(), ""))
+    return number if column.type == "integer" and kind in kinds else None
+
+
 def _check_types(
     connection: duckdb.DuckDBPyConnection,
     scan: str,
@@ -108,9 +129,12 @@ def _check_types(
             tests[name] = (
                 f"COUNT({quoted_name(name)}) - COUNT(TRY_CAST({quoted_name(name)} AS BIGINT))"
             )
+        elif _since_1970(column, kind) is not None:
+            tests[name] = f"COUNT(*) FILTER (NOT isfinite({quoted_name(name)}))"
         elif kind != "VARCHAR":
             raise UsageError(
                 f"{dataset.name}, {path}: expected {column.type} in column {name}, got {kind}"
+                + _advice(column, kind)
             )
     if not tests:
         return
@@ -121,9 +145,22 @@ def _check_types(
     for name, count in zip(tests, counts, strict=True):
         if count:
             raise UsageError(
-                f"{dataset.name}, {path}: expected whole numbers of 64 bits in column {name}, got "
+                f"{dataset.name}, {path}: expected {_expected(present[name])} in column {name}, got "
                 f"something else in {count} rows"
             )
+
+
+def _expected(kind: str) -> str:
+    return "finite days" if kind in SINCE_1970["day"][0] else "whole numbers of 64 bits"
+
+
+def _advice(column: Column, kind: str) -> str:
+    """What the catalogue would have to say of an integer column, so that days and times are read."""
+    units = [unit for unit, (kinds, _) in SINCE_1970.items() if kind in kinds]
+    if column.type != "integer" or not units:
+        return ""
+    listed = " or ".join(f'"{unit}"' for unit in units)
+    return f": unit = {listed} in the catalogue reads it as a number since 1970-01-01"
 
 
 def _check_values(
@@ -187,6 +224,14 @@ def _tests(name: str, column: Column) -> list[tuple[str, str, str]]:
     if column.unique:
         repeated = f"COUNT({key}) - COUNT(DISTINCT {key})"
         found.append((repeated, f"expected each {name} once", "repeated ones"))
+    if column.most is not None:
+        found.append(
+            (
+                f"CAST(COALESCE(list_max(map_values(histogram({key}))), 0) AS BIGINT) - {column.most}",
+                f"expected each {name} in at most {column.most:,} rows",
+                "more for one",
+            )
+        )
     if column.distinct is not None:
         found.append(
             (

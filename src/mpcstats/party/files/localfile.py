@@ -15,6 +15,7 @@ from mpcstats.party.files.registerfiles import RegisterFiles, RegistersTable
 from mpcstats.records.tomlfile import Table, read_toml
 
 FILE = "local.toml"
+BESIDE = "./"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class LocalFile:
     def load(cls, folder: Path, *, data: Path | None = None) -> LocalFile:
         """The local.toml in `folder`, or the file itself; data files are below `data`, or below its data_root.
 
+        A file written with ./ comes with local.toml, and lies beside it whatever `data` is.
         Raises UsageError with file and place.
         """
         path = folder / FILE if folder.is_dir() else folder
@@ -62,7 +64,10 @@ class LocalFile:
             table.scenario,
             table.purpose,
             {
-                party: {dataset: root / where for dataset, where in files.items()}
+                party: {
+                    dataset: (here if where.startswith(BESIDE) else root) / where
+                    for dataset, where in files.items()
+                }
                 for party, files in table.data.items()
             },
             RegisterFiles.of(table.registers, here),

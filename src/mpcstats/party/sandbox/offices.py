@@ -46,9 +46,17 @@ FOLDS: Mapping[str, Callable[[Principals], Fold]] = {
 
 
 class Offices:
-    """Keys and registers in `folder`. `made` are the parties' keys; every register is a file of `files`."""
+    """Keys and registers in `folder`. `made` are the parties' keys; every register is a file of `files`.
 
-    def __init__(self, folder: Path, parties: Sequence[str]) -> None:
+    `roles` are the principals beside the parties.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        parties: Sequence[str],
+        roles: Mapping[str, tuple[Role, ...]] = ROLES,
+    ) -> None:
         self.day = today()
         self.folder = folder
         self.made: Mapping[str, Made] = {name: make_keys(name, folder / "keys") for name in parties}
@@ -61,7 +69,7 @@ class Offices:
             rights=registers / "rights.jsonl",
             registrations=registers / "registrations.jsonl",
         )
-        self.principals = self._principals(registers / "principals.toml")
+        self.principals = self._principals(registers / "principals.toml", roles)
 
     def sign(self, kind: str, body: Mapping[str, Any], *signers: str) -> Statement:
         """The statement, signed by each of `signers` with its key."""
@@ -81,11 +89,11 @@ class Offices:
         append(path, made, self.principals, fold(self.principals).add)
         return made
 
-    def _principals(self, path: Path) -> Principals:
+    def _principals(self, path: Path, roles: Mapping[str, tuple[Role, ...]]) -> Principals:
         entries = ["version = 1\n"]
-        for name, roles in ROLES.items():
+        for name, own in roles.items():
             self.keys[name], public = make_signing_key(name, self.folder / "keys")
-            entries.append(principal_entry(name, public, roles, real_name=True))
+            entries.append(principal_entry(name, public, own, real_name=True))
         path.write_text("\n".join(entries), encoding="utf-8")
         return Principals.load(path, {name: made.public_key for name, made in self.made.items()})
 

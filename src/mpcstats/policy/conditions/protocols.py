@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mpcstats.cards.card import Card
+from mpcstats.plan.cost import protocols as protocols_of
 from mpcstats.policy.case import Case
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import STRENGTH, Rule
@@ -16,12 +17,19 @@ def protocols(case: Case) -> Iterator[Reason]:
     rule = case.rule
     if rule is None or not rule.permit:
         return
-    for name in dict.fromkeys(step.card for step in case.plan.steps):
+    for name in _played(case):
         if name not in case.cards:
             yield Reason("card", f"protocol {name} has no card: what is unknown is denied")
         else:
             yield from outside(rule, case.cards[name], (case.plan.engine,))
     yield from _too_weak(case, rule)
+
+
+def _played(case: Case) -> tuple[str, ...]:
+    """The protocols of the plan's steps, each once, and those that steps are composed of."""
+    return tuple(
+        dict.fromkeys(card for played in protocols_of(case.plan).values() for card in played)
+    )
 
 
 def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
@@ -45,7 +53,7 @@ def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
 def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
     """One reason for all protocols that withstand less than the rule asks for, and why it asks."""
     cards, found = case.cards, case.found
-    names = [name for name in dict.fromkeys(s.card for s in case.plan.steps) if name in cards]
+    names = [name for name in _played(case) if name in cards]
     weak = [name for name in names if too_weak(rule, cards[name])]
     if weak:
         yield Reason(

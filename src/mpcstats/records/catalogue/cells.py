@@ -32,8 +32,8 @@ HEADS: Mapping[Field, str] = {
 # What is not text.
 WRITTEN_AS_JSON = frozenset(
     {("dataset", f) for f in ("rows", "contributors", "category", "related")}
-    | {("item", f) for f in ("person", "distinct", "unique", "nullable", "domain", "minimum")}
-    | {("item", f) for f in ("maximum", "special", "source", "dictionary", "quality")}
+    | {("item", f) for f in ("person", "distinct", "most", "unique", "nullable", "domain")}
+    | {("item", f) for f in ("minimum", "maximum", "special", "source", "dictionary", "quality")}
     | {("item", "derived_from"), ("union", "of"), ("combination", "kinds")}
 )
 

@@ -28,12 +28,13 @@ class Column(Table):
     key: Normalisation | None = None  # joins persons or other units, after this normalisation
     person: bool = False  # the key names persons: joins between owners and the gate count these
     distinct: Annotated[int, Field(ge=1)] | None = None  # bound on distinct values
+    most: Annotated[int, Field(ge=1)] | None = None  # bound on the rows that one value is in
     unique: bool = False
     nullable: bool = True
     domain: Annotated[tuple[int | str, ...] | None, Listed] = None
     minimum: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | None = None
     maximum: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | None = None
-    unit: str | None = None
+    unit: str | None = None  # day, second: of an instant, since 1970-01-01 00:00
     description: str | None = None
     # Half-open ranges of codes that make a predicate HIGH.
     special: Annotated[tuple[Range, ...], Listed] = ()
@@ -63,6 +64,8 @@ class Column(Table):
             raise ValueError(f"expected minimum <= maximum, got {self.minimum} > {self.maximum}")
         if self.type == "text" and self.minimum is not None:
             raise ValueError("expected bounds on an integer column only, got them on text")
+        if self.unique and self.most is not None:
+            raise ValueError("expected most on a column that is not unique, got both")
         if self.person and self.key is None:
             raise ValueError("expected person = true on a key, got a column without key = ...")
         if self.source and self.element is None:

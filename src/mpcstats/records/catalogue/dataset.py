@@ -74,6 +74,10 @@ class Dataset(Table):
                 raise ValueError(
                     f"column {name}: expected distinct <= rows = {self.rows}, got {column.distinct}"
                 )
+            if column.most is not None and column.most > self.rows:
+                raise ValueError(
+                    f"column {name}: expected most <= rows = {self.rows}, got {column.most}"
+                )
         if self.contributor is not None and self.contributor not in self.columns:
             raise ValueError(f"expected the contributor to be a column, got {self.contributor!r}")
         self._check_contributors()

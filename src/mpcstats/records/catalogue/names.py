@@ -47,6 +47,7 @@ COLUMN: Mapping[str, str] = {
     "key": "主键规范化",
     "person": "个人标识",
     "distinct": "不同值上限",
+    "most": "同值行数上限",
     "unique": "唯一",
     "nullable": "可空",
     "domain": "值域",

@@ -27,7 +27,7 @@ JobAction = Literal[
 Action = DataAction | JobAction
 DATA_ACTIONS: tuple[DataAction, ...] = get_args(DataAction)
 JOB_ACTIONS: tuple[JobAction, ...] = get_args(JobAction)
-# What each protocol does with an asset, in the contract's words. Protocols that only move or order rows inside
+# What each protocol does with an asset, in the contract's words. Protocols that only move, order or compute rows for
 # another one's step do nothing that their caller's word does not say.
 OF_CARD: Mapping[str, JobAction] = {
     "sum": "sum",
@@ -46,7 +46,7 @@ OF_CARD: Mapping[str, JobAction] = {
     "top_k": "rank",
 }
 GATE = "gate"  # the card whose step is not the job's, but the release of its cells
-INSIDE = frozenset({"compact", "expand", "permute", "radix_sort", "shuffle", "sort"})
+INSIDE = frozenset({"compact", "derive", "expand", "permute", "radix_sort", "shuffle", "sort"})
 
 
 def job_actions(cards: Iterable[str]) -> tuple[JobAction, ...]:

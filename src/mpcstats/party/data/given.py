@@ -1,0 +1,170 @@
+"""The columns that an owner gives to a relational plan: numbers, or digests of texts; which of them are not NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcstats.errors import UsageError
+from mpcstats.party.data.table import quoted_name
+from mpcstats.plan.physical import Fragment, Physical
+from mpcstats.plan.tables import Column, Find, GroupOwned
+from mpcstats.session import Words
+
+Found = Mapping[str, np.ma.MaskedArray[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenColumn:
+    """m numbers as words, or 128-bit digests, shape (m, 2); 0 where the value is NULL, as `known` says."""
+
+    values: Words = field(repr=False)
+    known: NDArray[np.bool_] = field(repr=False)
+
+    @property
+    def words(self) -> Words:
+        """What is put in, shape (m,): the number mod 2^64, or the first half of the digest."""
+        return self.values if self.values.ndim == 1 else np.ascontiguousarray(self.values[:, 0])
+
+    def taken(self, rows: NDArray[np.intp]) -> GivenColumn:
+        """The chosen rows, in their order."""
+        return GivenColumn(self.values[rows], self.known[rows])
+
+
+def given_query(fragment: Fragment) -> str:
+    """DuckDB's question for the fragment's columns: c0, c1, ..., a digest as its two halves c2_0 and c2_1.
+
+    A text is digested in the database and never leaves it.
+    """
+    wanted = []
+    for i, column in enumerate(fragment.columns):
+        name = quoted_name(column.name)
+        if column.kind == "digest":
+            wanted += [
+                f"CAST('0x' || substr(sha256(CAST({name} AS VARCHAR)), {1 + 16 * half}, 16) AS UBIGINT) "
+                f"AS c{i}_{half}"
+                for half in range(2)
+            ]
+        else:
+            wanted.append(f"CAST({name} AS BIGINT) AS c{i}")
+    return f"SELECT {', '.join(wanted)} FROM ({fragment.sql}) AS f"
+
+
+def given_columns(fragment: Fragment, found: Found) -> dict[str, GivenColumn]:
+    """The columns that `given_query` has found, by name, held against their bounds.
+
+    Raises UsageError for more rows than the bound, numbers out of bounds, and NULL where there may be none.
+    """
+    columns = {}
+    for i, column in enumerate(fragment.columns):
+        halves = (
+            [found[f"c{i}_{half}"] for half in range(2)]
+            if column.kind == "digest"
+            else [found[f"c{i}"]]
+        )
+        known = ~np.ma.getmaskarray(halves[0])
+        filled = [half.filled(0) for half in halves]
+        _check_rows(fragment, known.size)
+        _check_known(fragment, column, known)
+        if column.kind == "digest":
+            columns[column.name] = GivenColumn(np.stack(filled, axis=1).astype(np.uint64), known)
+        else:
+            numbers = filled[0].astype(np.int64)
+            _check_bounds(fragment, column, numbers[known])
+            columns[column.name] = GivenColumn(numbers.view(np.uint64), known)
+    return columns
+
+
+def check_keys(plan: Physical, fragment: Fragment, columns: Mapping[str, GivenColumn]) -> None:
+    """Raises UsageError for keys that come again where a step of `plan` has them distinct, or are too many."""
+    for step in plan.steps:
+        if isinstance(step, Find) and step.right == fragment.name:
+            _check_distinct(fragment, step.right_key, columns[step.right_key])
+        if isinstance(step, Find) and step.left == fragment.name:
+            key = columns[step.left_key]
+            if step.distinct is None:
+                _check_distinct(fragment, step.left_key, key)
+            else:
+                _check_count(fragment, step.left_key, _different([key], null=False), step.distinct)
+        if isinstance(step, GroupOwned) and step.fragment == fragment.name:
+            keys = [columns[key.name] for key in step.keys]
+            names = ", ".join(key.name for key in step.keys)
+            _check_count(fragment, names, _different(keys, null=True), step.groups)
+
+
+def codes_of(keys: Sequence[GivenColumn]) -> tuple[Words, NDArray[np.intp]]:
+    """For each row the number of its combination of keys, NULL being a value; for each number a row that has it."""
+    columns = [half for key in keys for half in (key.known, *_halves(key))]
+    order = np.lexsort(columns)
+    begins = np.ones(order.size, dtype=np.bool_)
+    for column in columns:
+        ordered = column[order]
+        begins[1:] &= ordered[1:] == ordered[:-1]
+    begins[1:] = ~begins[1:]
+    codes = np.empty(order.size, dtype=np.uint64)
+    codes[order] = (np.cumsum(begins) - 1).astype(np.uint64)
+    return codes, order[begins]
+
+
+def _halves(key: GivenColumn) -> list[Words]:
+    return [key.values] if key.values.ndim == 1 else [key.values[:, 0], key.values[:, 1]]
+
+
+def _different(keys: Sequence[GivenColumn], *, null: bool) -> int:
+    """How many combinations of the keys there are; without `null`, of those that are not NULL."""
+    known = keys[0].known if not null else np.ones(keys[0].known.size, dtype=np.bool_)
+    (rows,) = np.nonzero(known)
+    return codes_of([key.taken(rows) for key in keys])[1].size
+
+
+def _check_rows(fragment: Fragment, rows: int) -> None:
+    if rows > fragment.rows:
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected at most {fragment.rows:,} rows by the "
+            f"catalogue's bounds, got {rows:,}"
+        )
+
+
+def _check_known(fragment: Fragment, column: Column, known: NDArray[np.bool_]) -> None:
+    missing = known.size - int(np.count_nonzero(known))
+    if missing and not column.nullable:
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected {_what(column)} in {column.name}, got "
+            f"something else in {missing} rows"
+        )
+
+
+def _what(column: Column) -> str:
+    return "a text" if column.kind == "digest" else "a number of 64 bits"
+
+
+def _check_bounds(fragment: Fragment, column: Column, numbers: NDArray[np.int64]) -> None:
+    minimum, maximum = (0, 1) if column.kind == "flag" else (column.minimum, column.maximum)
+    outside = int(np.count_nonzero((numbers < minimum) | (numbers > maximum)))
+    if outside:
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected {column.name} between {minimum:,} and "
+            f"{maximum:,}, as the catalogue's bounds say, got other values in {outside} rows"
+        )
+
+
+def _check_distinct(fragment: Fragment, name: str, key: GivenColumn) -> None:
+    keyed = int(np.count_nonzero(key.known))
+    repeated = keyed - _different([key], null=False)
+    if repeated:
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected distinct keys in {name}, got {repeated} "
+            "repeated ones: group by the key in a sub-query, or remove the duplicates"
+        )
+
+
+def _check_count(fragment: Fragment, name: str, different: int, bound: int) -> None:
+    if different > bound:
+        raise UsageError(
+            f"{fragment.name} at {fragment.owner}: expected at most {bound:,} different values of "
+            f"{name} by the catalogue's bounds, got {different:,}"
+        )

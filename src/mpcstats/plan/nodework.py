@@ -1,0 +1,290 @@
+"""What expressions on shares cost at most: protocols.derive chooses the forms that cost least, which is not more.
+
+A value is shared as a number, or as the bits of what it is above its least value; some operations work on the one form,
+some on the other. Here sums, products and choices are taken as numbers, comparisons as bits unless both sides are
+numbers, and each sub-expression is made once in each form that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from mpcstats.cards.arithmetic import carry_rounds, log2_ceil
+from mpcstats.plan import work as engine
+from mpcstats.plan.interval import Interval, interval
+from mpcstats.plan.tables import Call, Column, Node, Null, Number, Reference
+from mpcstats.plan.work import NONE, PRODUCT, RING, Work
+
+Form = Literal["number", "bits", "either"]  # either: it is not known here in which
+Forms = Mapping[str, Form]
+FLAGS = frozenset({"lt", "le", "eq", "and", "or", "not", "isnull"})
+Division = tuple[int, int, int]  # bits of numerator, denominator and quotient
+
+
+class NodeWork:
+    """The work of all nodes over `columns`, which are there in `forms`, on `elements` rows."""
+
+    def __init__(self, columns: Mapping[str, Column], forms: Forms, elements: int) -> None:
+        self._columns = columns
+        self._forms = forms
+        self._elements = elements
+        self._compared: Counter[Node] = Counter()
+        self._intervals: dict[Node, Interval] = {}
+        self._depths: dict[tuple[str, Node], int] = {}
+        self._sent = NONE
+        self.divisions: list[Division] = []
+
+    def of(self, nodes: Sequence[Node], keep: Node | None) -> Work:
+        """The work of `nodes`, and of `keep` as a condition on which rows stay; without that of `divisions`."""
+        wanted = [*nodes] if keep is None else [*nodes, keep]
+        for node in set(_within(wanted)):
+            if isinstance(node, Call) and node.op in ("lt", "le", "eq"):
+                self._compared.update(set(node.args))
+        depth = max((self._made(node) for node in nodes), default=0)
+        if keep is not None:
+            kept = engine.anded(1)  # with the row of which rows are there
+            depth = max(depth, self._add(kept, self._true(keep)))
+        return Work(self._sent.ands, self._sent.words, self._sent.put_in, self._sent.halves, depth)
+
+    def form(self, node: Node) -> Form:
+        """In which form a result comes."""
+        match node:
+            case Reference(name=name):
+                return self._forms[name]
+            case Number() | Null():
+                return "either"
+            case Call(op=op) if op in FLAGS:
+                return "bits"
+            case Call(op="floordiv" | "mod"):
+                return "either"
+            case Call(op=op, args=args):
+                values = self._values(op, args)
+                there = [a for a in values if not self._constant(a)]
+                return "number" if all(self.form(a) == "number" for a in there) else "either"
+
+    def _made(self, node: Node) -> int:
+        """In one form, and what of it is NULL; the rounds until then."""
+        whole = self._bits if self._interval(node).kind in ("flag", "digest") else self._number
+        return max(whole(node), self._known(node))
+
+    def _add(self, made: Work, after: int) -> int:
+        self._sent = self._sent.beside(made)
+        return after + made.rounds
+
+    def _interval(self, node: Node) -> Interval:
+        if node not in self._intervals:
+            self._intervals[node] = interval(node, self._columns)
+        return self._intervals[node]
+
+    def _constant(self, node: Node) -> bool:
+        found = self._interval(node)
+        return found.minimum >= found.maximum
+
+    def _width(self, *nodes: Node) -> int:
+        """Bits of any of the nodes above the least value of all."""
+        there = [self._interval(node) for node in nodes if not self._interval(node).empty]
+        low = min((found.minimum for found in there), default=0)
+        return max(1, (max((found.maximum for found in there), default=0) - low).bit_length())
+
+    def _once(self, what: str, node: Node) -> tuple[bool, int]:
+        depth = self._depths.get((what, node))
+        return depth is not None, depth or 0
+
+    # Numbers.
+
+    def _number(self, node: Node) -> int:
+        """Rounds until the number is there."""
+        done, depth = self._once("number", node)
+        if not done:
+            depth = 0 if self._constant(node) else self._new_number(node)
+            self._depths["number", node] = depth
+        return depth
+
+    def _new_number(self, node: Node) -> int:
+        if not isinstance(node, Call):
+            if self.form(node) == "number":
+                return 0
+            return self._add(engine.from_bits(self._width(node), self._elements), 0)
+        op, args = node.op, node.args
+        if op in FLAGS:
+            return self._add(engine.from_bits(1, self._elements), self._bits(node))
+        if op in ("add", "sub", "neg"):
+            return max(self._number(arg) for arg in args)
+        if op == "mul":
+            depth = max(self._number(arg) for arg in args)
+            return depth if any(map(self._constant, args)) else self._add(PRODUCT, depth)
+        if op in ("floordiv", "mod"):
+            return self._divided(*args)
+        return self._chosen(op, args)
+
+    def _chosen(self, op: str, args: Sequence[Node]) -> int:
+        """y + flag (x - y) for each but the first of the values."""
+        values = self._values(op, args)
+        depth = max(self._number(value) for value in values)
+        if op == "if":
+            depth = max(depth, self._true(args[0]))
+        elif op == "abs":
+            depth = max(depth, self._add(engine.negative(self._width(args[0]) + 1), depth))
+        elif op == "coalesce":
+            depth = max([depth, *map(self._known, values)])
+        else:
+            depth = self._compared_in_turn(values, depth)
+        turns = 1 if op in ("if", "abs") else len(values) - 1
+        for _ in range(turns):
+            depth = self._add(PRODUCT, self._add(engine.from_bits(1, self._elements), depth))
+        return depth
+
+    def _values(self, op: str, args: Sequence[Node]) -> Sequence[Node]:
+        """Those that the result may be."""
+        if op == "if":
+            return args[1:]
+        if op != "coalesce":
+            return args
+        sure = [i for i, arg in enumerate(args) if not self._interval(arg).nullable]
+        return args[: sure[0] + 1] if sure else args
+
+    def _compared_in_turn(self, values: Sequence[Node], depth: int) -> int:
+        """Of least and greatest: each is compared with the best of those before."""
+        width = self._width(*values)
+        for value in values[1:]:
+            depth = max(depth, self._known(value))
+            if any(self.form(v) != "number" for v in values):
+                turned = engine.to_bits(width, self._elements)
+                shifted = engine.added(width, self._elements)
+                depth = self._add(turned.beside(turned), depth)
+                depth = self._add(shifted.beside(shifted), depth)
+            depth = self._add(engine.compared(width), depth)
+            depth = self._add(engine.anded(4, 3), depth)  # whether either is known
+        return depth
+
+    def _divided(self, numerator: Node, denominator: Node) -> int:
+        of, by = self._interval(numerator), self._interval(denominator)
+        depth = max(self._number(numerator), self._number(denominator))
+        most = max(abs(of.minimum), abs(of.maximum), 1).bit_length()
+        if self._constant(denominator) and 2 * most + 2 <= RING:
+            return self._by_public(numerator, depth)
+        divisor = max(abs(by.minimum), abs(by.maximum), 1).bit_length()
+        self.divisions.append((most, divisor, most))
+        return depth
+
+    def _by_public(self, numerator: Node, depth: int) -> int:
+        """By a public number: the numerator times a fixed-point reciprocal, and the bits above the point."""
+        if self._interval(numerator).minimum < 0:
+            depth = self._add(engine.negative(self._width(numerator) + 1), depth)
+            depth = self._add(engine.from_bits(1, self._elements), depth)
+        depth = self._add(engine.to_bits(RING, self._elements), depth)
+        return self._add(engine.from_bits(RING, self._elements), depth)
+
+    # Bits.
+
+    def _bits(self, node: Node) -> int:
+        """Rounds until the bits are there."""
+        done, depth = self._once("bits", node)
+        if not done:
+            depth = 0 if self._constant(node) else self._new_bits(node)
+            self._depths["bits", node] = depth
+        return depth
+
+    def _new_bits(self, node: Node) -> int:
+        if isinstance(node, Call) and node.op in FLAGS:
+            return self._flag(node.op, node.args)
+        if self._interval(node).kind == "digest":
+            return self._chosen_text(node)
+        if not isinstance(node, Call) and self.form(node) == "bits":
+            return 0
+        return self._add(engine.to_bits(self._width(node), self._elements), self._number(node))
+
+    def _chosen_text(self, node: Node) -> int:
+        if not isinstance(node, Call):
+            return 0
+        values = self._values(node.op, node.args)
+        first = self._true(node.args[0]) if node.op == "if" else 0
+        depth = max([first, *map(self._bits, values), *map(self._known, values)])
+        return self._add(engine.anded(RING * (len(values) - 1), len(values) - 1), depth)
+
+    def _flag(self, op: str, args: Sequence[Node]) -> int:
+        match op:
+            case "lt" | "le":
+                return self._less(*args)
+            case "eq":
+                return self._equal(*args)
+            case "isnull":
+                return self._known(args[0])
+            case "not":
+                return self._bits(args[0])
+            case _:
+                # In three values: which are true, and which are false.
+                depth = max(map(self._true, args))
+                rows = (len(args) - 1) * (2 if any(self._interval(a).nullable for a in args) else 1)
+                return self._add(engine.anded(rows, log2_ceil(len(args))), depth)
+
+    def _less(self, x: Node, y: Node) -> int:
+        width = self._width(x, y)
+        constant = self._constant(x) or self._constant(y)
+        numbers = all(self._constant(a) or self.form(a) == "number" for a in (x, y))
+        once = all(self._constant(a) or self._compared[a] == 1 for a in (x, y))
+        if numbers and (once or not constant):
+            depth = max(self._number(x), self._number(y))
+            of, by = self._interval(x), self._interval(y)
+            apart = max(abs(of.minimum - by.maximum), abs(of.maximum - by.minimum)).bit_length()
+            return self._add(engine.negative(min(RING, apart + 1)), depth)
+        if numbers:  # with public numbers: one tree, or one for each, on bits that are made once
+            return self._add(engine.less_than(width), max(self._bits(x), self._bits(y)))
+        return self._add(engine.compared(width), self._aligned(x, y, width))
+
+    def _equal(self, x: Node, y: Node) -> int:
+        width = self._width(x, y)
+        if self._interval(x).kind == "digest" or self._interval(y).kind == "digest":
+            return self._add(engine.equal(RING), max(self._bits(x), self._bits(y)))
+        return self._add(engine.equal(width + 1), self._aligned(x, y, width + 1))
+
+    def _aligned(self, x: Node, y: Node, width: int) -> int:
+        """Both as bits above one least value."""
+        depth = max(self._bits(x), self._bits(y))
+        for node in (x, y):
+            if not self._constant(node):
+                self._sent = self._sent.beside(engine.added(width, self._elements))
+        return depth + carry_rounds(width, self._elements)
+
+    # NULL.
+
+    def _true(self, node: Node) -> int:
+        """Rounds until the row is there that is 1 where the flag is true, neither false nor NULL."""
+        depth = max(self._bits(node), self._known(node))
+        done, before = self._once("true", node)
+        if done:
+            return before
+        if self._interval(node).nullable and not self._constant(node):
+            depth = self._add(engine.anded(1), depth)
+        self._depths["true", node] = depth
+        return depth
+
+    def _known(self, node: Node) -> int:
+        """Rounds until the row is there that is 1 where the value is not NULL."""
+        done, depth = self._once("known", node)
+        if not done:
+            depth = self._new_known(node) if self._interval(node).nullable else 0
+            self._depths["known", node] = depth
+        return depth
+
+    def _new_known(self, node: Node) -> int:
+        if not isinstance(node, Call):
+            return 0
+        depth = max(map(self._known, node.args))
+        if node.op in ("and", "or", "not", "if"):
+            flags = node.args[:1] if node.op == "if" else node.args
+            depth = max([depth, *map(self._true, flags)])
+        count = len(node.args)
+        depth = self._add(engine.anded(2 * count, 2 * log2_ceil(count) + 1), depth)
+        if node.op in ("floordiv", "mod"):
+            depth = max(depth, self._number(node))  # NULL where the divisor is 0
+        return depth
+
+
+def _within(nodes: Iterable[Node]) -> Iterable[Node]:
+    for node in nodes:
+        yield node
+        if isinstance(node, Call):
+            yield from _within(node.args)

@@ -1,0 +1,1 @@
+"""Relational plans: a question over several owners as algebra, rewritten, and lowered to steps on shared tables."""

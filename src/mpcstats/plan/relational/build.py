@@ -1,0 +1,473 @@
+"""From SQL to algebra: SELECTs over several owners taken apart; what one owner computes alone stays a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from mpcstats.plan.context import Context
+from mpcstats.plan.logical import conjuncts
+from mpcstats.plan.names import DIALECT, qualified
+from mpcstats.plan.relational.aggregates import Aggregates
+from mpcstats.plan.relational.algebra import (
+    Aggregated,
+    Answer,
+    Expr,
+    Extend,
+    Filter,
+    Group,
+    Join,
+    Output,
+    Rel,
+    Union,
+    column,
+    columns_of,
+)
+from mpcstats.plan.relational.naming import PERSON, Names
+from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
+from mpcstats.plan.relational.subqueries import Subqueries
+from mpcstats.plan.relational.windows import windowed
+from mpcstats.plan.sql import read_select
+
+Env = Mapping[str, Columns]  # the relations in sight, by their name in SQL
+SUBQUERY_CLAUSES = ("limit", "offset")
+
+
+def build(context: Context) -> tuple[Answer, Names]:
+    """The question of `context` as algebra, and the names that are taken.
+
+    Raises UsageError, with the place, at what is not supported.
+    """
+    tree = read_select(context.text)
+    asked = [
+        item.alias_or_name if isinstance(item, exp.Alias | exp.Column) else item.sql(DIALECT)
+        for item in tree.expressions
+    ]
+    for item in tree.expressions:
+        if item.is_star and not isinstance(item, exp.Count):
+            raise context.refuse(
+                item, "rows are never shown; supported: group columns and aggregates"
+            )
+    tree = qualified(tree, context)
+    named = frozenset(c.name for c in tree.find_all(exp.Column))
+    builder = Builder(context, named)
+    return builder.answer(tree, asked), builder.names
+
+
+@dataclass(slots=True)
+class Builder:
+    """One walk over a question."""
+
+    context: Context
+    asked: frozenset[str]  # names of columns that stand anywhere in the question
+    names: Names = field(default_factory=Names)
+
+    def answer(self, tree: exp.Select, asked: list[str]) -> Answer:
+        """The outer SELECT."""
+        rel, env = self._core(tree, {})
+        found = Aggregates(self.context, self.names, env)
+        nodes = [self._resolved(item.unalias(), env) for item in tree.expressions]
+        group = tree.args.get("group")
+        keys = self._keys(tree, env)
+        if tree.args.get("distinct") and group is None and not _aggregates(tree):
+            keys = list(dict.fromkeys(nodes))
+        elif tree.args.get("distinct"):
+            raise self.context.refuse(
+                tree, "SELECT DISTINCT over groups is not supported: rows differ by their groups"
+            )
+        elif not keys and not _aggregates(tree):
+            raise self.context.refuse(
+                tree,
+                "rows are never shown: expected aggregates, or GROUP BY with at least one group column",
+            )
+        for name in ("qualify", "offset"):
+            if tree.args.get(name):
+                raise self.context.refuse(
+                    tree, f"{name.upper()} over joint data is not supported", name
+                )
+        named = [(self.names.fresh(f"g{i}"), key) for i, key in enumerate(keys)]
+        by_key = {key: column(name) for name, key in named}
+        outputs = tuple(
+            Output(name, found.taken_out(node, by_key))
+            for name, node in zip(asked, nodes, strict=True)
+        )
+        having = tree.args.get("having")
+        passed = None
+        if having is not None:
+            passed = found.taken_out(self._resolved(having.this, env), by_key)
+        self._check_outputs(tree, outputs, [name for name, _ in named], found)
+        return Answer(
+            rel,
+            tuple(named),
+            tuple(found.found),
+            outputs,
+            person_of(rel),
+            passed,
+            self._order(tree, asked),
+            _limit(tree),
+        )
+
+    def _check_outputs(
+        self, tree: exp.Select, outputs: tuple[Output, ...], keys: list[str], found: Aggregates
+    ) -> None:
+        allowed = {*keys, *(a.name for a in found.found)}
+        for item, output in zip(tree.expressions, outputs, strict=True):
+            loose = columns_of(output.node) - allowed
+            if loose:
+                raise self.context.refuse(
+                    item,
+                    f"expected a column of GROUP BY or an aggregate, got {item.unalias().sql(DIALECT)[:80]!r}",
+                )
+
+    def source(self, item: Expr) -> tuple[Rel, Columns]:
+        """A relation of FROM."""
+        alias = item.alias_or_name
+        if isinstance(item, exp.Table):
+            return scan(item, alias, self.asked, self.context, self.names)
+        return self.query(item.unnest(), alias)
+
+    def query(self, query: Expr, alias: str) -> tuple[Rel, Columns]:
+        """A sub-query, and its output columns."""
+        owner = sole_owner(query, self.context)
+        if owner is not None and isinstance(query, exp.Query):
+            return owned(query, owner, alias, self.context, self.names)
+        match query:
+            case exp.Subquery():
+                return self.query(query.this, alias)
+            case exp.Union():
+                return self._union(query, alias)
+            case exp.Select():
+                return self._select(query, alias)
+        raise self.context.refuse(
+            query,
+            f"{query.key.upper()} over the rows of several owners is not supported; supported: UNION ALL",
+        )
+
+    def _union(self, query: exp.Union, alias: str) -> tuple[Rel, Columns]:
+        outputs = query.named_selects
+        columns = {name: self.names.fresh(f"{alias}.{name}") for name in outputs}
+        parts: list[Rel] = []
+        for side in (query.this, query.expression):
+            rel, own = self.query(side, alias)
+            if len(own) != len(outputs):
+                raise self.context.refuse(
+                    side, f"expected {len(outputs)} columns as in the first SELECT, got {len(own)}"
+                )
+            pairs = zip(columns.values(), own.values(), strict=True)
+            rel = Extend(rel, tuple((new, column(old)) for new, old in pairs))
+            parts.append(rel)
+        found: Rel = Union(tuple(parts))
+        if query.args.get("distinct"):
+            found = self._group(found, tuple(columns.values()), ())
+        return found, columns
+
+    def _select(self, query: exp.Select, alias: str) -> tuple[Rel, Columns]:
+        for name in SUBQUERY_CLAUSES:
+            if query.args.get(name):
+                raise self.context.refuse(
+                    query,
+                    f"{name.upper()} in a sub-query over several owners' rows is not supported",
+                    name,
+                )
+        rel, env = self._core(query, {})
+        nodes = [self._resolved(item.unalias(), env) for item in query.expressions]
+        outputs = [item.alias_or_name for item in query.expressions]
+        if query.args.get("group") is not None or _aggregates(query):
+            rel, nodes = self._grouped(query, rel, env, nodes)
+        elif any(node.find(exp.Window) for node in nodes):
+            rel, nodes = windowed(query, rel, nodes, self.context, self.names, env, self._resolved)
+        rel, columns = self._put_out(rel, outputs, nodes, alias)
+        if query.args.get("distinct"):
+            if query.args["distinct"].args.get("on") is not None:
+                raise self.context.refuse(
+                    query, "DISTINCT ON over several owners' rows is not supported", "DISTINCT"
+                )
+            rel = self._group(rel, tuple(dict.fromkeys(columns.values())), ())
+        return rel, columns
+
+    def _group(self, rel: Rel, keys: tuple[str, ...], aggregates: tuple[Aggregated, ...]) -> Rel:
+        """The groups, each with one of the persons behind it if no key names them."""
+        person = person_of(rel)
+        if person is not None and person not in keys:
+            hidden = self.names.fresh(f"group.{PERSON}")
+            aggregates = (*aggregates, Aggregated(hidden, "min", column(person)))
+        return Group(rel, keys, aggregates)
+
+    def _put_out(
+        self, rel: Rel, outputs: list[str], nodes: list[Expr], alias: str
+    ) -> tuple[Rel, Columns]:
+        """The output columns: columns as they are, expressions computed."""
+        columns: dict[str, str] = {}
+        computed = []
+        for name, node in zip(outputs, nodes, strict=True):
+            plain = key_itself(node, rel)
+            if isinstance(plain, exp.Column):
+                columns[name] = plain.name
+                continue
+            columns[name] = self.names.fresh(f"{alias}.{name}")
+            computed.append((columns[name], node))
+        return (Extend(rel, tuple(computed)) if computed else rel), columns
+
+    def _grouped(
+        self, query: exp.Select, rel: Rel, env: Env, nodes: list[Expr]
+    ) -> tuple[Rel, list[Expr]]:
+        keys = self._keys(query, env)
+        if not keys:
+            raise self.context.refuse(
+                query,
+                "an aggregate without GROUP BY in a sub-query over several owners' rows is not supported",
+            )
+        by_key: dict[Expr, Expr] = {}
+        computed = []
+        for key in keys:
+            plain = key_itself(key, rel)
+            if isinstance(plain, exp.Column):
+                by_key[key] = plain
+                continue
+            name = self.names.fresh("key")
+            computed.append((name, key))
+            by_key[key] = column(name)
+        if computed:
+            rel = Extend(rel, tuple(computed))
+        found = Aggregates(self.context, self.names, env)
+        outputs = [found.taken_out(node, by_key) for node in nodes]
+        having = query.args.get("having")
+        condition = None
+        if having is not None:
+            condition = found.taken_out(self._resolved(having.this, env), by_key)
+        names = tuple(dict.fromkeys(c.name for c in by_key.values()))
+        grouped = self._group(rel, names, tuple(found.found))
+        if condition is not None:
+            grouped = Filter(grouped, condition)
+        return grouped, outputs
+
+    def _keys(self, query: exp.Select, env: Env) -> list[Expr]:
+        group = query.args.get("group")
+        if group is None:
+            return []
+        found = group.expressions
+        if group.args.get("all"):
+            found = [i.unalias() for i in query.expressions if i.find(exp.AggFunc) is None]
+        for node in found:
+            if node.find(exp.AggFunc, exp.Query) is not None or node.find(exp.Column) is None:
+                raise self.context.refuse(
+                    node, "expected columns, aliases or ordinals of them in GROUP BY"
+                )
+        return list(dict.fromkeys(self._resolved(node, env) for node in found))
+
+    def _core(self, query: exp.Select, outer: Env) -> tuple[Rel, dict[str, Columns]]:
+        """FROM and WHERE: the joined and filtered rows, and the relations in sight."""
+        source = query.args.get("from_")
+        if source is None:
+            raise self.context.refuse(query, "expected FROM with at least one relation")
+        where = query.args.get("where")
+        waiting = list(conjuncts(where.this)) if where else []
+        rel, columns = self.source(source.this)
+        env: dict[str, Columns] = {source.this.alias_or_name: columns}
+        for join in query.args.get("joins") or ():
+            rel = self._joined(rel, join, env, waiting)
+        subqueries = Subqueries(self, env)
+        for condition in waiting:
+            if condition.find(exp.Query) is not None:
+                rel, node = subqueries.marked(rel, condition)
+                rel = Filter(rel, node)
+            else:
+                rel = Filter(rel, self._resolved(condition, env))
+        return rel, env
+
+    def _joined(
+        self, rel: Rel, join: exp.Join, env: dict[str, Columns], waiting: list[Expr]
+    ) -> Rel:
+        """`rel` joined with the next relation of FROM; equalities of WHERE that tie it are taken from `waiting`."""
+        side = join.side or ""
+        if (
+            join.method
+            or side not in {"", "LEFT"}
+            or join.kind not in {"", "INNER", "CROSS", "OUTER", "SEMI", "ANTI"}
+        ):
+            what = " ".join(filter(None, (join.method, join.side, join.kind)))
+            raise self.context.refuse(
+                join,
+                f"a {what} join between owners is not supported; supported: INNER and LEFT JOIN, SEMI and ANTI, "
+                "IN, NOT IN, EXISTS, NOT EXISTS",
+                what.split()[0],
+            )
+        right, columns = self.source(join.this)
+        alias = join.this.alias_or_name
+        if alias in env:
+            raise self.context.refuse(
+                join.this, f"expected a name of its own for each relation, got {alias!r}"
+            )
+        marks = join.kind in {"SEMI", "ANTI"}
+        inside = {**env, alias: columns}
+        given = list(conjuncts(join.args.get("on")))
+        if side == "" and not marks:
+            given += [c for c in waiting if c.find(exp.Query) is None and _is_tie(c, env, alias)]
+            waiting[:] = [
+                c for c in waiting if not (c.find(exp.Query) is None and _is_tie(c, env, alias))
+            ]
+        conditions = [self._resolved(c, inside) for c in given]
+        kind = "mark" if marks else "left" if side else "inner"
+        found = self.tied(rel, right, conditions, kind, join)
+        if marks:
+            flag = column(found.flag)
+            return Filter(found, exp.Not(this=flag) if join.kind == "ANTI" else flag)
+        env[alias] = columns
+        if kind == "inner" and isinstance(found, Join):
+            rest = found.residual
+            found = Join(found.left, found.right, "inner", found.on, found.flag)
+            for node in rest:
+                return_ = Filter(found, node)
+                found = return_  # type: ignore[assignment]
+        return found
+
+    def tied(self, left: Rel, right: Rel, conditions: list[Expr], kind: str, place: Expr) -> Join:
+        """The join of two relations by resolved conditions: equalities tie, what names the right side alone filters
+        it, the rest is a residual.
+        """
+        on: list[tuple[str, str]] = []
+        residual = []
+        mine, theirs = left.facts.keys(), right.facts.keys()
+        for condition in conditions:
+            used = columns_of(condition)
+            if used and used <= theirs:
+                right = Filter(right, condition)
+                continue
+            pair = _sides(condition, mine, theirs)
+            if pair is None:
+                residual.append(condition)
+                continue
+            left, first = self._as_column(left, pair[0])
+            right, second = self._as_column(right, pair[1])
+            on.append((first, second))
+        if not on:
+            raise self.context.refuse(
+                place, "expected a join on an equality of keys between the relations, got none"
+            )
+        self._check_keys(left, right, on, place)
+        flag = self.names.fresh("hit")
+        return Join(left, right, kind, tuple(on), flag, tuple(residual))  # type: ignore[arg-type]
+
+    def _check_keys(self, left: Rel, right: Rel, on: list[tuple[str, str]], place: Expr) -> None:
+        for a, b in on:
+            first, second = left.facts[a], right.facts[b]
+            if {first.kind, second.kind} not in ({"text"}, {"integer"}):
+                raise self.context.refuse(
+                    place,
+                    f"expected keys of one type, got {a} ({first.kind}) and {b} ({second.kind})",
+                )
+            if first.key != second.key and None not in (first.key, second.key):
+                raise self.context.refuse(
+                    place,
+                    f"expected keys of one normalisation, got {first.key} ({a}) and {second.key} ({b})",
+                )
+
+    def _as_column(self, rel: Rel, node: Expr) -> tuple[Rel, str]:
+        plain = key_itself(node, rel)
+        if isinstance(plain, exp.Column):
+            return rel, plain.name
+        name = self.names.fresh("key")
+        return Extend(rel, ((name, node),)), name
+
+    def resolved(self, node: Expr, env: Env) -> Expr:
+        """`node` over the algebra's columns."""
+        return self._resolved(node, env)
+
+    def _resolved(self, node: Expr, env: Env) -> Expr:
+        for inner in node.find_all(exp.Query):
+            raise self.context.refuse(
+                inner,
+                "a sub-query over several owners' rows may stand in FROM, IN and EXISTS of WHERE only",
+            )
+
+        def change(part: Expr) -> Expr:
+            if isinstance(part, exp.Column):
+                columns = env.get(part.table)
+                if columns is None or part.name not in columns:
+                    raise self.context.refuse(part, f"{part.sql(DIALECT)} is not in sight here")
+                found = column(columns[part.name])
+                found.meta.update(part.meta)
+                for inner in part.walk():
+                    if "start" in inner.meta:
+                        found.this.meta.update(inner.meta)
+                return found
+            return part
+
+        return node.copy().transform(change)
+
+    def _order(self, tree: exp.Select, asked: list[str]) -> tuple[tuple[int, bool], ...]:
+        order = tree.args.get("order")
+        items = [item.unalias() for item in tree.expressions]
+        aliases = [item.alias for item in tree.expressions]
+        found = []
+        for ordered in order.expressions if order is not None else ():
+            node = ordered.this
+            if isinstance(node, exp.Column) and not node.table and node.name in aliases:
+                position = aliases.index(node.name)
+            elif node in items:
+                position = items.index(node)
+            elif (
+                isinstance(node, exp.Literal) and node.is_int and 1 <= int(node.this) <= len(items)
+            ):
+                position = int(node.this) - 1
+            else:
+                raise self.context.refuse(
+                    node, f"expected an output column in ORDER BY: {', '.join(asked)}"
+                )
+            if ordered.args.get("nulls_first"):
+                raise self.context.refuse(ordered, "NULLS FIRST is not supported: NULL comes last")
+            found.append((position, bool(ordered.args.get("desc"))))
+        return tuple(found)
+
+
+def person_of(rel: Rel) -> str | None:
+    """The first column of `rel` that names the person behind a row."""
+    return next((n for n, fact in rel.facts.items() if fact.names_persons or PERSON in n), None)
+
+
+def key_itself(node: Expr, rel: Rel) -> Expr:
+    """`node` without UPPER and TRIM around a key that they leave as it is."""
+    from mpcstats.plan.joins import bare
+
+    facts = {("", name): about for name, about in rel.facts.items()}
+    place = bare(node, facts)
+    return node.unnest() if place is None else column(place[1])
+
+
+def _sides(condition: Expr, mine: object, theirs: object) -> tuple[Expr, Expr] | None:
+    """The two sides of an equality, the left relation's first."""
+    if not isinstance(condition, exp.EQ):
+        return None
+    a, b = condition.this, condition.expression
+    for first, second in ((a, b), (b, a)):
+        one, other = columns_of(first), columns_of(second)
+        if one and other and one <= set(mine) and other <= set(theirs):  # type: ignore[call-overload]
+            return first, second
+    return None
+
+
+def _is_tie(condition: Expr, env: Env, alias: str) -> bool:
+    """Whether `condition` is an equality between the relation `alias` and those before it."""
+    if not isinstance(condition, exp.EQ):
+        return False
+    sides = [
+        {c.table for c in s.find_all(exp.Column)} for s in (condition.this, condition.expression)
+    ]
+    return {alias} in sides and any(side and side <= set(env) for side in sides)
+
+
+def _aggregates(query: exp.Select) -> bool:
+    """Whether the SELECT aggregates its rows."""
+    parts = [*query.expressions, *([query.args["having"]] if query.args.get("having") else [])]
+    return any(
+        node.find_ancestor(exp.Select) is query and node.find_ancestor(exp.Window) is None
+        for part in parts
+        for node in part.find_all(exp.AggFunc)
+    )
+
+
+def _limit(tree: exp.Select) -> int | None:
+    limit = tree.args.get("limit")
+    return None if limit is None else int(limit.expression.this)

@@ -1,0 +1,1 @@
+"""The rewrites of relational plans, one to a file."""

@@ -1,0 +1,336 @@
+"""Steps on shared tables: tables made from fragments and from one another, counted cell by cell, up to an outcome.
+
+A shared table has a public number of rows, a secret bit a row that says whether the row is there (filtered and
+padding rows are not), and named columns. A column's name is its own in the whole plan. All of it is plain frozen
+data; plan.physical says what a plan is made of, and party.tables plays these steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from mpcstats.plan.cells import GroupKey, Total
+
+Kind = Literal["number", "flag", "digest", "wide"]
+FRACTION_DIGITS = 17  # of a quotient's second part: 10^17 < 2^57
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of shared values, within [minimum, maximum] where they are not NULL.
+
+    number: a signed integer. flag: SQL's boolean, 0 or 1. digest: 64 bits of SHA-256 of a text, only compared for
+    equality. wide: a signed integer of 128 bits, which only a Divide takes.
+    """
+
+    name: str
+    kind: Kind
+    minimum: int
+    maximum: int
+    nullable: bool = False
+
+
+# Expressions on shares, as protocols.expression has them.
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The column of that name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A public number; 1 and 0 are also true and false."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """SQL's NULL."""
+
+
+Arithmetic = Literal["add", "sub", "mul", "neg", "abs", "floordiv", "mod", "least", "greatest"]
+Op = Arithmetic | Literal["coalesce", "if", "lt", "le", "eq", "and", "or", "not", "isnull"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """SQL's meaning of `op`, NULL rules included; "if": condition, then, else."""
+
+    op: Op
+    args: tuple[Node, ...]
+
+
+Node = Reference | Number | Null | Call
+
+
+# Steps that make tables.
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """The rows of the fragments, one fragment after another, each filled up to its bound with rows that are not there.
+
+    Every fragment has the `columns`, and perhaps others that are not put in.
+    """
+
+    card: ClassVar[str] = "table"
+    name: str
+    fragments: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The rows of the tables `of`, with the columns that all of them have, one table after another."""
+
+    card: ClassVar[str] = "table"
+    name: str
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Table `of` with `columns` of the row of fragment `right` that has the key, NULL where none has it.
+
+    Row i of `of` is row i of fragment `left`, whose owner so knows its keys: the digest column `left_key`, equal to
+    `right_key` of the other side, where no two rows have the same. `distinct` bounds the number of different keys on
+    the left; None: no two rows have the same one. `hit`: the flag whether a row was found.
+    """
+
+    card: ClassVar[str] = "lookup_join"
+    name: str
+    of: str
+    left: str
+    left_key: str
+    right: str
+    right_key: str
+    helper: str
+    distinct: int | None
+    columns: tuple[Column, ...]
+    hit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Each row of table `left` with each of the rows of table `right` whose columns `on` are equal, at most `most`.
+
+    "inner": rows with a match. "left": these, and rows without one, NULL on the right. "semi", "anti": left rows that
+    have a match, that have none; `most` is 1. The result has `most` blocks of as many rows as `left`; its columns are
+    those of `left`, `columns` of `right`, and `hit`: whether there is a match.
+    """
+
+    card: ClassVar[str] = "sort_join"
+    name: str
+    left: str
+    right: str
+    on: tuple[tuple[str, str], ...]
+    kind: Literal["inner", "left", "semi", "anti"]
+    most: int
+    columns: tuple[Column, ...]
+    hit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A column and the expression that gives it."""
+
+    column: Column
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Derive:
+    """The tables `of`, of equally many rows, side by side, with computed columns; rows stay where `keep` is true.
+
+    Which rows are there is what the first of `of` says.
+    """
+
+    card: ClassVar[str] = "derive"
+    name: str
+    of: tuple[str, ...]
+    columns: tuple[Computed, ...]
+    keep: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A number of the rows of one group or cell, never NULL; `of` names the column that it is taken over.
+
+    count: rows, or those where `of` is not NULL. sum: of the values that are not NULL, 0 if there are none. min, max,
+    distinct: of the values that are not NULL; without any, min and max are junk and distinct is 0.
+    """
+
+    column: Column
+    kind: Literal["count", "sum", "min", "max", "distinct"]
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One row for each combination of the `keys` (NULL is a value of a key), at most `groups`; the rest is lost."""
+
+    card: ClassVar[str] = "group_by"
+    name: str
+    of: str
+    keys: tuple[Column, ...]
+    aggregates: tuple[Aggregate, ...]
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOwned:
+    """As Group, where row i of `of` is row i of `fragment`, whose owner so knows the keys; counts and sums alone.
+
+    `keys` are columns of the fragment. A group is there if one of its rows is.
+    """
+
+    card: ClassVar[str] = "group_by_owned"
+    name: str
+    of: str
+    fragment: str
+    keys: tuple[Column, ...]
+    aggregates: tuple[Aggregate, ...]
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A column that rows are ordered by."""
+
+    name: str
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A column of a window: `of`, `by` rows ahead or behind, NULL beyond the partition; or the row's number, from 1."""
+
+    column: Column
+    kind: Literal["lead", "lag", "row_number"]
+    of: str | None = None
+    by: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The rows of `of` in the order of `partition` and `order`, with columns of their neighbours in the partition."""
+
+    card: ClassVar[str] = "window"
+    name: str
+    of: str
+    partition: tuple[str, ...]
+    order: tuple[Order, ...]
+    functions: tuple[Neighbour, ...]
+
+
+# Steps over cells: row c of their tables is cell c. `cell` is a column of `of` that says in which cell a row counts,
+# never NULL, from 0 to cells - 1; None: there is one cell. All rows of a table of cells are there.
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts and sums of each cell."""
+
+    card: ClassVar[str] = "group_by_public"
+    name: str
+    of: str
+    cell: str | None
+    cells: int
+    aggregates: tuple[Aggregate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Extremes and numbers of distinct values of each cell."""
+
+    card: ClassVar[str] = "group_by"
+    name: str
+    of: str
+    cell: str | None
+    cells: int
+    aggregates: tuple[Aggregate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """The ceil(c numerator / denominator)-th smallest of the c values of `value` that are not NULL; junk if c is 0."""
+
+    card: ClassVar[str] = "quantile"
+    name: str
+    of: str
+    cell: str | None
+    cells: int
+    value: str
+    numerator: int
+    denominator: int
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Of the c values of `value` that are not NULL: c sum(x^2) - sum(x)^2 and c (c - 1), two wide columns."""
+
+    card: ClassVar[str] = "moments"
+    name: str
+    of: str
+    cell: str | None
+    cells: int
+    value: str
+    numerator: Column
+    denominator: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """numerator / denominator as `whole`, cut off toward zero, and what is left, cut off after FRACTION_DIGITS digits.
+
+    whole + fraction / 10^FRACTION_DIGITS; both have the quotient's sign. NULL where the denominator is 0.
+    """
+
+    numerator: str
+    denominator: str
+    whole: Column
+    fraction: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Divide:
+    """Table `of` with quotients."""
+
+    card: ClassVar[str] = "divide"
+    name: str
+    of: str
+    quotients: tuple[Quotient, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the gate may open of table `of`, whose rows are the cells: the columns `totals`, by name.
+
+    `persons` are columns of which each is at most the number of persons of a cell, `contributors` likewise; `appears`
+    is a flag: a cell without it is not shown at all (HAVING). `supports` has for each total the column with the
+    number of persons that contribute to it, or None where that is all of the cell; `magnitudes` says which totals
+    are amounts, of which contributors count.
+    """
+
+    card: ClassVar[str] = "table"
+    name: str
+    of: str
+    groups: tuple[GroupKey, ...]
+    totals: tuple[Total, ...]
+    persons: tuple[str, ...]
+    contributors: tuple[str, ...] = ()
+    appears: str | None = None
+    supports: tuple[str | None, ...] = ()
+    magnitudes: tuple[bool, ...] = ()
+
+
+Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Neighbours
+Cellwise = Tally | Spread | Quantile | Deviation | Divide
+TableStep = Rowwise | Cellwise

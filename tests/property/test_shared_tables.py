@@ -1,0 +1,307 @@
+"""Steps that make shared tables equal DuckDB: rows that are given, found, matched, derived and grouped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.property.relational import (
+    HIGH,
+    LOW,
+    Cell,
+    Part,
+    Row,
+    digest,
+    everywhere,
+    flag,
+    number,
+    present,
+    short,
+)
+
+from mpcstats.plan.tables import (
+    Aggregate,
+    Call,
+    Computed,
+    Derive,
+    Find,
+    Give,
+    Group,
+    GroupOwned,
+    Match,
+    Neighbour,
+    Neighbours,
+    Number,
+    Order,
+    Reference,
+    Stack,
+    TableStep,
+)
+
+EXAMPLES = 8
+NUMBERS = st.none() | st.sampled_from([LOW, HIGH, 0, -1]) | st.integers(-5, 5)
+TEXTS = st.none() | st.sampled_from(["x", "y", "z", ""])
+FLAGS = st.none() | st.booleans().map(int)
+ROW = st.tuples(TEXTS, NUMBERS, FLAGS)
+ROWS = st.lists(ROW, max_size=7)
+
+Given = Sequence[tuple[Cell, Cell, Cell]]
+
+
+def part(name: str, owner: str, rows: Given, *, bound: int = 8, letter: str = "l") -> Part:
+    """A fragment of a text, a number and a flag."""
+    columns = (digest(f"{letter}t"), number(f"{letter}n"), flag(f"{letter}f"))
+    return Part(name, owner, bound, {c: [row[i] for row in rows] for i, c in enumerate(columns)})
+
+
+def sql(text: str, **tables: Given) -> list[tuple[int | None, ...]]:
+    """What DuckDB says of tables t, n, f; texts as what their digests open to."""
+    with duckdb.connect() as database:
+        for name, rows in tables.items():
+            database.execute(f"CREATE TABLE {name} (i BIGINT, t UBIGINT, n BIGINT, f BIGINT)")
+            for i, (t, n, f) in enumerate(rows):
+                database.execute(f"INSERT INTO {name} VALUES (?, ?, ?, ?)", [i, short(t), n, f])
+        return database.execute(text).fetchall()
+
+
+def cells(rows: Sequence[Row], *names: str) -> list[tuple[int | None, ...]]:
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def bag(rows: Sequence[tuple[int | None, ...]]) -> list[tuple[int | None, ...]]:
+    return sorted(rows, key=lambda row: [(c is None, c or 0) for c in row])
+
+
+def give(*parts: Part, name: str = "l") -> Give:
+    return Give(name, tuple(p.name for p in parts), tuple(parts[0].columns))
+
+
+@settings(max_examples=EXAMPLES)
+@given(first=ROWS, second=ROWS)
+def test_rows_of_all_owners_stand_one_after_another(first: Given, second: Given) -> None:
+    parts = [part("one", "a", first), part("two", "d", second, bound=7)]
+    found = everywhere(parts, [give(*parts)], "l")
+    assert len(found) == 15
+    rows = [{"lt": short(t), "ln": n, "lf": f} for t, n, f in first]
+    assert found[:8] == rows + [None] * (8 - len(first))
+    rows = [{"lt": short(t), "ln": n, "lf": f} for t, n, f in second]
+    assert found[8:] == rows + [None] * (7 - len(second))
+
+
+def test_tables_are_stacked() -> None:
+    parts = [part("one", "a", [("x", 1, 0)]), part("two", "d", [("y", None, None)], bound=1)]
+    steps: list[TableStep] = [
+        give(parts[0], name="p"),
+        give(parts[1], name="q"),
+        Stack("s", ("p", "q")),
+    ]
+    found = everywhere(parts, steps, "s")
+    expected = [{"lt": short("x"), "ln": 1, "lf": 0}, {"lt": short("y"), "ln": None, "lf": None}]
+    assert present(found) == expected
+    assert len(found) == 9
+
+
+@pytest.mark.parametrize("distinct", [None, 5])
+@pytest.mark.parametrize("owners", [("a", "b", "c"), ("d", "b", "a"), ("a", "d", "c")])
+@settings(max_examples=3)
+@given(data=st.data())
+def test_found_rows(
+    distinct: int | None, owners: tuple[str, str, str], data: st.DataObject
+) -> None:
+    left = data.draw(ROWS)
+    if distinct is None:
+        left = [
+            row
+            for i, row in enumerate(left)
+            if row[0] not in [r[0] for r in left[:i]] or row[0] is None
+        ]
+    keyed = data.draw(st.lists(ROW, max_size=4, unique_by=lambda row: row[0]))
+    left_owner, right_owner, helper = owners
+    parts = [part("one", left_owner, left), part("two", right_owner, keyed, bound=5, letter="r")]
+    wanted = tuple(parts[1].columns)
+    steps: list[TableStep] = [
+        give(parts[0]),
+        Find("found", "l", "one", "lt", "two", "rt", helper, distinct, wanted, "hit"),
+    ]
+    found = everywhere(parts, steps, "found")
+    expected = sql(
+        "SELECT l.t, l.n, l.f, r.t, r.n, r.f, (r.i IS NOT NULL)::INT FROM l LEFT JOIN r ON l.t = r.t "
+        "ORDER BY l.i",
+        l=left,
+        r=keyed,
+    )
+    assert cells(present(found[: len(left)]), "lt", "ln", "lf", "rt", "rn", "rf", "hit") == expected
+    assert not present(found[len(left) :])
+
+
+JOINS = {
+    "inner": "FROM l JOIN r ON {on}",
+    "left": "FROM l LEFT JOIN r ON {on}",
+    "semi": "FROM l SEMI JOIN r ON {on}",
+    "anti": "FROM l ANTI JOIN r ON {on}",
+}
+
+
+@pytest.mark.parametrize("kind", JOINS)
+@pytest.mark.parametrize("key", ["t", "n", "tf"])
+@settings(max_examples=2)
+@given(left=ROWS, right=st.lists(ROW, max_size=5))
+def test_matched_rows(kind: str, key: str, left: Given, right: Given) -> None:
+    parts = [
+        part("one", "d", left),
+        part("two", "a", right, bound=5, letter="r"),
+    ]
+    brings = kind in ("inner", "left")
+    wanted = tuple(parts[1].columns) if brings else ()
+    on = tuple((f"l{k}", f"r{k}") for k in key)
+    steps: list[TableStep] = [
+        give(parts[0]),
+        give(parts[1], name="r"),
+        Match("m", "l", "r", on, kind, 5 if brings else 1, wanted, "hit"),  # type: ignore[arg-type]
+    ]
+    found = present(everywhere(parts, steps, "m"))
+    join = JOINS[kind].format(on=" AND ".join(f"l.{k} = r.{k}" for k in key))
+    if brings:
+        expected = sql(
+            f"SELECT l.t, l.n, l.f, r.t, r.n, r.f, (r.i IS NOT NULL)::INT {join}", l=left, r=right
+        )
+        assert bag(cells(found, "lt", "ln", "lf", "rt", "rn", "rf", "hit")) == bag(expected)
+    else:
+        hit = int(kind == "semi")
+        expected = sql(f"SELECT l.t, l.n, l.f, {hit} {join}", l=left, r=right)
+        assert bag(cells(found, "lt", "ln", "lf", "hit")) == bag(expected)
+
+
+def test_numbers_of_other_bounds_match() -> None:
+    left = Part("one", "a", 3, {number("x", -3, 4, nullable=False): [-3, 0, 4]})
+    right = Part("two", "b", 3, {number("y", 0, 1 << 40, nullable=False): [4, 1 << 40, 0]})
+    steps: list[TableStep] = [
+        Give("l", ("one",), tuple(left.columns)),
+        Give("r", ("two",), tuple(right.columns)),
+        Match("m", "l", "r", (("x", "y"),), "inner", 1, tuple(right.columns), "hit"),
+    ]
+    found = present(everywhere([left, right], steps, "m"))
+    assert cells(found, "x", "y") == [(0, 0), (4, 4)]
+
+
+def test_a_bound_on_matches_leaves_rows_out() -> None:
+    left, right = [("x", 1, 0)], [("x", 2, 0), ("x", 3, 0)]
+    parts = [part("one", "a", left, bound=2), part("two", "b", right, bound=2, letter="r")]
+    steps: list[TableStep] = [
+        give(parts[0]),
+        give(parts[1], name="r"),
+        Match("m", "l", "r", (("lt", "rt"),), "inner", 1, tuple(parts[1].columns), "hit"),
+    ]
+    assert cells(present(everywhere(parts, steps, "m")), "rn") == [(2,)]
+
+
+@settings(max_examples=EXAMPLES)
+@given(rows=ROWS)
+def test_derived_columns_and_kept_rows(rows: Given) -> None:
+    small = [(t, None if n is None else n % 100, f) for t, n, f in rows]
+    columns = (digest("lt"), number("ln", 0, 99), flag("lf"))
+    own = Part("one", "d", 8, {c: [row[i] for row in small] for i, c in enumerate(columns)})
+    twice = Call("add", (Call("mul", (Reference("ln"), Number(2))), Number(1)))
+    keep = Call("or", (Call("lt", (Reference("ln"), Number(50))), Reference("lf")))
+    steps: list[TableStep] = [
+        Give("l", ("one",), columns),
+        Derive("d", ("l",), (Computed(number("x", 1, 199), twice),), keep),
+    ]
+    found = everywhere([own], steps, "d")
+    expected = sql("SELECT t, n, f, 2 * n + 1 FROM l WHERE n < 50 OR f = 1 ORDER BY i", l=small)
+    assert cells(present(found), "lt", "ln", "lf", "x") == expected
+
+
+AGGREGATES = (
+    Aggregate(number("rows", 0, 8, nullable=False), "count"),
+    Aggregate(number("known", 0, 8, nullable=False), "count", "ln"),
+    Aggregate(number("total", -(1 << 63), (1 << 63) - 1, nullable=False), "sum", "ln"),
+    Aggregate(number("flags", 0, 8, nullable=False), "sum", "lf"),
+)
+SPREADS = (
+    Aggregate(number("least", nullable=False), "min", "ln"),
+    Aggregate(number("most", nullable=False), "max", "ln"),
+    Aggregate(number("texts", 0, 8, nullable=False), "distinct", "lt"),
+)
+COUNTED = "COUNT(*), COUNT(n), COALESCE(SUM(n), 0)::BIGINT, COALESCE(SUM(f), 0)::BIGINT"
+# Not more than three of the largest numbers, so that sums stay within 64 bits.
+SUMMED = st.lists(st.tuples(TEXTS, st.none() | st.integers(-(1 << 59), 1 << 59), FLAGS), max_size=7)
+
+
+@pytest.mark.parametrize("keys", ["f", "tf", "n"])
+@settings(max_examples=4)
+@given(rows=SUMMED)
+def test_groups(keys: str, rows: Given) -> None:
+    own = part("one", "d", rows)
+    by_name = {column.name: column for column in own.columns}
+    by = tuple(by_name[f"l{k}"] for k in keys)
+    steps: list[TableStep] = [give(own), Group("g", "l", by, (*AGGREGATES, *SPREADS), 9)]
+    found = present(everywhere([own], steps, "g"))
+    names = [*(k.name for k in by), "rows", "known", "total", "flags", "texts", "least", "most"]
+    expected = sql(
+        f"SELECT {', '.join(keys)}, {COUNTED}, COUNT(DISTINCT t), COALESCE(MIN(n), 0), "
+        f"COALESCE(MAX(n), 0) FROM l GROUP BY {', '.join(keys)}",
+        l=rows,
+    )
+    assert bag(cells(found, *names)) == bag(expected)
+
+
+def test_a_bound_on_groups_leaves_groups_out() -> None:
+    own = part("one", "a", [("x", 3, 0), ("y", 1, 0), ("z", 2, 0)])
+    steps: list[TableStep] = [give(own), Group("g", "l", (number("ln"),), AGGREGATES[:1], 2)]
+    found = everywhere([own], steps, "g")
+    assert cells(present(found), "ln", "rows") == [(1, 1), (2, 1)]
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("owner", ["b", "d"])
+@pytest.mark.parametrize("keys", ["t", "fn"])
+@settings(max_examples=3)
+@given(rows=SUMMED)
+def test_groups_that_an_owner_knows(owner: str, keys: str, rows: Given) -> None:
+    own = part("one", owner, rows)
+    by_name = {column.name: column for column in own.columns}
+    by = tuple(by_name[f"l{k}"] for k in keys)
+    keep = Call("lt", (Reference("ln"), Number(3)))
+    steps: list[TableStep] = [
+        give(own),
+        Derive("d", ("l",), (), keep),
+        GroupOwned("g", "d", "one", by, AGGREGATES, 8),
+    ]
+    found = present(everywhere([own], steps, "g"))
+    names = [*(k.name for k in by), "rows", "known", "total", "flags"]
+    expected = sql(
+        f"SELECT {', '.join(keys)}, {COUNTED} FROM l WHERE n < 3 GROUP BY {', '.join(keys)}", l=rows
+    )
+    assert bag(cells(found, *names)) == bag(expected)
+
+
+@settings(max_examples=EXAMPLES)
+@given(rows=ROWS, descending=st.booleans(), nulls_first=st.booleans())
+def test_neighbours(rows: Given, descending: bool, nulls_first: bool) -> None:
+    numbered = [(*row, i) for i, row in enumerate(rows)]
+    columns = (digest("lt"), number("ln"), flag("lf"), number("li", 0, 99, nullable=False))
+    own = Part("one", "d", 8, {c: [row[i] for row in numbered] for i, c in enumerate(columns)})
+    order = (Order("ln", descending, nulls_first), Order("li"))
+    functions = (
+        Neighbour(number("next"), "lead", "ln"),
+        Neighbour(flag("before"), "lag", "lf", 2),
+        Neighbour(digest("text"), "lag", "lt"),
+        Neighbour(number("place", 1, 8, nullable=False), "row_number"),
+    )
+    steps: list[TableStep] = [
+        Give("l", ("one",), columns),
+        Neighbours("w", "l", ("lf",), order, functions),
+    ]
+    found = everywhere([own], steps, "w")
+    by = f"n {'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}, i"
+    expected = sql(
+        f"SELECT i, f, n, LEAD(n) OVER w, LAG(f, 2) OVER w, LAG(t) OVER w, ROW_NUMBER() OVER w "
+        f"FROM l WINDOW w AS (PARTITION BY f ORDER BY {by})",
+        l=rows,
+    )
+    names = ("li", "lf", "ln", "next", "before", "text", "place")
+    assert bag(cells(present(found), *names)) == bag(expected)
