@@ -40,6 +40,11 @@ def number(name: str, low: int, high: int, *, nullable: bool = False) -> Column:
     return Column(name, "number", low, high, nullable)
 
 
+def parted(name: str, low: int, high: int) -> Column:
+    """Of a quotient, which is NULL where the denominator is 0."""
+    return number(name, low, high, nullable=True)
+
+
 def flag(name: str) -> Column:
     return Column(name, "flag", 0, 1)
 
@@ -182,9 +187,24 @@ AVERAGES = tables.Divide(
     "averages",
     "counted",
     (
-        Quotient("fees", "n", number("fee_0", 0, FEE), number("fee_1", 0, 10**17)),
-        Quotient("all_days", "n", number("alos_0", 0, 400), number("alos_1", 0, 10**17)),
-        Quotient("fund", "fees", number("part_0", -FEE, FEE), number("part_1", -(10**17), 10**17)),
+        Quotient(
+            "fees",
+            "n",
+            number("fee_0", 0, FEE, nullable=True),
+            number("fee_1", 0, 10**17, nullable=True),
+        ),
+        Quotient(
+            "all_days",
+            "n",
+            number("alos_0", 0, 400, nullable=True),
+            number("alos_1", 0, 10**17, nullable=True),
+        ),
+        Quotient(
+            "fund",
+            "fees",
+            number("part_0", -FEE, FEE, nullable=True),
+            number("part_1", -(10**17), 10**17, nullable=True),
+        ),
     ),
 )
 SHOWN = tables.Derive("shown", ("averages",), (Computed(flag("enough"), called("le", 30, "n")),))
@@ -398,7 +418,10 @@ SHARED = plan(
             "beside",
             (
                 Quotient(
-                    "over", "under", number("var_0", 0, N_CLAIMS**2), number("var_1", 0, 10**17)
+                    "over",
+                    "under",
+                    number("var_0", 0, N_CLAIMS**2, nullable=True),
+                    number("var_1", 0, 10**17, nullable=True),
                 ),
             ),
         ),

@@ -314,20 +314,20 @@ class _Walk:
         if cells < 1 or (cell is None and cells != 1):
             raise self._fail("one cell without a column that says which", cells)
         if cell is not None:
+            # That of a row that is there is never NULL: the planner's word, as the rows that are there are secret.
             column = self._column(of, cell, "number", "flag")
-            if column.nullable or column.minimum < 0 or column.maximum >= cells:
-                raise self._fail(f"numbers of {cells} cells, none NULL", column)
+            # Where it is NULL no row is there: a condition may say so, which bounds do not show.
+            if column.minimum < 0 or column.maximum >= cells:
+                raise self._fail(f"numbers of {cells} cells", column)
 
     def _divide(self, step: tables.Divide) -> Shape:
         of = self._table(step.of)
         new: list[Column] = []
         for quotient in step.quotients:
-            parts = [
+            for name in (quotient.numerator, quotient.denominator):
                 self._column(of, name, "number", "flag", "wide")
-                for name in (quotient.numerator, quotient.denominator)
-            ]
-            nullable = any(part.nullable for part in parts)
-            new += [replace(c, nullable=nullable) for c in (quotient.whole, quotient.fraction)]
+            # NULL where the denominator is 0, whatever its bounds are.
+            new += [replace(c, nullable=True) for c in (quotient.whole, quotient.fraction)]
         return replace(of, columns=self._added(of.columns, new))
 
     def check_outcome(self, step: Outcome) -> None:
