@@ -48,7 +48,8 @@ def everyone(plan: Physical, *roles: str, times: int = 1) -> Counter[tuple[str, 
 
 def seated(plan: Physical, *seats: int, times: int = 1) -> Counter[tuple[str, str]]:
     """The compute parties in these seats, as "seat0" and so on."""
-    return Counter({(f"seat{seat}", plan.compute[seat]): times for seat in seats})
+    there = (seat for seat in seats if seat < len(plan.compute))
+    return Counter({(f"seat{seat}", plan.compute[seat]): times for seat in there})
 
 
 def owned(plan: Physical, owner: str) -> Counter[tuple[str, str]]:
