@@ -187,9 +187,24 @@ AVERAGES = tables.Divide(
     "averages",
     "counted",
     (
-        Quotient("fees", "n", parted("fee_0", 0, FEE), parted("fee_1", 0, 10**17)),
-        Quotient("all_days", "n", parted("alos_0", 0, 400), parted("alos_1", 0, 10**17)),
-        Quotient("fund", "fees", parted("part_0", -FEE, FEE), parted("part_1", -(10**17), 10**17)),
+        Quotient(
+            "fees",
+            "n",
+            number("fee_0", 0, FEE, nullable=True),
+            number("fee_1", 0, 10**17, nullable=True),
+        ),
+        Quotient(
+            "all_days",
+            "n",
+            number("alos_0", 0, 400, nullable=True),
+            number("alos_1", 0, 10**17, nullable=True),
+        ),
+        Quotient(
+            "fund",
+            "fees",
+            number("part_0", -FEE, FEE, nullable=True),
+            number("part_1", -(10**17), 10**17, nullable=True),
+        ),
     ),
 )
 SHOWN = tables.Derive("shown", ("averages",), (Computed(flag("enough"), called("le", 30, "n")),))
@@ -403,7 +418,10 @@ SHARED = plan(
             "beside",
             (
                 Quotient(
-                    "over", "under", parted("var_0", 0, N_CLAIMS**2), parted("var_1", 0, 10**17)
+                    "over",
+                    "under",
+                    number("var_0", 0, N_CLAIMS**2, nullable=True),
+                    number("var_1", 0, 10**17, nullable=True),
                 ),
             ),
         ),

@@ -17,7 +17,7 @@ from mpcstats.party.tables.play import play_table
 from mpcstats.party.tables.stage import Stage
 from mpcstats.party.tables.table import Broad, Table
 from mpcstats.plan.needs import tables_of
-from mpcstats.plan.physical import Fragment, Gate, Physical, Release
+from mpcstats.plan.physical import Fragment, Gate, Physical, Release, Step
 from mpcstats.plan.tables import Column, TableStep
 from mpcstats.session import Session, Words
 from mpcstats.testing import Outcome, opened, opened_wide, run_together
@@ -85,11 +85,9 @@ def short(text: Cell) -> int | None:
     return None if text is None else halves_of(text)[0]
 
 
-def play(
-    engine: Engine, parts: Sequence[Part], steps: Sequence[TableStep], last: str
-) -> Outcome[list[Row | None]]:
-    """The table of step `last` at every party: rows by column name, None for a row that is not there."""
-    plan = Physical(
+def plan_of(engine: Engine, parts: Sequence[Part], steps: Sequence[Step], last: str) -> Physical:
+    """A plan of these fragments and steps, with a gate on step `last`."""
+    return Physical(
         question="",
         scenario="",
         purpose="",
@@ -100,6 +98,13 @@ def play(
         steps=(*steps, Gate("gate", last, (Release(("a",), 1),))),
         output=(),
     )
+
+
+def play(
+    engine: Engine, parts: Sequence[Part], steps: Sequence[TableStep], last: str
+) -> Outcome[list[Row | None]]:
+    """The table of step `last` at every party: rows by column name, None for a row that is not there."""
+    plan = plan_of(engine, parts, steps, last)
 
     async def body(session: Session) -> list[Row | None]:
         own = {part.name: part.rows for part in parts if part.owner == session.me}

@@ -44,6 +44,12 @@ def test_several_fragments_are_one_table_of_nobody() -> None:
     assert shape.columns["next_cat"] == digest("next_cat", nullable=True)
 
 
+def test_a_stack_has_the_columns_that_all_have() -> None:
+    fewer = changed(SHARED, "claims_q", columns=plans.CLAIMED[:2])
+    fewer = replace(fewer, steps=fewer.steps[:3] + fewer.steps[-1:])
+    assert names(shapes(fewer)["claims"]) == ["certno_c", "paid_amt_c"]
+
+
 def test_groups_are_no_more_than_rows() -> None:
     assert shapes(SHARED)["persons"].rows == 4_500
     assert shapes(changed(SHARED, "persons", groups=9_999))["persons"].rows == plans.N_CLAIMS
@@ -156,7 +162,7 @@ BAD: dict[str, Callable[[], Physical]] = {
     "step spread: expected bounds of a wide": lambda: changed(
         SHARED, "spread", numerator=tables.Column("over", "wide", 0, 2**126)
     ),
-    "step counted: expected numbers of 19 cells, got": lambda: changed(STAY, "counted", cells=19),
+    "step counted: expected numbers of 19 cells": lambda: changed(STAY, "counted", cells=19),
     "step all: expected one cell without a column that says which, got 2": lambda: changed(
         READMITTED, "all", cells=2
     ),

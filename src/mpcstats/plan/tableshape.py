@@ -316,6 +316,7 @@ class _Walk:
         if cell is not None:
             # That of a row that is there is never NULL: the planner's word, as the rows that are there are secret.
             column = self._column(of, cell, "number", "flag")
+            # Where it is NULL no row is there: a condition may say so, which bounds do not show.
             if column.minimum < 0 or column.maximum >= cells:
                 raise self._fail(f"numbers of {cells} cells", column)
 

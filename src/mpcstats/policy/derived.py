@@ -143,8 +143,8 @@ class _Deriving:
             yield Derived("answer", column.name, "output", level, because)
 
     def _exempt(self, column: OutputColumn) -> bool:
-        return column.kind == "total" and any(
-            release.columns is None or column.position in release.columns
+        return column.kind != "group" and any(
+            release.columns is None or {column.position, column.by} & set(release.columns)
             for release in self._plan.gate.releases
             if release.exempt is not None
         )

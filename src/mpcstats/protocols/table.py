@@ -21,7 +21,7 @@ from mpcstats.session import Session, Words, parallel
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What the owner puts in: vectors of equally many words, as many `numbers` and `fields` as were announced."""
+    """What an owner puts in: vectors of `rows` words, as many `numbers` and `fields` as were announced."""
 
     rows: int
     numbers: tuple[Words, ...] = field(default=(), repr=False)
@@ -30,9 +30,8 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Shared rows: one row of bits that says which are there, numbers, and fields of bits; 0 where a row is not."""
+    """Shared columns: numbers, and fields of bits; 0 in rows beyond the owner's own."""
 
-    present: Bits
     numbers: tuple[Arith, ...]
     fields: tuple[Bits, ...]
 
@@ -47,35 +46,53 @@ async def give(
     numbers: int,
     widths: Sequence[int],
 ) -> Given:
-    """The rows of `owner`, at most `rows`: vectors of `numbers` and, for each of `widths`, its low bits of a field.
+    """`numbers` columns of numbers of `owner`, and for each of `widths` the low bits of a field; `rows` rows.
 
-    `own` at the owner, None elsewhere. The first rows are there, as many as the owner has.
-    Raises UsageError at the owner for more rows than the bound, or columns of other lengths or another number.
+    `own`, at the owner alone, has as many rows or fewer. Raises UsageError at the owner for more rows than that, and
+    for columns of other lengths or of another number.
     """
     checked = _checked(own, rows, numbers, len(widths)) if session.me == owner else None
-    width = 1 + sum(widths)
-    asked: list[Coroutine[Any, Any, Arith | Bits]] = [
-        engine.share_bits(
-            session.narrow("bits"),
-            None if checked is None else _bits(checked, rows, widths),
-            owner=owner,
-            length=rows,
-            width=width,
-        )
-    ]
+    asked: list[Coroutine[Any, Any, Arith | Bits]] = []
     if numbers:
         table = None if checked is None else _table(checked, rows)
         step = session.narrow("numbers")
         asked.append(engine.share(step, table, owner=owner, shape=(numbers, rows)))
-    bits, *matrix = await parallel(*asked)
-    if not isinstance(bits, Bits):
-        raise InternalError("expected bits to stay bits")
-    ends = [1, *(1 + end for end in accumulate(widths))]
+    if widths:
+        bits = None if checked is None else _bits(checked, rows, widths)
+        step = session.narrow("bits")
+        asked.append(engine.share_bits(step, bits, owner=owner, length=rows, width=sum(widths)))
+    shared = await parallel(*asked)
+    ends = [0, *accumulate(widths)]
     return Given(
-        bits.rows(0),
-        tuple(m[i] for m in matrix if isinstance(m, Arith) for i in range(numbers)),
-        tuple(bits.rows(slice(a, b)) for a, b in pairwise(ends)),
+        tuple(s[i] for s in shared if isinstance(s, Arith) for i in range(numbers)),
+        tuple(
+            s.rows(slice(*ends_of))
+            for s in shared
+            if isinstance(s, Bits)
+            for ends_of in pairwise(ends)
+        ),
     )
+
+
+async def give_rows(
+    session: Session,
+    engine: Engine,
+    own: Own | None,
+    *,
+    owner: str,
+    rows: int,
+    numbers: int,
+    widths: Sequence[int],
+) -> tuple[Bits, Given]:
+    """As `give`, and before it one row of bits: which rows are there, the first ones, as many as `own` has."""
+    if own is not None:
+        there = np.ones(own.rows, dtype=np.uint64)
+        own = Own(own.rows, own.numbers, (there, *own.fields))
+    found = await give(
+        session, engine, own, owner=owner, rows=rows, numbers=numbers, widths=[1, *widths]
+    )
+    present, *fields = found.fields
+    return present, Given(found.numbers, tuple(fields))
 
 
 def _checked(own: Own | None, rows: int, numbers: int, fields: int) -> Own:
@@ -102,9 +119,8 @@ def _table(own: Own, rows: int) -> Words:
 
 
 def _bits(own: Own, rows: int, widths: Sequence[int]) -> Words:
-    present = np.ones(own.rows, dtype=np.uint64)
     pieces = []
-    for vector, width in zip((present, *own.fields), (1, *widths), strict=True):
+    for vector, width in zip(own.fields, widths, strict=True):
         filled = np.zeros(rows, dtype=np.uint64)
         filled[: own.rows] = vector
         pieces.append(slicing.slice_bits(filled, width))

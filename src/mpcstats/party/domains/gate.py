@@ -1,12 +1,13 @@
 """The release gate: the one way into the public domain, from the answer of a permitted run, and one-way.
 
 It does not know the personal domain, and can be handed nothing from it: it takes a Permit, which the policy alone
-makes, and an answer that must be one which the permitted plan can give: the plan's columns, its public labels, whole
+makes, and an answer that must be one which the permitted plan can give: the plan's columns, its public labels,
 numbers within its bounds, and nothing where a cell is suppressed. There is no text in it that was not public before.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from mpcstats.errors import PolicyRefused, UsageError
@@ -69,8 +70,9 @@ def check_answer(plan: Physical, answer: Answer) -> None:
     names = tuple(column.name for column in plan.output)
     if answer.columns != names:
         raise UsageError(f"expected the plan's columns {', '.join(names)}, got others")
-    if not len(answer.rows) == len(answer.states) <= plan.cells:
-        raise UsageError(f"expected at most {plan.cells} rows, and as many of states, got others")
+    most = plan.cells if plan.limit is None else min(plan.cells, plan.limit)
+    if not len(answer.rows) == len(answer.states) <= most:
+        raise UsageError(f"expected at most {most} rows, and as many of states, got others")
     seen: set[tuple[Cell, ...]] = set()
     for number, (row, states) in enumerate(zip(answer.rows, answer.states, strict=True), 1):
         if not len(row) == len(states) == len(names):
@@ -102,7 +104,17 @@ def _possible(plan: Physical, column: OutputColumn, cell: Cell, state: State) ->
         return shown and any(type(cell) is type(label) and cell == label for label in labels)
     if not shown:
         return cell is None
-    if cell is None:  # SQL's NULL
-        return column.position in plan.tests.nullable
+    totals = [column.position] if column.by is None else [column.position, column.by]
+    if cell is None:  # SQL's NULL; a quotient of totals is NULL by 0
+        return column.kind == "quotient" or bool(set(totals) & set(plan.tests.nullable))
     bound = plan.aggregate.totals[column.position].bound
-    return type(cell) is int and abs(cell) <= bound
+    if column.kind == "total":
+        return type(cell) is int and abs(cell) <= bound
+    return type(cell) is float and _quotient(column, cell, bound)
+
+
+def _quotient(column: OutputColumn, cell: float, bound: int) -> bool:
+    """Whether a number that is not whole lies within the bounds of its whole part, or of what is divided."""
+    if column.kind == "root":
+        return 0 <= cell <= math.sqrt(bound + 1)
+    return abs(cell) <= bound + (column.kind == "ratio")  # the fraction is below 1

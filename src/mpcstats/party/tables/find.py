@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from mpcstats.algebra import bits as slicing
 from mpcstats.engines.api import Engine
 from mpcstats.engines.column import Column
 from mpcstats.engines.share import Arith, Bits, Positions
@@ -22,6 +21,7 @@ from mpcstats.protocols.derive import Value
 from mpcstats.protocols.expand import NO_ROW, distinct, expand
 from mpcstats.protocols.held import Held
 from mpcstats.protocols.lookup_join import LeftTable, Lookup, RightTable, lookup_join
+from mpcstats.protocols.table import Given, Own, give
 from mpcstats.session import Session, parallel
 
 Form = Literal["number", "bit", "text"]
@@ -58,13 +58,7 @@ async def find(session: Session, stage: Stage, step: plans.Find, table: Table) -
         left=None if keys is None else keys.table,
         right=_right(stage.own(right), step, words),
     )
-    shares = session.narrow("shares")
-    columns: list[Column] = await parallel(
-        *(
-            _shared(shares.narrow(str(i)), stage.engine, held, word.form)
-            for i, (held, word) in enumerate(zip(found.columns, words, strict=True))
-        )
-    )
+    columns = await _shared(session.narrow("shares"), stage.engine, found.columns, words)
     hit: Column = found.hit
     if step.distinct is not None:
         hit, *columns = await expand(
@@ -130,34 +124,62 @@ def _right(own: Rows | None, step: plans.Find, words: Sequence[_Word]) -> RightT
     return RightTable(key.values[places], values)
 
 
-async def _shared(session: Session, engine: Engine, held: Held, form: Form) -> Column:
-    """The column as a secret: numbers, single bits, or the bits of texts' digests."""
-    if form == "bit":
-        return await _lowest_bit(session, engine, held)
-    numbers = await held.share(session.narrow("number"), engine)
-    if form == "number":
-        return numbers
-    return await engine.to_bits(session.narrow("text"), numbers, width=DIGEST_BITS)
+async def _shared(
+    session: Session, engine: Engine, held: Sequence[Held], words: Sequence[_Word]
+) -> list[Column]:
+    """The columns as secrets: numbers, single bits, or the bits of texts' digests.
 
-
-async def _lowest_bit(session: Session, engine: Engine, held: Held) -> Bits:
-    """The lowest bit of the column: nothing is carried into it, so it is the exclusive or of the summands'."""
-    shares = await parallel(
+    The two holders put in all their summands at once. Nothing is carried into the lowest bit of a sum, so a single bit
+    is the exclusive or of the summands' lowest.
+    """
+    if not held:
+        return []
+    given = await parallel(
         *(
-            engine.share_bits(
-                session.narrow(str(i)),
-                None if summand.values is None else slicing.slice_bits(summand.values, 1),
-                owner=summand.owner,
-                length=held.rows,
-                width=1,
-            )
-            for i, summand in enumerate(held.summands)
+            _put_in(session.narrow(str(which)), engine, held, words, which)
+            for which in range(len(held[0].summands))
         )
     )
-    total = shares[0]
-    for share in shares[1:]:
-        total = total ^ share
-    return total
+    numbers = iter([x + y for x, y in zip(*(each.numbers for each in given), strict=True)])
+    bits = iter([x ^ y for x, y in zip(*(each.fields for each in given), strict=True)])
+    columns: list[Column] = [next(bits) if w.form == "bit" else next(numbers) for w in words]
+    texts = [
+        (i, c)
+        for i, (c, w) in enumerate(zip(columns, words, strict=True))
+        if w.form == "text" and isinstance(c, Arith)
+    ]
+    digests = await parallel(
+        *(
+            engine.to_bits(session.narrow(f"text{i}"), number, width=DIGEST_BITS)
+            for i, number in texts
+        )
+    )
+    for (i, _), digest in zip(texts, digests, strict=True):
+        columns[i] = digest
+    return columns
+
+
+async def _put_in(
+    session: Session, engine: Engine, held: Sequence[Held], words: Sequence[_Word], which: int
+) -> Given:
+    """Summand number `which` of every column, at its holder; of single bits the lowest alone."""
+    summands = [h.summands[which] for h in held]
+    own = None
+    if session.me == summands[0].owner:
+        values = [s.values for s in summands if s.values is not None]
+        numbers = [v for v, w in zip(values, words, strict=True) if w.form != "bit"]
+        bits = [v for v, w in zip(values, words, strict=True) if w.form == "bit"]
+        own = Own(held[0].rows, tuple(numbers), tuple(bits))
+    flags = sum(word.form == "bit" for word in words)
+    return await give(
+        session,
+        engine,
+        own,
+        owner=summands[0].owner,
+        rows=held[0].rows,
+        numbers=len(words) - flags,
+        widths=[1] * flags,
+    )
 
 
 async def _values(

@@ -12,7 +12,7 @@ from mpcstats.party.tables.stage import Stage, column_of
 from mpcstats.party.tables.table import DIGEST_BITS, Table, bounds
 from mpcstats.plan import tables as plans
 from mpcstats.protocols.derive import Value
-from mpcstats.protocols.table import Own, give
+from mpcstats.protocols.table import Own, give_rows
 from mpcstats.session import Session, parallel
 
 
@@ -51,7 +51,7 @@ async def put_in(
         bits = [own[i].words for i in fields]
         known = [own[i].known.astype("uint64") for i in nullable]
         table = Own(own[0].known.size, tuple(own[i].words for i in numbers), (*bits, *known))
-    given = await give(
+    present, given = await give_rows(
         session,
         engine,
         table,
@@ -66,7 +66,7 @@ async def put_in(
         number = given.numbers[numbers.index(i)] if i in numbers else None
         field = given.fields[fields.index(i)] if i in fields else None
         found[column.name] = Value(*bounds(column), number, field, known_bits)
-    return Table(bound, given.present, found)
+    return Table(bound, present, found)
 
 
 async def stacked(session: Session, engine: Engine, tables: Sequence[Table]) -> Table:

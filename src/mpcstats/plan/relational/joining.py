@@ -444,18 +444,21 @@ class Joining:
             elif self._is_left(want):
                 aliases[want] = lowering.get(table, self._at_left(want), join.left.facts)
             else:
-                node = self._right_value(want, slot)
-                about = join.facts if join.kind == "left" else join.right.facts
-                if isinstance(node, Reference) and join.kind == "inner":
-                    # Where there is a match, which is where the row stays, it is there.
-                    computed.append((want, lowering.shape(want, about, nullable=True), node))
-                else:
-                    computed.append(
-                        (want, lowering.shape(want, about, nullable=want.form != "known"), node)
-                    )
+                computed.append((want, *self._right_column(want, slot)))
         found = lowering.derive([table], computed, keep, "joined")
         found.columns.update(aliases)
         return self._known_left(found)
+
+    def _right_column(self, want: Want, slot: Slot) -> tuple[Column, Node]:
+        """A right column; under an inner join it is there wherever the row stays."""
+        join, lowering = self._join, self._lowering
+        node = self._right_value(want, slot)
+        if join.kind == "left":
+            return lowering.shape(want, join.facts, nullable=want.form != "known"), node
+        shared = lowering.shape(want, join.right.facts)
+        if shared.nullable or want.form == "known":
+            return shared, node
+        return shared, Call("coalesce", (node, Number(shared.minimum)))
 
     def _right_value(self, want: Want, slot: Slot) -> Node:
         """A right column, NULL where there is no match."""
