@@ -577,14 +577,7 @@ class Answering:
                 )
             return OutputColumn(name, "total", len(totals) - 1)
         over = self._placed(f"{name}_over", ratio.over, cells, computed)
-        numerator = ratio.top
-        if over.minimum <= 0 and ratio.over != cells.values[ROWS] and over.kind != "wide":
-            # What is divided by 0 is NULL; a cell without rows is not shown.
-            numerator = Call(
-                "if", (Call("eq", (Reference(over.name), Number(0))), Null(), numerator)
-            )
-        top = self._placed(f"{name}_top", numerator, cells, computed)
-        null = top.nullable or over.nullable
+        top = self._placed(f"{name}_top", ratio.top, cells, computed)
         largest = max(abs(top.minimum), abs(top.maximum))
         low = min(top.minimum, -top.maximum) if over.minimum < 0 else top.minimum
         whole = Column(
@@ -592,7 +585,7 @@ class Answering:
             "number",
             -largest if low < 0 else 0,
             largest,
-            nullable=null,
+            nullable=True,
         )
         if largest >= LARGEST:
             bound = self._quotient_bound(top, largest)
@@ -602,7 +595,7 @@ class Answering:
             "number",
             -FRACTION if low < 0 else 0,
             FRACTION,
-            nullable=null,
+            nullable=True,
         )
         quotients.append(tables.Quotient(top.name, over.name, whole, part))
         totals.append(Total(whole.name, (), whole.maximum))
