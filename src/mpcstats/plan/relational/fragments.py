@@ -16,7 +16,7 @@ from mpcstats.plan.fragment import audits, normalised_text, pruned, quoted
 from mpcstats.plan.items import items
 from mpcstats.plan.names import DIALECT
 from mpcstats.plan.physical import Use
-from mpcstats.plan.relational.algebra import Expr, Owned, column
+from mpcstats.plan.relational.algebra import INSTITUTION, Expr, Owned, column
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.wants import DIGEST_MAXIMUM, Want, shaped
 from mpcstats.plan.tables import Column
@@ -84,7 +84,8 @@ def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
     used |= {name for names in leaf.composed for name in names}
     uses: dict[str, Use] = {}
     for want in leaf.wanted:
-        uses[want.name] = _stronger(uses.get(want.name), USES[want.form])
+        use: Use = "contributor" if INSTITUTION in want.name else USES[want.form]
+        uses[want.name] = _stronger(uses.get(want.name), use)
     for names in leaf.composed:
         for name in names:
             uses.setdefault(name, "key")
@@ -113,7 +114,7 @@ def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
 
 
 def _stronger(first: Use | None, second: Use) -> Use:
-    order: tuple[Use, ...] = ("key", "filter", "group", "value")
+    order: tuple[Use, ...] = ("key", "contributor", "filter", "group", "value")
     return second if first is None else max(first, second, key=order.index)
 
 
