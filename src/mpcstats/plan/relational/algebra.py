@@ -23,7 +23,7 @@ Expr = exp.Expr
 Facts = Mapping[str, Fact]
 Named = tuple[str, Expr]
 JoinKind = Literal["inner", "left", "mark"]
-AggregateKind = Literal["count", "sum", "min", "max", "distinct", "quantile", "variance"]
+AggregateKind = Literal["count", "sum", "min", "max", "any", "distinct", "quantile", "variance"]
 WindowKind = Literal["lead", "lag", "row_number"]
 
 

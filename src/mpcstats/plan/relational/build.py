@@ -196,7 +196,7 @@ class Builder:
         person = person_of(rel)
         if person is not None and person not in keys:
             hidden = self.names.fresh(f"group.{PERSON}")
-            aggregates = (*aggregates, Aggregated(hidden, "min", column(person)))
+            aggregates = (*aggregates, Aggregated(hidden, "any", column(person)))
         told = [name for name in rel.facts if INSTITUTION in name]
         aggregates = (*aggregates, *(Aggregated(name, "sum", column(name)) for name in told))
         return Group(rel, keys, aggregates)

@@ -98,7 +98,7 @@ class Lookups:
             rows = base.input
             if set(base.keys) != set(on) or not isinstance(rows, Union):
                 return None
-            if any(a.kind not in ("sum", "min", "max") for a in base.aggregates):
+            if any(a.kind not in ("sum", "min", "max", "any") for a in base.aggregates):
                 return None
         parts = rows.parts if isinstance(rows, Union) else (rows,)
         owned = [part for part in parts if isinstance(part, Owned)]

@@ -103,6 +103,8 @@ def _together(kind: AggregateKind, want: Want, given: Sequence[Node]) -> Node:
     if kind == "sum":
         zeros = (Call("coalesce", (node, Number(0))) for node in given)
         return Call("if", (known, reduce(lambda a, b: Call("add", (a, b)), zeros), Null()))
+    if kind == "any":
+        return Call("coalesce", tuple(given))
     if want.form in ("number", "code"):
         if len(given) == 1:
             return given[0]

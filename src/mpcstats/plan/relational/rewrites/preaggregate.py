@@ -8,7 +8,7 @@ from mpcstats.plan.context import Context
 from mpcstats.plan.relational.algebra import Aggregated, Group, Owned, Rel, Union, column
 from mpcstats.plan.relational.rewrites.collapse import collapse
 
-MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max"}
+MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "any": "any"}
 
 
 def preaggregate(rel: Rel, context: Context) -> Rel:
