@@ -148,16 +148,23 @@ class Builder:
     def _union(self, query: exp.Union, alias: str) -> tuple[Rel, Columns]:
         outputs = query.named_selects
         columns = {name: self.names.fresh(f"{alias}.{name}") for name in outputs}
-        parts: list[Rel] = []
+        sides = []
         for side in (query.this, query.expression):
             rel, own = self.query(side, alias)
             if len(own) != len(outputs):
                 raise self.context.refuse(
                     side, f"expected {len(outputs)} columns as in the first SELECT, got {len(own)}"
                 )
-            pairs = zip(columns.values(), own.values(), strict=True)
-            rel = Extend(rel, tuple((new, column(old)) for new, old in pairs))
-            parts.append(rel)
+            sides.append((rel, list(own.values()), person_of(rel)))
+        named = list(columns.values())
+        if all(person is not None for _, _, person in sides):
+            # The persons behind the rows of both sides, in one column.
+            named.append(self.names.fresh(f"{alias}.{PERSON}"))
+        parts = []
+        for rel, own_names, person in sides:
+            given = [*own_names, *([person] if person is not None else [])]
+            pairs = zip(named, given, strict=False)
+            parts.append(Extend(rel, tuple((new, column(old)) for new, old in pairs)))
         found: Rel = Union(tuple(parts))
         if query.args.get("distinct"):
             found = self._group(found, tuple(columns.values()), ())
