@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from mpcstats.plan.context import Context
+from mpcstats.plan.joins import bare
 from mpcstats.plan.logical import conjuncts
 from mpcstats.plan.names import DIALECT, qualified
+from mpcstats.plan.places import start_of
 from mpcstats.plan.relational.aggregates import Aggregates
 from mpcstats.plan.relational.algebra import (
     Aggregated,
@@ -19,13 +21,14 @@ from mpcstats.plan.relational.algebra import (
     Filter,
     Group,
     Join,
+    JoinKind,
     Output,
     Rel,
     Union,
     column,
     columns_of,
 )
-from mpcstats.plan.relational.naming import PERSON, Names
+from mpcstats.plan.relational.naming import PERSON, Names, shown
 from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
 from mpcstats.plan.relational.subqueries import Subqueries
 from mpcstats.plan.relational.windows import windowed
@@ -77,7 +80,12 @@ class Builder:
             raise self.context.refuse(
                 tree, "SELECT DISTINCT over groups is not supported: rows differ by their groups"
             )
-        elif not keys and not _aggregates(tree):
+        for item in tree.expressions:
+            for window in item.find_all(exp.Window):
+                raise self.context.refuse(
+                    window, "a window over joint rows may stand in a sub-query of FROM only"
+                )
+        if not keys and not _aggregates(tree):
             raise self.context.refuse(
                 tree,
                 "rows are never shown: expected aggregates, or GROUP BY with at least one group column",
@@ -85,7 +93,7 @@ class Builder:
         for name in ("qualify", "offset"):
             if tree.args.get(name):
                 raise self.context.refuse(
-                    tree, f"{name.upper()} over joint data is not supported", name
+                    tree.args[name], f"{name.upper()} over joint data is not supported", name
                 )
         named = [(self.names.fresh(f"g{i}"), key) for i, key in enumerate(keys)]
         by_key = {key: column(name) for name, key in named}
@@ -118,7 +126,7 @@ class Builder:
             if loose:
                 raise self.context.refuse(
                     item,
-                    f"expected a column of GROUP BY or an aggregate, got {item.unalias().sql(DIALECT)[:80]!r}",
+                    f"expected a column of GROUP BY or an aggregate, got {shown(item.unalias())}",
                 )
 
     def source(self, item: Expr) -> tuple[Rel, Columns]:
@@ -174,8 +182,9 @@ class Builder:
         for name in SUBQUERY_CLAUSES:
             if query.args.get(name):
                 raise self.context.refuse(
-                    query,
-                    f"{name.upper()} in a sub-query over several owners' rows is not supported",
+                    query.args[name],
+                    f"{name.upper()} in a sub-query over several owners' rows is not supported; it may stand in one "
+                    "owner's sub-query, and LIMIT at the end of the question",
                     name,
                 )
         rel, env = self._core(query, {})
@@ -309,14 +318,14 @@ class Builder:
             )
         marks = join.kind in {"SEMI", "ANTI"}
         inside = {**env, alias: columns}
-        given = list(conjuncts(join.args.get("on")))
+        given = _placed(conjuncts(join.args.get("on")), join)
         if side == "" and not marks:
             given += [c for c in waiting if c.find(exp.Query) is None and _is_tie(c, env, alias)]
             waiting[:] = [
                 c for c in waiting if not (c.find(exp.Query) is None and _is_tie(c, env, alias))
             ]
         conditions = [self._resolved(c, inside) for c in given]
-        kind = "mark" if marks else "left" if side else "inner"
+        kind: JoinKind = "mark" if marks else "left" if side else "inner"
         found = self.tied(rel, right, conditions, kind, join)
         if marks:
             flag = column(found.flag)
@@ -324,13 +333,15 @@ class Builder:
         env[alias] = columns
         if kind == "inner" and isinstance(found, Join):
             rest = found.residual
-            found = Join(found.left, found.right, "inner", found.on, found.flag)
+            whole: Rel = replace(found, residual=())
             for node in rest:
-                return_ = Filter(found, node)
-                found = return_  # type: ignore[assignment]
+                whole = Filter(whole, node)
+            return whole
         return found
 
-    def tied(self, left: Rel, right: Rel, conditions: list[Expr], kind: str, place: Expr) -> Join:
+    def tied(
+        self, left: Rel, right: Rel, conditions: list[Expr], kind: JoinKind, place: Expr
+    ) -> Join:
         """The join of two relations by resolved conditions: equalities tie, what names the right side alone filters
         it, the rest is a residual.
         """
@@ -351,11 +362,13 @@ class Builder:
             on.append((first, second))
         if not on:
             raise self.context.refuse(
-                place, "expected a join on an equality of keys between the relations, got none"
+                place,
+                "expected a join on an equality of keys between the relations, got none: write JOIN ... ON a.key = "
+                "b.key",
             )
         self._check_keys(left, right, on, place)
         flag = self.names.fresh("hit")
-        return Join(left, right, kind, tuple(on), flag, tuple(residual))  # type: ignore[arg-type]
+        return Join(left, right, kind, tuple(on), flag, tuple(residual))
 
     def _check_keys(self, left: Rel, right: Rel, on: list[tuple[str, str]], place: Expr) -> None:
         for a, b in on:
@@ -395,6 +408,7 @@ class Builder:
                 if columns is None or part.name not in columns:
                     raise self.context.refuse(part, f"{part.sql(DIALECT)} is not in sight here")
                 found = column(columns[part.name])
+                self.names.note(found.name, part)
                 found.meta.update(part.meta)
                 for inner in part.walk():
                     if "start" in inner.meta:
@@ -436,21 +450,31 @@ def person_of(rel: Rel) -> str | None:
 
 def key_itself(node: Expr, rel: Rel) -> Expr:
     """`node` without UPPER and TRIM around a key that they leave as it is."""
-    from mpcstats.plan.joins import bare
-
     facts = {("", name): about for name, about in rel.facts.items()}
     place = bare(node, facts)
     return node.unnest() if place is None else column(place[1])
 
 
-def _sides(condition: Expr, mine: object, theirs: object) -> tuple[Expr, Expr] | None:
+def _placed(conditions: Iterable[Expr], place: Expr) -> list[Expr]:
+    """The conditions; columns that USING stands for are where the join is."""
+    found = list(conditions)
+    for node in (c for condition in found for c in condition.find_all(exp.Column)):
+        start = start_of(place)
+        if start is not None and not any("start" in part.meta for part in node.walk()):
+            node.this.meta["start"] = start
+    return found
+
+
+def _sides(
+    condition: Expr, mine: Collection[str], theirs: Collection[str]
+) -> tuple[Expr, Expr] | None:
     """The two sides of an equality, the left relation's first."""
     if not isinstance(condition, exp.EQ):
         return None
     a, b = condition.this, condition.expression
     for first, second in ((a, b), (b, a)):
         one, other = columns_of(first), columns_of(second)
-        if one and other and one <= set(mine) and other <= set(theirs):  # type: ignore[call-overload]
+        if one and other and one <= set(mine) and other <= set(theirs):
             return first, second
     return None
 

@@ -66,20 +66,20 @@ class Matching:
         return table, slot
 
     def _most(self) -> int:
-        join, refuse = self._join, self._draft.context.refuse
+        join, refuse = self._join, self._draft.refuse
         times = repeats(join.right, [b for _, b in join.on])
         if join.kind == "mark" and not join.residual:
             return 1
         if times is None:
-            names = ", ".join(b for _, b in join.on)
+            names = ", ".join(self._draft.names.said(b) for _, b in join.on)
             raise refuse(
-                None,
+                join.on[0][1],
                 f"expected a bound on how many rows have the same {names}: group by it in a sub-query, or state "
                 "unique = true or most = ... of it in the catalogue",
             )
         if times > 1 and (join.kind == "mark" or (join.kind == "left" and join.residual)):
             raise refuse(
-                None,
+                join.on[0][1],
                 "a LEFT JOIN or EXISTS with further comparisons, whose right side several owners hold and which may "
                 "have several rows a key, is not supported",
             )
