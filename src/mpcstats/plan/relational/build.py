@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from mpcstats.plan.context import Context
-from mpcstats.plan.joins import bare
 from mpcstats.plan.logical import conjuncts
 from mpcstats.plan.names import DIALECT, qualified
-from mpcstats.plan.places import start_of
 from mpcstats.plan.relational.aggregates import Aggregates
 from mpcstats.plan.relational.algebra import (
     Aggregated,
@@ -31,6 +29,7 @@ from mpcstats.plan.relational.algebra import (
 from mpcstats.plan.relational.naming import PERSON, Names, shown
 from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
 from mpcstats.plan.relational.subqueries import Subqueries
+from mpcstats.plan.relational.tying import Tying, is_tie, key_itself, placed
 from mpcstats.plan.relational.windows import windowed
 from mpcstats.plan.sql import read_select
 
@@ -66,6 +65,10 @@ class Builder:
     context: Context
     asked: frozenset[str]  # names of columns that stand anywhere in the question
     names: Names = field(default_factory=Names)
+    ties: Tying = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ties = Tying(self.context, self.names)
 
     def answer(self, tree: exp.Select, asked: list[str]) -> Answer:
         """The outer SELECT."""
@@ -318,15 +321,15 @@ class Builder:
             )
         marks = join.kind in {"SEMI", "ANTI"}
         inside = {**env, alias: columns}
-        given = _placed(conjuncts(join.args.get("on")), join)
+        given = placed(conjuncts(join.args.get("on")), join)
         if side == "" and not marks:
-            given += [c for c in waiting if c.find(exp.Query) is None and _is_tie(c, env, alias)]
+            given += [c for c in waiting if c.find(exp.Query) is None and is_tie(c, env, alias)]
             waiting[:] = [
-                c for c in waiting if not (c.find(exp.Query) is None and _is_tie(c, env, alias))
+                c for c in waiting if not (c.find(exp.Query) is None and is_tie(c, env, alias))
             ]
         conditions = [self._resolved(c, inside) for c in given]
         kind: JoinKind = "mark" if marks else "left" if side else "inner"
-        found = self.tied(rel, right, conditions, kind, join)
+        found = self.ties.tied(rel, right, conditions, kind, join)
         if marks:
             flag = column(found.flag)
             return Filter(found, exp.Not(this=flag) if join.kind == "ANTI" else flag)
@@ -338,58 +341,6 @@ class Builder:
                 whole = Filter(whole, node)
             return whole
         return found
-
-    def tied(
-        self, left: Rel, right: Rel, conditions: list[Expr], kind: JoinKind, place: Expr
-    ) -> Join:
-        """The join of two relations by resolved conditions: equalities tie, what names the right side alone filters
-        it, the rest is a residual.
-        """
-        on: list[tuple[str, str]] = []
-        residual = []
-        mine, theirs = left.facts.keys(), right.facts.keys()
-        for condition in conditions:
-            used = columns_of(condition)
-            if used and used <= theirs:
-                right = Filter(right, condition)
-                continue
-            pair = _sides(condition, mine, theirs)
-            if pair is None:
-                residual.append(condition)
-                continue
-            left, first = self._as_column(left, pair[0])
-            right, second = self._as_column(right, pair[1])
-            on.append((first, second))
-        if not on:
-            raise self.context.refuse(
-                place,
-                "expected a join on an equality of keys between the relations, got none: write JOIN ... ON a.key = "
-                "b.key",
-            )
-        self._check_keys(left, right, on, place)
-        flag = self.names.fresh("hit")
-        return Join(left, right, kind, tuple(on), flag, tuple(residual))
-
-    def _check_keys(self, left: Rel, right: Rel, on: list[tuple[str, str]], place: Expr) -> None:
-        for a, b in on:
-            first, second = left.facts[a], right.facts[b]
-            if {first.kind, second.kind} not in ({"text"}, {"integer"}):
-                raise self.context.refuse(
-                    place,
-                    f"expected keys of one type, got {a} ({first.kind}) and {b} ({second.kind})",
-                )
-            if first.key != second.key and None not in (first.key, second.key):
-                raise self.context.refuse(
-                    place,
-                    f"expected keys of one normalisation, got {first.key} ({a}) and {second.key} ({b})",
-                )
-
-    def _as_column(self, rel: Rel, node: Expr) -> tuple[Rel, str]:
-        plain = key_itself(node, rel)
-        if isinstance(plain, exp.Column):
-            return rel, plain.name
-        name = self.names.fresh("key")
-        return Extend(rel, ((name, node),)), name
 
     def resolved(self, node: Expr, env: Env) -> Expr:
         """`node` over the algebra's columns."""
@@ -403,6 +354,8 @@ class Builder:
             )
 
         def change(part: Expr) -> Expr:
+            if isinstance(part, exp.Coalesce):
+                return self._of_using(part, env)
             if isinstance(part, exp.Column):
                 columns = env.get(part.table)
                 if columns is None or part.name not in columns:
@@ -417,6 +370,17 @@ class Builder:
             return part
 
         return node.copy().transform(change)
+
+    def _of_using(self, node: exp.Coalesce, env: Env) -> Expr:
+        """The first of columns that a join makes equal, which is what USING makes of them; else `node` itself."""
+        parts = (node.this, *node.expressions)
+        if not all(isinstance(p, exp.Column) and p.name in env.get(p.table, {}) for p in parts):
+            return node
+        first, *others = (env[part.table][part.name] for part in parts)
+        if any(self.ties.equal.get(other) != first for other in others):
+            return node
+        self.names.note(first, node)
+        return column(first)
 
     def _order(self, tree: exp.Select, asked: list[str]) -> tuple[tuple[int, bool], ...]:
         order = tree.args.get("order")
@@ -446,47 +410,6 @@ class Builder:
 def person_of(rel: Rel) -> str | None:
     """The first column of `rel` that names the person behind a row."""
     return next((n for n, fact in rel.facts.items() if fact.names_persons or PERSON in n), None)
-
-
-def key_itself(node: Expr, rel: Rel) -> Expr:
-    """`node` without UPPER and TRIM around a key that they leave as it is."""
-    facts = {("", name): about for name, about in rel.facts.items()}
-    place = bare(node, facts)
-    return node.unnest() if place is None else column(place[1])
-
-
-def _placed(conditions: Iterable[Expr], place: Expr) -> list[Expr]:
-    """The conditions; columns that USING stands for are where the join is."""
-    found = list(conditions)
-    for node in (c for condition in found for c in condition.find_all(exp.Column)):
-        start = start_of(place)
-        if start is not None and not any("start" in part.meta for part in node.walk()):
-            node.this.meta["start"] = start
-    return found
-
-
-def _sides(
-    condition: Expr, mine: Collection[str], theirs: Collection[str]
-) -> tuple[Expr, Expr] | None:
-    """The two sides of an equality, the left relation's first."""
-    if not isinstance(condition, exp.EQ):
-        return None
-    a, b = condition.this, condition.expression
-    for first, second in ((a, b), (b, a)):
-        one, other = columns_of(first), columns_of(second)
-        if one and other and one <= set(mine) and other <= set(theirs):
-            return first, second
-    return None
-
-
-def _is_tie(condition: Expr, env: Env, alias: str) -> bool:
-    """Whether `condition` is an equality between the relation `alias` and those before it."""
-    if not isinstance(condition, exp.EQ):
-        return False
-    sides = [
-        {c.table for c in s.find_all(exp.Column)} for s in (condition.this, condition.expression)
-    ]
-    return {alias} in sides and any(side and side <= set(env) for side in sides)
 
 
 def _aggregates(query: exp.Select) -> bool:

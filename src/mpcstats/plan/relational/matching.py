@@ -17,14 +17,21 @@ from mpcstats.plan.tables import Reference
 class Matching:
     """The sort join of one Join node. `most`: at most how many right rows a left row is asked for.
 
-    Raises UsageError if that is not known, or if the protocol cannot do what the join asks with several.
+    `obstacle`: what is in the way of a lookup, which may need less, if that is worth saying. Raises UsageError if the
+    bound is not known, or if the protocol cannot do what the join asks with several.
     """
 
     def __init__(
-        self, draft: Draft, join: Join, left: Sequence[Want], right: Sequence[Want]
+        self,
+        draft: Draft,
+        join: Join,
+        left: Sequence[Want],
+        right: Sequence[Want],
+        obstacle: str,
     ) -> None:
         self._draft = draft
         self._join = join
+        self._instead = f"; {obstacle} of a lookup, which may need none" if obstacle else ""
         self._left_wants = left
         keys = {b for _, b in join.on}
         # Whether a right key is known is whether there is a match.
@@ -75,7 +82,7 @@ class Matching:
             raise refuse(
                 join.on[0][1],
                 f"expected a bound on how many rows have the same {names}: group by it in a sub-query, or state "
-                "unique = true or most = ... of it in the catalogue",
+                f"unique = true or most = ... of it in the catalogue{self._instead}",
             )
         if times > 1 and (join.kind == "mark" or (join.kind == "left" and join.residual)):
             raise refuse(

@@ -42,7 +42,12 @@ class Names:
     def said(self, name: str) -> str:
         """The column as the question has it."""
         node = self.places.get(name)
-        return name if node is None else shown(node)
+        return name if node is None else shown(node.copy().transform(self._in_question))
+
+    def _in_question(self, part: exp.Expr) -> exp.Expr:
+        # Columns of relations are the question's own.
+        plain = isinstance(part, exp.Column) and not part.table and part.name in self.places
+        return self.places[part.name].copy() if plain else part
 
 
 def shown(node: exp.Expr) -> str:
