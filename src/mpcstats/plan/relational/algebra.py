@@ -57,15 +57,19 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """The rows of all parts together; all have the same columns."""
+    """The rows of all parts together, with the columns that all have."""
 
     parts: tuple[Rel, ...]
 
     @property
     def facts(self) -> Facts:
         """What is known of each column."""
-        first = self.parts[0].facts
-        return {name: united(part.facts[name] for part in self.parts) for name in first}
+        first, *others = (part.facts for part in self.parts)
+        return {
+            name: united((known, *(facts[name] for facts in others)))
+            for name, known in first.items()
+            if all(name in facts for facts in others)
+        }
 
     @property
     def rows(self) -> int:

@@ -41,7 +41,7 @@ class Joining:
             table, slots = lookups.found()
             self._home = lookups.home
         else:
-            matching = Matching(*given)
+            matching = Matching(*given, lookups.obstacle)
             table, slot = matching.found()
             if matching.most > 1 and self._join.kind == "left":
                 return self._block(table, slot, None)
@@ -140,10 +140,11 @@ class Joining:
         if want.form == "known" and (want.name in on or want not in slot.columns):
             return slot.hit
         if want.name in on:
-            source = Want(on[want.name], want.form, want.labels)
-            raise self._draft.context.refuse(
-                None,
-                f"the value of {want.name} is not known on the right of a left join: ask for {source.name}",
+            names = self._draft.names
+            raise self._draft.refuse(
+                want.name,
+                f"the value of {names.said(want.name)} is not known on the right of a left join: ask for "
+                f"{names.said(on[want.name])}",
             )
         node = slot.columns[want]
         if want.form == "known":
