@@ -52,15 +52,16 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """The rows of all parts together; all have the same columns."""
+    """The rows of all parts together, with the columns that all of them have."""
 
     parts: tuple[Rel, ...]
 
     @property
     def facts(self) -> Facts:
         """What is known of each column."""
-        first = self.parts[0].facts
-        return {name: united(part.facts[name] for part in self.parts) for name in first}
+        each = [part.facts for part in self.parts]
+        common = [name for name in each[0] if all(name in facts for facts in each)]
+        return {name: united(facts[name] for facts in each) for name in common}
 
     @property
     def rows(self) -> int:

@@ -1,0 +1,116 @@
+"""Questions that random ones have shown to be planned or answered wrongly, on five small tables of three parties."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from tests.joint import Joint, differences, oracle
+from tests.property.worlds import NAMES, Table, World
+
+from mpcstats.errors import UsageError
+
+KEY = {"type": "text", "level": "LOW", "key": "exact", "nullable": False}
+
+
+def _table(name: str, keys: dict[str, object], rows: list[tuple[object, ...]]) -> Table:
+    """Columns as worlds has them; NULL may be in all but pid and id."""
+    numbers = {"type": "integer", "level": "LOW"}
+    columns = {
+        "pid": {**KEY, "level": "HIGH", "person": True, **keys},
+        "id": {**numbers, "unique": True, "nullable": False, "minimum": 0, "maximum": 40},
+        "g": {**numbers, "domain": [1, 2, 3]},
+        "s": {"type": "text", "level": "LOW", "domain": ["F", "M"]},
+        "n": {**numbers, "minimum": -5, "maximum": 5},
+        "d": {**numbers, "minimum": 0, "maximum": 4},
+        "t": {"type": "text", "level": "LOW"},
+        "e": {**KEY, "nullable": True},
+    }
+    assert tuple(columns) == NAMES
+    owner, own = name.split(".")
+    return Table(owner, own, 6, columns, tuple(rows))
+
+
+WORLD = World(
+    (
+        _table(
+            "a.t",
+            {"unique": True},
+            [
+                ("P1", 0, 1, "F", 5, 1, "ab", "X"),
+                ("P2", 1, None, None, None, None, None, None),
+                ("P3", 2, 3, "M", 5, 4, "", "X"),
+                ("P4", 3, 2, "F", -5, 1, "b", None),
+            ],
+        ),
+        _table(
+            "a.u",
+            {"most": 3},
+            [
+                ("P1", 0, 1, "M", 4, 1, "a", "Z"),
+                ("P1", 1, 2, "F", -5, 0, "ab", "Y"),
+                ("P3", 2, 3, "F", 5, 1, None, "Y"),
+            ],
+        ),
+        _table(
+            "b.t",
+            {"most": 3},
+            [
+                ("P1", 0, 1, "F", 5, 1, "ab", "X"),
+                ("P1", 1, None, "M", -4, 0, "b", "Y"),
+                ("P3", 2, 2, None, None, 4, None, None),
+            ],
+        ),
+        _table(
+            "b.u",
+            {"unique": True},
+            [
+                ("P1", 0, 1, "F", 5, 1, "ab", "X"),
+                ("P3", 1, 2, "M", -5, 2, "b", "Y"),
+                ("P5", 2, 3, "M", 1, 2, "b", "Y"),
+            ],
+        ),
+        _table(
+            "c.t",
+            {"most": 3},
+            [
+                ("P1", 0, 1, "M", 5, 2, "ab", "X"),
+                ("P1", 1, 1, "F", 5, 1, "b", "Y"),
+                ("P1", 2, 2, None, 5, 0, None, None),
+                ("P4", 3, 3, "M", -5, None, "a", "X"),
+            ],
+        ),
+    )
+)
+
+EQUAL: list[str] = [
+    # A union of unions: its parts have columns of their own beside those of the union.
+    "SELECT SUM(a.x) AS x FROM (SELECT r.pid, r.n AS x FROM all_.t r UNION ALL "
+    "SELECT r.pid, r.d AS x FROM c.t r WHERE r.id > r.d) a",
+]
+REFUSED: list[tuple[str, str]] = []
+
+
+@pytest.fixture(scope="module")
+def joint(tmp_path_factory: pytest.TempPathFactory) -> Joint:
+    return WORLD.joint(tmp_path_factory.mktemp("found"), "clear")
+
+
+@pytest.fixture(scope="module")
+def together(joint: Joint) -> duckdb.DuckDBPyConnection:
+    return joint.together()
+
+
+@pytest.mark.parametrize("text", EQUAL)
+def test_it_equals_duckdb(joint: Joint, together: duckdb.DuckDBPyConnection, text: str) -> None:
+    columns, rows = oracle(together, text)
+    answer = joint.ask(text)
+    assert answer.suppressed == 0
+    assert differences(answer, columns, rows, ordered=False) == []
+
+
+@pytest.mark.parametrize(("text", "said"), REFUSED)
+def test_it_is_refused(joint: Joint, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        joint.plan(text)
