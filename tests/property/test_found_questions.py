@@ -92,6 +92,9 @@ EQUAL: list[str] = [
     "SELECT SUM(a.n) AS x FROM a.t a JOIN c.t b ON b.pid = a.pid",
     "SELECT SUM(b.n) AS x FROM c.t a JOIN a.t b ON b.pid = a.pid WHERE a.n > 0",
     "SELECT a.s AS s, QUANTILE_DISC(a.n, 0) AS x, QUANTILE_DISC(a.n, 1) AS y FROM all_.t a GROUP BY 1",
+    # Of the left rows it is asked only whether they are there.
+    "SELECT COUNT(*) AS x FROM (SELECT r.pid, r.e FROM b.t r GROUP BY r.pid, r.e) a "
+    "LEFT JOIN a.t b ON b.pid = a.pid",
 ]
 REFUSED: list[tuple[str, str]] = []
 
