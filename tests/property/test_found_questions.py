@@ -95,6 +95,9 @@ EQUAL: list[str] = [
     # Of the left rows it is asked only whether they are there.
     "SELECT COUNT(*) AS x FROM (SELECT r.pid, r.e FROM b.t r GROUP BY r.pid, r.e) a "
     "LEFT JOIN a.t b ON b.pid = a.pid",
+    # The right key of a left join, shown and compared further.
+    "SELECT b.g AS g, COUNT(*) AS x FROM b.t a LEFT JOIN a.t b ON b.pid = a.pid AND b.g = a.g AND b.g < a.n GROUP BY 1",
+    "SELECT COUNT(*) AS x FROM b.t a SEMI JOIN (SELECT r.g FROM a.t r GROUP BY 1) b ON b.g = a.g AND b.g < a.n",
 ]
 REFUSED: list[tuple[str, str]] = []
 
