@@ -98,6 +98,9 @@ EQUAL: list[str] = [
     # The right key of a left join, shown and compared further.
     "SELECT b.g AS g, COUNT(*) AS x FROM b.t a LEFT JOIN a.t b ON b.pid = a.pid AND b.g = a.g AND b.g < a.n GROUP BY 1",
     "SELECT COUNT(*) AS x FROM b.t a SEMI JOIN (SELECT r.g FROM a.t r GROUP BY 1) b ON b.g = a.g AND b.g < a.n",
+    # A key that is there wherever the row is.
+    "SELECT a.d AS d, b.s AS s, COUNT(*) AS x FROM b.t a JOIN all_.t b ON b.pid = a.pid AND a.d = b.d AND b.g <> a.n "
+    "GROUP BY 1, 2",
 ]
 REFUSED: list[tuple[str, str]] = []
 
