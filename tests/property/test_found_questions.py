@@ -101,6 +101,9 @@ EQUAL: list[str] = [
     # A key that is there wherever the row is.
     "SELECT a.d AS d, b.s AS s, COUNT(*) AS x FROM b.t a JOIN all_.t b ON b.pid = a.pid AND a.d = b.d AND b.g <> a.n "
     "GROUP BY 1, 2",
+    # Which texts are counted is computed on shares, not the texts.
+    "SELECT COUNT(CASE WHEN a.x > 1 THEN a.pid END) AS x "
+    "FROM (SELECT r.pid, COUNT(DISTINCT r.d) AS x FROM all_.t r GROUP BY 1) a",
 ]
 REFUSED: list[tuple[str, str]] = []
 
