@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -12,6 +12,8 @@ from mpcstats.plan.logical import conjuncts
 from mpcstats.plan.names import DIALECT, qualified
 from mpcstats.plan.relational.aggregates import Aggregates
 from mpcstats.plan.relational.algebra import (
+    INSTITUTION,
+    PERSON,
     Aggregated,
     Answer,
     Expr,
@@ -24,8 +26,9 @@ from mpcstats.plan.relational.algebra import (
     Union,
     column,
     columns_of,
+    institutions_behind,
 )
-from mpcstats.plan.relational.naming import PERSON, Names
+from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
 from mpcstats.plan.relational.subqueries import Subqueries
 from mpcstats.plan.relational.windows import windowed
@@ -107,6 +110,7 @@ class Builder:
             passed,
             self._order(tree, asked),
             _limit(tree),
+            institutions=_by_dataset(rel, found.found),
         )
 
     def _check_outputs(
@@ -193,6 +197,8 @@ class Builder:
         if person is not None and person not in keys:
             hidden = self.names.fresh(f"group.{PERSON}")
             aggregates = (*aggregates, Aggregated(hidden, "min", column(person)))
+        told = [name for name in rel.facts if INSTITUTION in name]
+        aggregates = (*aggregates, *(Aggregated(name, "sum", column(name)) for name in told))
         return Group(rel, keys, aggregates)
 
     def _put_out(
@@ -420,6 +426,20 @@ class Builder:
                 raise self.context.refuse(ordered, "NULLS FIRST is not supported: NULL comes last")
             found.append((position, bool(ordered.args.get("desc"))))
         return tuple(found)
+
+
+def _by_dataset(rel: Rel, aggregates: Sequence[Aggregated]) -> tuple[tuple[str, ...], ...]:
+    """The columns that count institutions' rows, for each dataset of which amounts are aggregated."""
+    amounts = {
+        name
+        for aggregate in aggregates
+        if aggregate.of is not None and aggregate.kind not in ("count", "distinct")
+        for name in columns_of(aggregate.of)
+    }
+    found: dict[str, list[str]] = {}
+    for name in sorted(institutions_behind(rel, amounts)):
+        found.setdefault(name.rpartition("_")[0], []).append(name)
+    return tuple(tuple(names) for names in found.values())
 
 
 def person_of(rel: Rel) -> str | None:

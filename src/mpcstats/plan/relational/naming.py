@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-PERSON = "#person"  # ends the name of a column that stands for the person behind a row, and was not asked for
 MOST_LETTERS = 40
 
 
