@@ -130,6 +130,8 @@ class Aggregates:
         return rank.numerator, rank.denominator
 
     def _quantile(self, value: Expr, at: tuple[int, int], node: Expr) -> Expr:
+        if at[0] == 0:
+            return self._column("min", value, node)
         return self._column("quantile", value, node, at)
 
     def _column(

@@ -150,10 +150,16 @@ class Join:
     @property
     def facts(self) -> Facts:
         """What is known of each column."""
-        own = {**self.left.facts, self.flag: BOOLEAN}
+        own = dict(self.left.facts)
         if self.kind == "mark":
-            return own
-        right = self.right.facts
+            return {**own, self.flag: BOOLEAN}
+        right = dict(self.right.facts)
+        # A row that comes several times counts as often in a sum.
+        if self.most != 1:
+            own = {name: replace(about, total=None) for name, about in own.items()}
+        if repeats(self.left, [a for a, _ in self.on]) != 1:
+            right = {name: replace(about, total=None) for name, about in right.items()}
+        own[self.flag] = BOOLEAN
         if self.kind == "left":
             right = {name: replace(about, nullable=True) for name, about in right.items()}
         return {**own, **right}

@@ -10,6 +10,7 @@ from sqlglot import exp
 from mpcstats.plan import tables
 from mpcstats.plan.cells import Label
 from mpcstats.plan.facts import Fact
+from mpcstats.plan.interval import interval
 from mpcstats.plan.physical import OutputColumn
 from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, known
 from mpcstats.plan.relational.counting import ROWS, Cells, Counting
@@ -133,6 +134,10 @@ class Answering:
             code = Call("add", (Call("mul", (code, Number(len(key.labels)))), key.code))
             count *= len(key.labels)
         shared = Column(draft.names.fresh("cell"), "number", 0, count - 1)
+        beside = {column.name: column for column in table.columns.values()}
+        if interval(code, beside).nullable:
+            # It is NULL only in rows that are not there.
+            code = Call("coalesce", (code, Number(0)))
         if isinstance(code, Reference):
             return table, code.name, count
         return (
