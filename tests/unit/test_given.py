@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.embedded import DuckDB
 from mpcstats.party.data.given import GivenColumn, codes_of
 from mpcstats.party.data.sources import Rows, _Database
 from mpcstats.party.inputs import content
@@ -32,7 +33,7 @@ def fragment(values: str = GOOD, columns: Sequence[Column] = COLUMNS, *, rows: i
 def read(own: Fragment, *steps: TableStep) -> Rows:
     played = (*steps, Gate("gate", "o", (Release(("a",), 1),)))
     plan = Physical("", "", "", "a", "rep3", ("a", "b", "c"), (own,), played, ())
-    with _Database() as database:
+    with _Database(DuckDB()) as database:
         return database.given(plan, own)
 
 
