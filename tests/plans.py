@@ -40,6 +40,11 @@ def number(name: str, low: int, high: int, *, nullable: bool = False) -> Column:
     return Column(name, "number", low, high, nullable)
 
 
+def parted(name: str, low: int, high: int) -> Column:
+    """Of a quotient, which is NULL where the denominator is 0."""
+    return number(name, low, high, nullable=True)
+
+
 def flag(name: str) -> Column:
     return Column(name, "flag", 0, 1)
 

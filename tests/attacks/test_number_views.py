@@ -11,6 +11,8 @@ import pytest
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.engines.rep3 import Rep3, numbers
+from mpcstats.protocols.derive import Value, derive
+from mpcstats.protocols.expression import Call, Column, Number
 from mpcstats.session import Message, Session, Stream
 from mpcstats.testing import run_together
 
@@ -18,6 +20,13 @@ TRIO = ("a", "b", "c")
 RUNS = 64
 N = 70  # a word of 64 elements, and one with padding
 Name = tuple[str, str, str]
+X, Y = Column("x"), Column("y")
+DERIVED = [
+    Call("if", (Call("lt", (X, Number(3))), X, Call("floordiv", (X, Number(7))))),
+    Call("greatest", (X, Number(5))),
+    Call("and", (Call("lt", (Y, Number(9))), Call("eq", (Y, Number(7))), Call("isnull", (X,)))),
+    Call("mul", (X, Call("if", (Call("isnull", (X,)), Number(2), Number(4))))),
+]
 
 
 async def play(session: Session) -> None:
@@ -28,6 +37,9 @@ async def play(session: Session) -> None:
     x = await engine.share(session.narrow("x"), own, owner="d", shape=(N,))
     bits = await engine.share_bits(session.narrow("rows"), rows, owner="d", length=N, width=33)
     await engine.to_bits(session.narrow("to"), x)
+    await engine.negative(session.narrow("sign"), x, width=5)
+    columns = {"x": Value(-9, 40, x, None, bits.rows(0)), "y": Value(0, (1 << 33) - 1, None, bits)}
+    await derive(session.narrow("derive"), engine, DERIVED, columns, rows=N)
     # What is beyond the last element is no constant either: the complement has ones there.
     await engine.from_bits(session.narrow("from"), ~bits)
     await engine.from_bits_wide(session.narrow("from-wide"), bits)

@@ -1,109 +1,160 @@
-"""What callers give to an engine is refused before any share is made, and a mask is never taken off a float."""
+"""Columns of a relational plan's fragments: digests and NULLs as the database has them, and every bad input refused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mpcstats.engines.api import Engine
-from mpcstats.engines.clear import Clear
-from mpcstats.engines.rep3 import Rep3
-from mpcstats.engines.share import Arith
-from mpcstats.errors import InternalError, UsageError
-from mpcstats.protocols.sort_join import Side, sort_join
-from mpcstats.session import Session
-from mpcstats.testing import run_together
+from mpcstats.errors import UsageError
+from mpcstats.party.data.given import GivenColumn, codes_of
+from mpcstats.party.data.sources import Rows, _Database
+from mpcstats.party.inputs import content
+from mpcstats.plan.physical import Fragment, Gate, Physical, Release
+from mpcstats.plan.tables import Aggregate, Column, Find, Give, GroupOwned, TableStep
 
-ENGINES = [(Rep3(("a", "b", "c")), ("a", "b", "c", "d")), (Clear(("a",)), ("a", "d"))]
-Body = Callable[[Session], Coroutine[Any, Any, Any]]
-
-
-def refused(parties: tuple[str, ...], body: Body, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        run_together(parties, body)
+TEXT = Column("t", "digest", 0, (1 << 64) - 1, nullable=True)
+NUMBER = Column("n", "number", -5, 1 << 40, nullable=True)
+FLAG = Column("f", "flag", 0, 1, nullable=True)
+COLUMNS = (TEXT, NUMBER, FLAG)
+GOOD = "('x', 7, true), (NULL, NULL, NULL), ('', -5, false)"
+SECRET = "77345"  # stands for every wrong value: no message may hold it
 
 
-@pytest.mark.parametrize(("engine", "parties"), ENGINES, ids=["rep3", "clear"])
-@pytest.mark.parametrize("owner", ["a", "d"])
+def fragment(values: str = GOOD, columns: Sequence[Column] = COLUMNS, *, rows: int = 5) -> Fragment:
+    sql = f"SELECT * FROM (VALUES {values}) AS v(t, n, f)"
+    return Fragment("f", "a", sql, rows, (), (), (), columns=tuple(columns))
+
+
+def read(own: Fragment, *steps: TableStep) -> Rows:
+    played = (*steps, Gate("gate", "o", (Release(("a",), 1),)))
+    plan = Physical("", "", "", "a", "rep3", ("a", "b", "c"), (own,), played, ())
+    with _Database() as database:
+        return database.given(plan, own)
+
+
+def found(right: str = "z") -> Find:
+    """A lookup of the fragment in itself or, with `right`, by it in another one."""
+    return Find("l", "g", "f", "t", right, "t", "c", None, (), "hit")
+
+
+def test_digests_are_the_first_128_bits_of_sha_256() -> None:
+    columns = read(fragment()).columns
+    assert list(columns) == ["t", "n", "f"]
+    expected = []
+    for text in ("x", None, ""):
+        digest = b"\0" * 16 if text is None else hashlib.sha256(text.encode()).digest()
+        expected.append([int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")])
+    assert columns["t"].values.tolist() == expected
+    assert columns["t"].known.tolist() == [True, False, True]
+    assert columns["t"].words.tolist() == [row[0] for row in expected]
+
+
+def test_numbers_and_flags_have_0_where_they_are_null() -> None:
+    columns = read(fragment()).columns
+    assert columns["n"].words.view(np.int64).tolist() == [7, 0, -5]
+    assert columns["f"].words.tolist() == [1, 0, 0]
+    assert columns["f"].known.tolist() == [True, False, True]
+
+
+def test_a_fragment_without_rows_has_columns_without_rows() -> None:
+    own = fragment()
+    columns = read(replace(own, sql=f"{own.sql} WHERE false")).columns
+    assert [column.words.shape for column in columns.values()] == [(0,)] * 3
+
+
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("own", "steps", "message"),
     [
+        (fragment(rows=2), (), "f at a: expected at most 2 rows by the catalogue's bounds, got 3"),
         (
-            np.arange(3),
-            r"expected uint64 of shape \(3,\) at their owner ., got int64 of shape \(3,\)",
+            fragment(f"('x', -{SECRET}, true)"),
+            (),
+            "expected n between -5 and 1,099,511,627,776.* in 1 rows",
         ),
-        (np.zeros(3), r"got float64 of shape \(3,\)"),
-        (np.zeros(4, dtype=np.uint64), r"got uint64 of shape \(4,\)"),
-        ([1, 2, 3], "got a list"),
-        (None, "got None"),
+        (fragment(f"('x', 1, {SECRET})"), (), "expected f between 0 and 1.* in 1 rows"),
+        (
+            fragment(columns=(replace(TEXT, nullable=False), NUMBER, FLAG)),
+            (),
+            "expected a text in t, got something else in 1 rows",
+        ),
+        (
+            fragment(columns=(TEXT, replace(NUMBER, nullable=False), FLAG)),
+            (),
+            "expected a number of 64 bits in n, got something else in 1 rows",
+        ),
+        (
+            fragment(f"('x', '{SECRET}a', true)"),
+            (),
+            "the database cannot compute it: ConversionException",
+        ),
+        (
+            fragment(columns=(Column("o", "number", 0, 1),)),
+            (),
+            "cannot compute it: BinderException",
+        ),
+        (
+            fragment(f"('{SECRET}', 1, true), ('{SECRET}', 2, true), (NULL, 1, true)"),
+            (found(),),
+            "f at a: expected distinct keys in t, got 1 repeated ones",
+        ),
+        (
+            fragment(f"('{SECRET}', 1, true), ('{SECRET}', 2, true)"),
+            (replace(found(), left="z", right="f"),),
+            "expected distinct keys in t, got 1 repeated ones",
+        ),
+        (
+            fragment("('x', 1, true), ('y', 2, true), (NULL, 3, true)"),
+            (replace(found(), distinct=1),),
+            "expected at most 1 different values of t by the catalogue's bounds, got 2",
+        ),
+        (
+            fragment("('x', 1, true), ('x', 2, true), (NULL, 1, true)"),
+            (GroupOwned("g", "l", "f", (TEXT, NUMBER), (), 2),),
+            "expected at most 2 different values of t, n by the catalogue's bounds, got 3",
+        ),
     ],
 )
-def test_values_that_are_no_ring_elements(
-    engine: Engine, parties: tuple[str, ...], owner: str, values: Any, words: str
-) -> None:
-    async def body(session: Session) -> None:
-        own = values if session.me == owner else None
-        await engine.share(session.narrow("x"), own, owner=owner, shape=(3,))
-
-    refused(parties, body, words)
+def test_bad_rows_are_refused(own: Fragment, steps: tuple[TableStep, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as refused:
+        read(own, *steps)
+    assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize(("engine", "parties"), ENGINES, ids=["rep3", "clear"])
-def test_parties_that_are_not_there(engine: Engine, parties: tuple[str, ...]) -> None:
-    async def input_of_nobody(session: Session) -> None:
-        await engine.share(session.narrow("x"), None, owner="z", shape=(3,))
-
-    async def opened(session: Session, to: Any) -> None:
-        x = engine.public(session, np.zeros(1, dtype=np.uint64))
-        await engine.reveal(session.narrow("x"), x, leak="test", to=to)
-
-    refused(parties, input_of_nobody, "expected an owner of a, .*, got 'z'")
-    refused(parties, lambda s: opened(s, ["z"]), "expected a recipient of a, .*, got 'z'")
-    refused(parties, lambda s: opened(s, "ad"), "expected a sequence of recipients, got the text")
-
-    async def bits(session: Session, to: Any) -> None:
-        x = engine.public(session, np.zeros(1, dtype=np.uint64))
-        row = await engine.negative(session.narrow("n"), x)
-        await engine.reveal_bits(session.narrow("x"), row, leak="test", to=to)
-
-    refused(parties, lambda s: bits(s, "a"), "expected a sequence of recipients, got the text")
-    refused(parties, lambda s: bits(s, ["z"]), "expected a recipient of a, .*, got 'z'")
+def test_rows_within_the_steps_bounds_pass() -> None:
+    repeated = fragment("('x', 1, true), ('x', 1, true), (NULL, 1, true), (NULL, 2, true)")
+    rows = Aggregate(Column("rows", "number", 0, 5), "count")
+    steps = (
+        Give("given", ("f",), COLUMNS),
+        replace(found(), distinct=1),
+        GroupOwned("g", "l", "f", (TEXT,), (rows,), 2),
+    )
+    assert read(repeated, *steps).columns["n"].words.tolist() == [1, 1, 1, 2]
+    read(fragment(), found())  # NULL is no key that comes again
 
 
-@pytest.mark.parametrize("value", [0.5, np.zeros(3), "7", np.zeros((2, 3), dtype=np.uint64)])
-def test_public_numbers_that_are_none(value: Any) -> None:
-    x = Arith((3,), (np.zeros(3, dtype=np.uint64),), 0)
-    for use in (x.plus, x.scaled):
-        with pytest.raises(UsageError, match="expected"):
-            use(value)
+def test_codes_tell_combinations_apart_and_null_from_0() -> None:
+    numbers = GivenColumn(
+        np.array([0, 0, 5, 0], dtype=np.uint64), np.array([True, False, True, True])
+    )
+    halves = np.array([[1, 2], [1, 2], [1, 2], [2, 1]], dtype=np.uint64)
+    codes, first = codes_of([numbers, GivenColumn(halves, np.ones(4, dtype=np.bool_))])
+    assert sorted(codes.tolist()) == [0, 1, 2, 3]
+    assert codes[first].tolist() == [0, 1, 2, 3]
+    same, first = codes_of([numbers])
+    assert (same[0] == same[3], len(set(same.tolist())), first.size) == (True, 3, 3)
 
 
-def test_signed_integers_are_ring_elements() -> None:
-    x = Arith((2,), (np.array([5, 7], dtype=np.uint64),), 0)
-    assert x.plus(np.array([-5, 1])).parts[0].tolist() == [0, 8]
-    assert x.scaled(-1).parts[0].view(np.int64).tolist() == [-5, -7]
-
-
-def test_a_session_sends_words_only() -> None:
-    async def body(session: Session) -> None:
-        other = "b" if session.me == "a" else "a"
-        await session.exchange(send={other: np.zeros(1)}, receive={other: 1})  # type: ignore[dict-item]
-
-    with pytest.raises(InternalError, match="expected words to send, got float64"):
-        run_together(("a", "b"), body)
-
-
-def test_a_kind_of_join_may_be_text_and_must_be_one() -> None:
-    engine = Clear(("a",))
-
-    async def body(session: Session) -> None:
-        bits = await engine.share_bits(
-            session.narrow("k"), np.zeros((1, 1), dtype=np.uint64), owner="a", length=1, width=1
-        )
-        await sort_join(session.narrow("anti"), engine, [Side(bits)], [Side(bits)], kind="anti")
-        await sort_join(session.narrow("outer"), engine, [Side(bits)], [Side(bits)], kind="outer")
-
-    refused(("a",), body, "expected a join of kind inner, left, semi, anti, got 'outer'")
+def test_commitments_cover_columns_and_nulls() -> None:
+    rows = read(fragment())
+    others = [
+        read(fragment(GOOD.replace("7", "8"))),
+        read(fragment(GOOD.replace("'x'", "'y'"))),
+        read(fragment(GOOD.replace("(NULL, NULL, NULL)", "(NULL, 0, NULL)"))),
+        replace(rows, columns={}),
+    ]
+    assert content(rows) == content(read(fragment()))
+    assert len({content(rows), *map(content, others)}) == 5

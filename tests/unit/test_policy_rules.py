@@ -124,11 +124,10 @@ QUESTIONS = {
     "SELECT SUM(CASE WHEN medfee_sumamt > 500 THEN 500 WHEN medfee_sumamt > 100 THEN 100 ELSE 0 END) AS n "
     "FROM bureau.settlement": (("n",), ("n",)),
     "SELECT SUM(medfee_sumamt) AS fen FROM bureau.settlement": (("fen",), ("fen",)),
-    # A count beside an amount in one fragment cannot be told from it.
-    "SELECT COUNT(*) AS n, SUM(medfee_sumamt) AS fen FROM bureau.settlement": (
-        ("n", "fen"),
-        ("n", "fen"),
-    ),
+    # A COUNT beside an amount in one fragment is told from it, a sum of 0 and 1 is not.
+    "SELECT COUNT(*) AS n, SUM(medfee_sumamt) AS fen FROM bureau.settlement": (("fen",), ("fen",)),
+    "SELECT SUM(CASE WHEN medfee_sumamt > 9 THEN 1 ELSE 0 END) AS n, SUM(medfee_sumamt) AS fen "
+    "FROM bureau.settlement": (("n", "fen"), ("n", "fen")),
     # Enrolment and policies have no contributor: their amounts need k alone.
     "SELECT SUM(paid_amt) AS fen FROM bureau.enrolment": ((), ("fen",)),
     "SELECT SUM(premium) AS fen FROM insurers.policies": ((), ("fen",)),

@@ -16,10 +16,12 @@ from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.answer import Answer
 from mpcstats.party.compile import Known, Records, case_of, compile_question, planned
 from mpcstats.party.data.sources import Sources
+from mpcstats.party.explained import explained
 from mpcstats.party.noted import released
 from mpcstats.party.question import Question
 from mpcstats.party.run import play
 from mpcstats.plan.cost import estimate, public_sizes
+from mpcstats.plan.learned import learned
 from mpcstats.plan.physical import Physical, Release
 from mpcstats.policy.check import reasons
 from mpcstats.policy.conditions.exempted import exempted
@@ -201,15 +203,22 @@ def test_a_release_more_costs_what_the_card_says_and_no_round(tmp_path: Path) ->
 def test_an_amount_of_too_few_institutions_is_suppressed_and_its_count_is_not(
     tmp_path: Path,
 ) -> None:
-    # A count shares its fragment with the amount, so it goes by the amount's rule: policy.magnitude.
     known = records(catalogue(tmp_path, CODES, own=True), minimum_contributors=4)
     plan = planned(question(BY_WARD), known)
     assert plan.tests.contributors == 1
     assert plan.gate.releases == (Release(("bureau",), 11, 4),)
     (found,) = [a for a in answers(question(BY_WARD), known, files(tmp_path)).values() if a]
     ward = [STAYS[code][0] for code in EVERY]
-    assert found.rows == ((1, sum(ward), sum(map(fees, ward))), (2, None, None))
-    assert found.states[1] == ("value", "suppressed", "suppressed")
+    other = sum(STAYS[code][1] for code in EVERY)
+    assert found.rows == ((1, sum(ward), sum(map(fees, ward))), (2, other, None))
+    assert found.states[1] == ("value", "value", "suppressed")
+
+
+def test_a_sum_of_ones_beside_an_amount_goes_by_the_amounts_minimum(tmp_path: Path) -> None:
+    known = records(catalogue(tmp_path, CODES, own=True), minimum_contributors=4)
+    summed = BY_WARD.replace("COUNT(*)", "SUM(CASE WHEN fee > 0 THEN 1 ELSE 0 END)")
+    assert planned(question(BY_WARD), known).gate.magnitudes == (1,)
+    assert planned(question(summed), known).gate.magnitudes == (0, 1)
 
 
 def test_without_a_minimum_nothing_is_counted(tmp_path: Path) -> None:
@@ -250,7 +259,7 @@ def test_a_policy_for_contributors_refuses_what_cannot_count_them(tmp_path: Path
 @pytest.mark.parametrize(
     "change",
     [
-        lambda plan: replace(plan.gate, magnitudes=(1,)),
+        lambda plan: replace(plan.gate, magnitudes=(0,)),
         lambda plan: replace(plan.gate, releases=(Release(("bureau",), 11, 2),)),
         lambda plan: replace(
             plan.gate, releases=(Release(("bureau",), 11, 3), Release(("h1",), 11))
@@ -337,6 +346,22 @@ def test_what_an_exemption_opens_is_written_down(tmp_path: Path) -> None:
         }
     ]
     assert len(released(permit.plan)) == 2
+
+
+def test_an_explanation_says_who_sees_what(tmp_path: Path) -> None:
+    known = records(catalogue(tmp_path, CODES), recipients=["bureau"])
+    asked = question(BY_CODE, "bureau", "h1")
+    paper = approval(asked, exemption={**own_row("h1"), "cells": ["fee"]})
+    plan = planned(asked, known, (paper,))
+    values = "the values of each cell and column that pass, and which of them are NULL"
+    told = [str(each) for each in learned(plan, known.cards) if values in each.what]
+    assert told == [
+        f"bureau: {values} (k = 11)",
+        f"h1: {values} (k = 1, of fee alone, of 1 of 4 cells, exempted by approval {paper.digest[:16]})",
+    ]
+    said = str(explained(asked, known, (paper,)))
+    assert "cells of 11 persons or more to bureau" in said
+    assert "cells of 1 persons or more to h1 (of fee alone, of 1 of 4 cells, exempted by" in said
 
 
 def test_what_is_exempted_keeps_the_level_of_what_it_was_made_of(tmp_path: Path) -> None:

@@ -40,7 +40,10 @@ def fragment(local: Local, context: Context) -> plans.Fragment:
         owner=local.owner,
         sql=_text(query, local, context),
         rows=cells if local.key is None else about.keys,
-        values=tuple(plans.ValueColumn(v.name, v.minimum, v.maximum) for v in local.values),
+        values=tuple(
+            plans.ValueColumn(v.name, v.minimum, v.maximum, isinstance(v.sql, exp.Count))
+            for v in local.values
+        ),
         codes=tuple(plans.CodeColumn(c.name, c.labels) for c in local.codes),
         items=read,
         audits=audits(read, context),

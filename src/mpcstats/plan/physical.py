@@ -62,11 +62,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ValueColumn:
-    """A column of integers that a fragment yields, one value a key, never below `minimum` or above `maximum`."""
+    """A column of integers that a fragment yields, one value a key, never below `minimum` or above `maximum`.
+
+    `counts`: it is a COUNT of the owner's rows, whatever else the fragment reads.
+    """
 
     name: str
     minimum: int
     maximum: int
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

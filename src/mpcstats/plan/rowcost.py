@@ -96,8 +96,9 @@ def _stack(of: Tables, step: tables.Stack) -> tuple[Sizing, ...]:
     """Tables one after another; a column that is not in one form everywhere becomes a number."""
     runs: list[Sizing] = []
     parts = [of.table(name) for name in step.of]
+    shared = [n for n in parts[0].shape.columns if all(n in part.shape.columns for part in parts)]
+    turned = [n for n in shared if _differ(parts, n)]
     for part in parts:
-        turned = [n for n in of.table(step.name).shape.columns if _differ(parts, n)]
         work = together(part.as_number(n) for n in turned if part.column(n).kind != "digest")
         runs += worked(of.plan, step.name, work, rows=part.rows)
     return beside(runs)

@@ -48,7 +48,8 @@ def everyone(plan: Physical, *roles: str, times: int = 1) -> Counter[tuple[str, 
 
 def seated(plan: Physical, *seats: int, times: int = 1) -> Counter[tuple[str, str]]:
     """The compute parties in these seats, as "seat0" and so on."""
-    return Counter({(f"seat{seat}", plan.compute[seat]): times for seat in seats})
+    there = [seat for seat in seats if seat < len(plan.compute)]  # engine clear has one
+    return Counter({(f"seat{seat}", plan.compute[seat]): times for seat in there})
 
 
 def owned(plan: Physical, owner: str) -> Counter[tuple[str, str]]:
@@ -57,7 +58,7 @@ def owned(plan: Physical, owner: str) -> Counter[tuple[str, str]]:
         seats = {(f"outside_seat{i}", party): 1 for i, party in enumerate(plan.compute)}
         return Counter({("outside_owner", owner): 1, **seats})
     seat = plan.compute.index(owner)
-    after, before = plan.compute[(seat + 1) % 3], plan.compute[seat - 1]
+    after, before = plan.compute[(seat + 1) % len(plan.compute)], plan.compute[seat - 1]
     return Counter({("owner", owner): 1, ("after_owner", after): 1, ("before_owner", before): 1})
 
 

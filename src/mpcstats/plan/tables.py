@@ -157,6 +157,9 @@ class Derive:
     keep: Node | None = None
 
 
+Aggregation = Literal["count", "sum", "min", "max", "distinct"]
+
+
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """A number of the rows of one group or cell, never NULL; `of` names the column that it is taken over.
@@ -166,7 +169,7 @@ class Aggregate:
     """
 
     column: Column
-    kind: Literal["count", "sum", "min", "max", "distinct"]
+    kind: Aggregation
     of: str | None = None
 
 

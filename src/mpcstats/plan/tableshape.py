@@ -314,6 +314,7 @@ class _Walk:
         if cells < 1 or (cell is None and cells != 1):
             raise self._fail("one cell without a column that says which", cells)
         if cell is not None:
+            # That of a row that is there is never NULL: the planner's word, as the rows that are there are secret.
             column = self._column(of, cell, "number", "flag")
             # Where it is NULL no row is there: a condition may say so, which bounds do not show.
             if column.minimum < 0 or column.maximum >= cells:
@@ -325,6 +326,7 @@ class _Walk:
         for quotient in step.quotients:
             for name in (quotient.numerator, quotient.denominator):
                 self._column(of, name, "number", "flag", "wide")
+            # NULL where the denominator is 0, whatever its bounds are.
             new += [replace(c, nullable=True) for c in (quotient.whole, quotient.fraction)]
         return replace(of, columns=self._added(of.columns, new))
 

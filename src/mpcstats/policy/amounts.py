@@ -39,16 +39,18 @@ def amounts(plan: Physical, catalogue: Catalogue) -> Mapping[str, Known[Amount]]
     return flow(plan, _Reader(catalogue))
 
 
-def surely_count(fragment: Fragment, minimum: int, maximum: int, catalogue: Catalogue) -> bool:
+def surely_count(
+    fragment: Fragment, minimum: int, maximum: int, catalogue: Catalogue, *, counted: bool = False
+) -> bool:
     """Whether a column of the fragment within these bounds adds 0 or 1 for each row of a dataset.
 
-    The fragment reads no column for its value, and no more comes of it than the smallest of its datasets has rows:
-    larger constants (a CASE over thresholds) could be amounts in disguise.
+    It is a COUNT of rows (`counted`), or the fragment reads no column for its value; and no more comes of it than the
+    smallest of its datasets has rows: larger constants (a CASE over thresholds) could be amounts in disguise.
     """
     datasets = {item.dataset for item in fragment.items}
     if not datasets or not all(catalogue.has(name) for name in datasets):
         return False
-    if any(item.use == "value" for item in fragment.items):
+    if not counted and any(item.use == "value" for item in fragment.items):
         return False
     rows = min(catalogue.dataset(name).rows for name in datasets)
     return minimum >= 0 and maximum <= rows

@@ -28,12 +28,13 @@ def magnitudes(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     """The totals of `plan` that the rules on contributors and dominance are about, by name.
 
     A total is one if a factor of one of its terms is (a) not surely a count and (b) not surely of datasets without
-    a contributor item. A factor is surely a count if its fragment reads no column for its value, and if it is
-    never below 0 nor above the row bound of the smallest dataset that the fragment reads: each row then adds 0 or
-    1, where larger constants (a CASE over thresholds) could be amounts in disguise. A factor is surely without
-    contributors if every dataset that its fragment reads has no contributor item. A term without factors is the
-    number 1, a count. What cannot be told (a fragment that names no column, a dataset that the catalogue lacks, a
-    step of a kind that is not known here) is a magnitude: so is a count that shares its fragment with an amount.
+    a contributor item. A factor is surely a count if it is a COUNT of rows or its fragment reads no column for its
+    value, and if it is never below 0 nor above the row bound of the smallest dataset that the fragment reads: each
+    row then adds 0 or 1, where larger constants (a CASE over thresholds) could be amounts in disguise. A factor is
+    surely without contributors if every dataset that its fragment reads has no contributor item. A term without
+    factors is the number 1, a count. What cannot be told (a fragment that names no column, a dataset that the
+    catalogue lacks, a step of a kind that is not known here) is a magnitude: so is a SUM of 0 and 1 that shares its
+    fragment with an amount.
     A total of shared tables is one if an amount (policy.amounts) of such a fragment may reach it.
     """
 
@@ -115,7 +116,9 @@ def _column(fragment: Fragment, name: str) -> ValueColumn | None:
 
 def _surely_count(factor: Factor, catalogue: Catalogue) -> bool:
     fragment, column = factor
-    return column is not None and surely_count(fragment, column.minimum, column.maximum, catalogue)
+    return column is not None and surely_count(
+        fragment, column.minimum, column.maximum, catalogue, counted=column.counts
+    )
 
 
 def _has_no_contributors(fragment: Fragment, catalogue: Catalogue) -> bool:

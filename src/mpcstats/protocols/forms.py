@@ -67,7 +67,7 @@ class Forms:
     def _natural_mux(self, term: Term) -> tuple[bool, bool]:
         branches = [self.natural(a) for a in term.args[-2:] if not self.terms.bounds(a).empty]
         numbers, bits = (all(form[i] for form in branches) for i in range(2))
-        return numbers or not bits, bits
+        return (numbers or not bits) and not self.is_linear(term), bits
 
     def _natural_product(self, term: Term, *, numbers: bool, bits: bool) -> tuple[bool, bool]:
         flags = [a for a in term.args if self.is_bit(a)]
@@ -86,7 +86,9 @@ class Forms:
         return (of.minimum, of.maximum) == (0, 1)
 
     def is_linear(self, term: Term) -> bool:
-        """Whether the number is that of one argument, but for public numbers."""
+        """Whether the number is that of one argument or flag, but for public numbers."""
+        if term.op in MUXES:
+            return all(self._constant(a) for a in term.args[-2:])
         return term.op in ("add", "sub", "mul") and any(self._constant(a) for a in term.args)
 
     def _constant(self, place: int) -> bool:

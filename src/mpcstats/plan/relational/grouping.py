@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from mpcstats.plan import tables
 from mpcstats.plan.relational.algebra import Aggregated, Group, at_leaves, combinations
-from mpcstats.plan.relational.lowering import Lowering, Table, placed
+from mpcstats.plan.relational.draft import Draft, Table
+from mpcstats.plan.relational.forms import placed
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.wants import LARGEST, Want, natural
 from mpcstats.plan.tables import Call, Column, Node, Null, Number, Reference
@@ -20,7 +21,7 @@ SUMMABLE = frozenset({"count", "sum"})
 class Grouping:
     """One Group node as steps."""
 
-    def __init__(self, lowering: Lowering, group: Group, wants: Sequence[Want]) -> None:
+    def __init__(self, lowering: Draft, group: Group, wants: Sequence[Want]) -> None:
         self._lowering = lowering
         self._group = group
         self._wants = wants

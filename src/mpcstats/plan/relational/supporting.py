@@ -21,7 +21,7 @@ from mpcstats.plan.relational.algebra import (
     at_leaves,
     combinations,
 )
-from mpcstats.plan.relational.lowering import Lowering, Table
+from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.wants import Want
 from mpcstats.plan.tables import Aggregate, Call, Column, Node, Null, Number, Reference
 
@@ -31,7 +31,7 @@ class Supporting:
 
     def __init__(
         self,
-        lowering: Lowering,
+        lowering: Draft,
         answer: Answer,
         person: str,
         table: Table,

@@ -1,0 +1,178 @@
+"""What of an answer may be opened: totals and quotients of cells, who appears, and the persons behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlglot import exp
+
+from mpcstats.errors import InternalError
+from mpcstats.plan import tables
+from mpcstats.plan.cells import GroupKey, Label, Total
+from mpcstats.plan.interval import interval
+from mpcstats.plan.physical import OutputColumn
+from mpcstats.plan.relational.algebra import Answer, Expr, columns_of
+from mpcstats.plan.relational.counting import Cells
+from mpcstats.plan.relational.draft import Draft
+from mpcstats.plan.relational.scalars import Ratio, Scalars
+from mpcstats.plan.relational.wants import LARGEST, Want
+from mpcstats.plan.tables import Call, Column, Node, Number, Reference
+
+FRACTION = 10**tables.FRACTION_DIGITS
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A group key: its labels, None among them if it may be NULL, and its place among them."""
+
+    name: str
+    labels: tuple[Label, ...]
+    code: Node
+
+
+class Opening:
+    """The outputs of one answer over its cells, of which there are `count`."""
+
+    def __init__(self, draft: Draft, answer: Answer, cells: Cells, count: int) -> None:
+        self._draft = draft
+        self._answer = answer
+        self._cells = cells
+        self._count = count
+        self._scalars = Scalars(
+            draft.context, cells.facts, answer.input.rows, lambda want: cells.values[want.name]
+        )
+        self._computed: list[tuple[Want, Column, Node]] = []
+        self._quotients: list[tables.Quotient] = []
+        self._totals: list[Total] = []
+
+    def outcome(
+        self, keys: Sequence[Key], persons: tuple[str, ...], supports: Mapping[str, str]
+    ) -> tuple[tables.Outcome, tuple[OutputColumn, ...]]:
+        """The last step before the gate, and the columns of the answer.
+
+        `persons` are columns of cells none of which is more than a cell's persons; `supports` those with the persons
+        who contribute, by aggregate.
+        """
+        answer = self._answer
+        positions = {key.name: i for i, key in enumerate(keys)}
+        output = tuple(self._output(item.name, item.node, positions) for item in answer.outputs)
+        backing = [self._backing(item.node, supports) for item in answer.outputs]
+        appears = self._appears()
+        step = self._step()
+        found = tables.Outcome(
+            self._draft.name("outcome"),
+            step,
+            tuple(GroupKey(step, key.name, key.labels) for key in keys),
+            tuple(self._totals),
+            persons,
+            appears=appears,
+            supports=_by_total(output, backing, len(self._totals)),
+        )
+        return found, output
+
+    def _step(self) -> str:
+        """The step whose columns are all that is opened."""
+        draft, given = self._draft, self._cells.tables
+        table = given[0]
+        if self._computed or len(given) > 1:
+            table = draft.derive(given, self._computed, name="outputs")
+        if not self._quotients:
+            return table.step
+        step = draft.name("divide")
+        draft.steps.append(tables.Divide(step, table.step, tuple(self._quotients)))
+        return step
+
+    def _appears(self) -> str | None:
+        having = self._answer.having
+        if having is None:
+            return None
+        shared = Column(self._draft.names.fresh("appears"), "flag", 0, 1)
+        condition = Call("coalesce", (self._scalars.flag(having), Number(0)))
+        self._computed.append((Want(shared.name, "flag"), shared, condition))
+        return shared.name
+
+    def _output(self, name: str, given: Expr, positions: Mapping[str, int]) -> OutputColumn:
+        node = given.unnest()
+        if isinstance(node, exp.Column) and node.name in positions:
+            return OutputColumn(name, "group", positions[node.name])
+        kind: Literal["ratio", "root"] = "ratio"
+        if isinstance(node, exp.Sqrt):
+            kind, node = "root", node.this.unnest()
+        ratio = self._ratio(node)
+        if ratio.over is not None:
+            self._divided(name, ratio.top, ratio.over, given)
+            return OutputColumn(name, kind, len(self._totals) - 2, len(self._totals) - 1)
+        if kind == "root":
+            raise self._draft.context.refuse(
+                given, f"{name}: a square root of a whole number is not supported"
+            )
+        shared = self._placed(f"{name}_total", ratio.top, given)
+        largest = max(abs(shared.minimum), abs(shared.maximum))
+        self._totals.append(Total(shared.name, (), largest))
+        return OutputColumn(name, "total", len(self._totals) - 1)
+
+    def _ratio(self, node: Expr) -> Ratio:
+        variance = self._cells.variances.get(node.name) if isinstance(node, exp.Column) else None
+        return self._scalars.ratio(node) if variance is None else variance
+
+    def _backing(self, node: Expr, supports: Mapping[str, str]) -> str | None:
+        """The column with the persons who contribute to an output: the least of its aggregates' ones."""
+        names = dict.fromkeys(supports[c] for c in sorted(columns_of(node)) if c in supports)
+        if len(names) < 2:
+            return next(iter(names), None)
+        least = Call("least", tuple(Reference(name) for name in names))
+        return self._placed("support", least, node).name
+
+    def _divided(self, name: str, numerator: Node, denominator: Node, given: Expr) -> None:
+        """A quotient's whole part and fraction, as two totals."""
+        names = self._draft.names
+        over = self._placed(f"{name}_over", denominator, given)
+        top = self._placed(f"{name}_top", numerator, given)
+        largest = max(abs(top.minimum), abs(top.maximum))
+        negative = min(top.minimum, -top.maximum if over.minimum < 0 else 0) < 0
+        bound = largest if largest < LARGEST else self._quotient_bound(largest)
+        fresh = names.fresh(f"{name}_whole")
+        whole = Column(fresh, "number", -bound if negative else 0, bound, nullable=True)
+        fresh = names.fresh(f"{name}_fraction")
+        part = Column(fresh, "number", -FRACTION if negative else 0, FRACTION, nullable=True)
+        self._quotients.append(tables.Quotient(top.name, over.name, whole, part))
+        self._totals += (Total(whole.name, (), whole.maximum), Total(part.name, (), FRACTION))
+
+    def _quotient_bound(self, largest: int) -> int:
+        """A variance is at most n / (n - 1) of the square of half the range, and so at most twice the square."""
+        rows = max(2, self._answer.input.rows)
+        return min(LARGEST - 1, 2 * largest // (rows * rows) + 1)
+
+    def _placed(self, name: str, node: Node, given: Expr) -> Column:
+        """The column of cells that holds `node`, which `given` is on shares."""
+        columns = self._cells.columns
+        if isinstance(node, Reference) and node.name in columns:
+            return columns[node.name]
+        for _, shared, known in self._computed:
+            if known == node:
+                return shared
+        try:
+            about = interval(node, columns)
+        except InternalError:
+            raise self._draft.context.refuse(
+                given, f"{name} may reach beyond 2^62: state tighter bounds in the catalogue"
+            ) from None
+        low, high = sorted((about.minimum, about.maximum))
+        shared = Column(self._draft.names.fresh(name), "number", low, high, about.nullable)
+        self._computed.append((Want(shared.name, "number"), shared, node))
+        return shared
+
+
+def _by_total(
+    output: Sequence[OutputColumn], backing: Sequence[str | None], totals: int
+) -> tuple[str | None, ...]:
+    """The columns of `backing`, one an output column, by the totals that stand behind these; () if there are none."""
+    found: list[str | None] = [None] * totals
+    for shown, column in zip(output, backing, strict=True):
+        if shown.kind != "group":
+            found[shown.position] = column
+            if shown.by is not None:
+                found[shown.by] = column
+    return tuple(found) if any(found) else ()
