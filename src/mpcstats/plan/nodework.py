@@ -8,12 +8,12 @@ each sub-expression is made once in each form that is asked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from mpcstats.cards.arithmetic import carry_rounds, log2_ceil
 from mpcstats.plan import work as engine
-from mpcstats.plan.interval import Interval, interval
+from mpcstats.plan.interval import Interval, called, interval
 from mpcstats.plan.tables import Call, Column, Node, Reference
 from mpcstats.plan.work import NONE, PRODUCT, RING, Work
 
@@ -30,47 +30,64 @@ class NodeWork:
         self._columns = columns
         self._forms = forms
         self._elements = elements
-        self._compared: Counter[Node] = Counter()
-        self._intervals: dict[Node, Interval] = {}
-        self._forms_found: dict[Node, tuple[bool, bool]] = {}
-        self._depths: dict[tuple[str, Node], int] = {}
+        # By the identity of a node: equal nodes are one (_one).
+        self._nodes: dict[tuple[object, ...], Node] = {}
+        self._known_nodes: dict[int, Node] = {}
+        self._compared: Counter[int] = Counter()
+        self._intervals: dict[int, Interval] = {}
+        self._forms_found: dict[int, tuple[bool, bool]] = {}
+        self._depths: dict[tuple[str, int], int] = {}
         self._sent = NONE
         self.divisions: list[Division] = []
 
     def of(self, nodes: Sequence[Node], keep: Node | None) -> Work:
         """The work of `nodes`, and of `keep` as a condition on which rows stay; without that of `divisions`."""
-        wanted = [*nodes] if keep is None else [*nodes, keep]
-        for node in set(_within(wanted)):
+        nodes = [self._one(node) for node in nodes]
+        kept_where = None if keep is None else self._one(keep)
+        for node in self._nodes.values():
             if isinstance(node, Call) and node.op in ("lt", "le", "eq"):
-                self._compared.update(set(node.args))
+                self._compared.update({id(arg) for arg in node.args})
         depth = max((self._made(node) for node in nodes), default=0)
-        if keep is not None:
+        if kept_where is not None:
             kept = engine.anded(1)  # with the row of which rows are there
-            depth = max(depth, self._add(kept, self._true(keep)))
+            depth = max(depth, self._add(kept, self._true(kept_where)))
         return Work(self._sent.ands, self._sent.words, self._sent.put_in, self._sent.halves, depth)
 
     def form(self, node: Node) -> Form:
         """In which form a result comes."""
+        node = self._one(node)
         if isinstance(node, Reference):
             return self._forms[node.name]
-        if self._constant(node) or any(self._unknown(leaf) for leaf in _within([node])):
+        if self._constant(node) or any(map(self._unknown, self._nodes.values())):
             return "either"
         return "number" if self._natural(node)[0] else "bits"
+
+    def _one(self, node: Node) -> Node:
+        """The one node that stands for all that are equal to this."""
+        if id(node) in self._known_nodes:
+            return self._known_nodes[id(node)]
+        if isinstance(node, Call):
+            args = tuple(self._one(arg) for arg in node.args)
+            found = self._nodes.setdefault((node.op, *map(id, args)), Call(node.op, args))
+        else:
+            found = self._nodes.setdefault((node,), node)
+        self._known_nodes |= {id(node): found, id(found): found}
+        return found
 
     def _unknown(self, node: Node) -> bool:
         return isinstance(node, Reference) and self._forms[node.name] == "either"
 
     def _natural(self, node: Node) -> tuple[bool, bool]:
         """Whether the number, and whether the bits, come without a conversion; of what is not known, the number."""
-        if node not in self._forms_found:
-            self._forms_found[node] = self._natural_forms(node)
-        return self._forms_found[node]
+        if id(node) not in self._forms_found:
+            self._forms_found[id(node)] = self._natural_forms(node)
+        return self._forms_found[id(node)]
 
     def _natural_forms(self, node: Node) -> tuple[bool, bool]:
         if self._constant(node):
             return True, True
         if not isinstance(node, Call):
-            bits = self.form(node) == "bits"
+            bits = isinstance(node, Reference) and self._forms[node.name] == "bits"
             return not bits, bits
         op, args = node.op, node.args
         if op in FLAGS:
@@ -110,9 +127,13 @@ class NodeWork:
         return after + made.rounds
 
     def _interval(self, node: Node) -> Interval:
-        if node not in self._intervals:
-            self._intervals[node] = interval(node, self._columns)
-        return self._intervals[node]
+        if id(node) not in self._intervals:
+            self._intervals[id(node)] = (
+                called(node.op, [self._interval(arg) for arg in node.args])
+                if isinstance(node, Call)
+                else interval(node, self._columns)
+            )
+        return self._intervals[id(node)]
 
     def _constant(self, node: Node) -> bool:
         found = self._interval(node)
@@ -125,7 +146,7 @@ class NodeWork:
         return max(1, (max((found.maximum for found in there), default=0) - low).bit_length())
 
     def _once(self, what: str, node: Node) -> tuple[bool, int]:
-        depth = self._depths.get((what, node))
+        depth = self._depths.get((what, id(node)))
         return depth is not None, depth or 0
 
     # Numbers.
@@ -135,7 +156,7 @@ class NodeWork:
         done, depth = self._once("number", node)
         if not done:
             depth = 0 if self._constant(node) else self._new_number(node)
-            self._depths["number", node] = depth
+            self._depths["number", id(node)] = depth
         return depth
 
     def _new_number(self, node: Node) -> int:
@@ -223,7 +244,7 @@ class NodeWork:
         done, depth = self._once("bits", node)
         if not done:
             depth = 0 if self._constant(node) else self._new_bits(node)
-            self._depths["bits", node] = depth
+            self._depths["bits", id(node)] = depth
         return depth
 
     def _new_bits(self, node: Node) -> int:
@@ -277,7 +298,7 @@ class NodeWork:
         width = self._width(x, y)
         constant = self._constant(x) or self._constant(y)
         numbers = all(self._natural(a) == (True, False) or self._constant(a) for a in (x, y))
-        once = all(self._constant(a) or self._compared[a] == 1 for a in (x, y))
+        once = all(self._constant(a) or self._compared[id(a)] == 1 for a in (x, y))
         if numbers and (once or not constant):
             depth = max(self._number(x), self._number(y))
             of, by = self._interval(x), self._interval(y)
@@ -311,7 +332,7 @@ class NodeWork:
             return before
         if self._interval(node).nullable and not self._constant(node):
             depth = self._add(engine.anded(1), depth)
-        self._depths["true", node] = depth
+        self._depths["true", id(node)] = depth
         return depth
 
     def _known(self, node: Node) -> int:
@@ -319,7 +340,7 @@ class NodeWork:
         done, depth = self._once("known", node)
         if not done:
             depth = self._new_known(node) if self._interval(node).nullable else 0
-            self._depths["known", node] = depth
+            self._depths["known", id(node)] = depth
         return depth
 
     def _new_known(self, node: Node) -> int:
@@ -335,10 +356,3 @@ class NodeWork:
             depth = max(depth, made)
         count = len(node.args)
         return self._add(engine.anded(2 * count, 2 * log2_ceil(count) + 1), depth)
-
-
-def _within(nodes: Iterable[Node]) -> Iterable[Node]:
-    for node in nodes:
-        yield node
-        if isinstance(node, Call):
-            yield from _within(node.args)
