@@ -51,7 +51,7 @@ def test_digests_are_the_first_128_bits_of_sha_256() -> None:
         expected.append([int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")])
     assert columns["t"].values.tolist() == expected
     assert columns["t"].known.tolist() == [True, False, True]
-    assert columns["t"].words.tolist() == [row[0] for row in expected]
+    assert columns["t"].words.tolist() == [row[0] | 1 << 63 for row in expected]
 
 
 def test_numbers_and_flags_have_0_where_they_are_null() -> None:
