@@ -106,6 +106,17 @@ def test_a_find_of_repeated_keys_is_expanded() -> None:
     check(with_repeats(smaller(STAY), 480))
 
 
+@pytest.mark.parametrize("distinct", [None, 480])
+def test_a_find_of_texts_and_flags(distinct: int | None) -> None:
+    more = (plans.digest("diag_main_h1"), replace(plans.flag("died_h1"), nullable=True))
+    fragments = tuple(
+        replace(f, columns=(*f.columns, *more)) if f.name == "c_h1" else f for f in STAY.fragments
+    )
+    plan = smaller(replace(STAY, fragments=fragments))
+    columns = (*plan.fragment("c_h1").columns[1:],)
+    check(changed(plan, "find_h1", columns=columns, distinct=distinct))
+
+
 def moved_outside(plan: Physical) -> Physical:
     """The settlements at h2, who computes nothing."""
     fragments = tuple(replace(f, owner="h2") if f.name == "s" else f for f in plan.fragments)

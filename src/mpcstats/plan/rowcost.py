@@ -21,7 +21,7 @@ from mpcstats.plan.prepared import (
 )
 from mpcstats.plan.sizing import Sizing, beside, everyone, outside, owned, put_in, seated, worked
 from mpcstats.plan.tables import Column
-from mpcstats.plan.work import NONE, RING, anded, negative
+from mpcstats.plan.work import NONE, RING, anded, negative, to_bits
 
 
 def row_sizing(of: Tables, step: tables.Rowwise) -> tuple[Sizing, ...]:
@@ -122,23 +122,21 @@ def _find(of: Tables, step: tables.Find) -> tuple[Sizing, ...]:
     )
     runs = [replace(run, roles={**run.roles, ("helper", step.helper): 1})]
     flags = known + sum(column.kind == "flag" for column in columns)
-    numbers = sum(column.kind != "flag" for column in columns)
+    texts = sum(column.kind == "digest" for column in columns)
     shares = [
         run
-        for owner in (
-            left.owner,
-            step.helper,
-        )  # each holds a summand of every column, and puts it in by itself
-        for run in (
-            *put_in(plan, step.name, owner, rows=keys, bits=0, numbers=1, times=numbers),
-            *put_in(plan, step.name, owner, rows=keys, bits=1, numbers=0, times=flags),
+        for owner in (left.owner, step.helper)  # each holds a summand of every column
+        for run in put_in(
+            plan, step.name, owner, rows=keys, bits=flags, numbers=len(columns) + known - flags
         )
     ]
     runs += beside(shares)
+    turned = together([to_bits(RING, keys)] * texts)
+    runs += worked(plan, step.name, turned, rows=keys)
     if step.distinct is not None:
-        runs.append(_expand(plan, step, left, keys, numbers, 1 + flags))
-    work = anded(known)
-    return (*runs, *worked(plan, step.name, work, rows=left.rows))
+        numbers, bits = len(columns) + known - flags - texts, 1 + flags + RING * texts
+        runs.append(_expand(plan, step, left, keys, numbers, bits))
+    return (*runs, *worked(plan, step.name, anded(known), rows=left.rows))
 
 
 def looked_up(

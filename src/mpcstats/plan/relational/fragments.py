@@ -59,21 +59,22 @@ class Leaf:
         if want not in self.wanted:
             found = shaped(want, self.rel.facts[want.name], fresh.fresh(want.name))
             if found is None:
-                raise unbounded(want.name, context)
+                raise unbounded(want.name, fresh, context)
             self.wanted[want] = found
         return self.wanted[want]
 
 
-def unbounded(name: str, context: Context) -> Exception:
+def unbounded(name: str, names: Names, context: Context) -> Exception:
     """The error that a number has no bounds, or too wide ones."""
     return context.refuse(
-        None,
-        f"{name} has no known bounds, or bounds beyond 2^62: state minimum and maximum of its columns in the catalogue",
+        names.place(name),
+        f"{names.said(name)} has no known bounds, or bounds beyond 2^62: state minimum and maximum of its columns in "
+        "the catalogue",
     )
 
 
-def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
-    """What the owner of `leaf` computes at home."""
+def fragment(leaf: Leaf, context: Context, *, compared: bool) -> plans.Fragment:
+    """What the owner of `leaf` computes at home; `compared`: on shares, digests are compared with public texts."""
     query = leaf.rel.query
     named: dict[str, tuple[Column, Expr, Use]] = {}
     for want, shared in leaf.wanted.items():
@@ -94,7 +95,9 @@ def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
     first = exp.alias_(exp.Literal.number(1), "row_", quoted=True)
     plain.set("expressions", kept or [first])
     plain = pruned(plain)
-    read = items(plain, uses, context)
+    plainly = {want.name for want in leaf.wanted if want.form not in ("digest", "known")}
+    blind = frozenset() if compared else frozenset(used - plainly)
+    read = items(plain, uses, context, blind)
     outer = ", ".join(
         f"{node.sql(DIALECT)} AS {quoted(name)}" for name, (_, node, _) in named.items()
     )
