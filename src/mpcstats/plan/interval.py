@@ -15,6 +15,10 @@ EDGE = 1 << 62  # every number, intermediate ones too, lies in [-EDGE, EDGE)
 DIGEST = (1 << 64) - 1  # the largest digest of a text
 
 
+class TooLarge(InternalError):
+    """A number may leave [-2^62, 2^62)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """Values of `kind` within [minimum, maximum] where they are not NULL; minimum > maximum: nothing but NULL."""
@@ -36,8 +40,8 @@ NOTHING = Interval("flag", 1, 0, True)  # of NULL, which fits wherever a flag or
 def interval(node: Node, columns: Mapping[str, Column]) -> Interval:
     """The interval of `node` over `columns`.
 
-    Raises InternalError for a column that is not there, operands of another kind or number than the operation takes,
-    and for numbers that may leave [-2^62, 2^62).
+    Raises InternalError for a column that is not there and operands of another kind or number than the operation
+    takes, and TooLarge for numbers that may leave [-2^62, 2^62).
     """
     match node:
         case Reference(name=name):
@@ -68,7 +72,7 @@ def _kind(value: int) -> Kind:
 def _within(found: Interval, what: str) -> Interval:
     numeric = found.kind in ("number", "flag") and not found.empty
     if numeric and not (found.minimum >= -EDGE and found.maximum < EDGE):
-        raise InternalError(
+        raise TooLarge(
             f"{what}: expected values of at least -2^62 and below 2^62, got {found.minimum} to "
             f"{found.maximum}"
         )

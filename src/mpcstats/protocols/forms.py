@@ -67,7 +67,9 @@ class Forms:
     def _natural_mux(self, term: Term) -> tuple[bool, bool]:
         branches = [self.natural(a) for a in term.args[-2:] if not self.terms.bounds(a).empty]
         numbers, bits = (all(form[i] for form in branches) for i in range(2))
-        return (numbers or not bits) and not self.is_linear(term), bits
+        # 1 or 0 by a flag is the flag's row.
+        flag = self.is_linear(term) and (term.bounds.minimum, term.bounds.maximum) == (0, 1)
+        return (numbers or not bits) and not flag, bits
 
     def _natural_product(self, term: Term, *, numbers: bool, bits: bool) -> tuple[bool, bool]:
         flags = [a for a in term.args if self.is_bit(a)]

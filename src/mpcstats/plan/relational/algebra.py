@@ -14,11 +14,16 @@ from sqlglot import exp
 
 from mpcstats.plan.facts import Fact, Shape, fact, integer, united, values
 
+PERSON = "#person"  # in the name of a column that stands for the person behind a row, and was not asked for
+INSTITUTION = (
+    "#institution"  # in that of a column that counts the rows of an institution behind a row
+)
+
 Expr = exp.Expr
 Facts = Mapping[str, Fact]
 Named = tuple[str, Expr]
 JoinKind = Literal["inner", "left", "mark"]
-AggregateKind = Literal["count", "sum", "min", "max", "distinct", "quantile", "variance"]
+AggregateKind = Literal["count", "sum", "min", "max", "any", "distinct", "quantile", "variance"]
 WindowKind = Literal["lead", "lag", "row_number"]
 
 
@@ -52,15 +57,19 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """The rows of all parts together; all have the same columns."""
+    """The rows of all parts together, with the columns that all have."""
 
     parts: tuple[Rel, ...]
 
     @property
     def facts(self) -> Facts:
         """What is known of each column."""
-        first = self.parts[0].facts
-        return {name: united(part.facts[name] for part in self.parts) for name in first}
+        first, *others = (part.facts for part in self.parts)
+        return {
+            name: united((known, *(facts[name] for facts in others)))
+            for name, known in first.items()
+            if all(name in facts for facts in others)
+        }
 
     @property
     def rows(self) -> int:
@@ -141,10 +150,16 @@ class Join:
     @property
     def facts(self) -> Facts:
         """What is known of each column."""
-        own = {**self.left.facts, self.flag: BOOLEAN}
+        own = dict(self.left.facts)
         if self.kind == "mark":
-            return own
-        right = self.right.facts
+            return {**own, self.flag: BOOLEAN}
+        right = dict(self.right.facts)
+        # A row that comes several times counts as often in a sum.
+        if self.most != 1:
+            own = {name: replace(about, total=None) for name, about in own.items()}
+        if repeats(self.left, [a for a, _ in self.on]) != 1:
+            right = {name: replace(about, total=None) for name, about in right.items()}
+        own[self.flag] = BOOLEAN
         if self.kind == "left":
             right = {name: replace(about, nullable=True) for name, about in right.items()}
         return {**own, **right}
@@ -295,6 +310,9 @@ class Answer:
     order: tuple[tuple[int, bool], ...] = ()
     limit: int | None = None
     counted: tuple[str, ...] = ()
+    institutions: tuple[
+        tuple[str, ...], ...
+    ] = ()  # for each dataset of amounts, a column an institution
     backed: tuple[
         tuple[str, ...], ...
     ] = ()  # as `counted`, for those who contribute to each aggregate; () is all
@@ -363,6 +381,38 @@ def at_leaves(rel: Rel) -> frozenset[str]:
             equal = {b for a, b in rel.on if a in known} if rel.kind == "inner" else set()
             return known | equal
     return frozenset()
+
+
+def institutions_behind(rel: Rel, names: Iterable[str]) -> frozenset[str]:
+    """The columns that count institutions' rows, of the relations that the columns `names` are computed from."""
+    asked = frozenset(names)
+    match rel:
+        case Owned():
+            told = (name for name in rel.facts if INSTITUTION in name)
+            return frozenset(told) if asked & rel.facts.keys() else frozenset()
+        case Union():
+            return institutions_behind(rel.parts[0], asked)
+        case Extend():
+            made = dict(rel.columns)
+            inner = {
+                c for name in asked for c in (columns_of(made[name]) if name in made else {name})
+            }
+            return institutions_behind(rel.input, inner)
+        case Filter():
+            return institutions_behind(rel.input, asked)
+        case Window():
+            of = {f.name: f.of for f in rel.functions}
+            return institutions_behind(rel.input, {of.get(name, name) or "" for name in asked})
+        case Join():
+            left = institutions_behind(rel.left, asked & rel.left.facts.keys())
+            right = asked & rel.right.facts.keys()
+            return left | institutions_behind(rel.right, right) if right else left
+        case Group():
+            made = {a.name: a.of for a in rel.aggregates if a.of is not None}
+            inner = {
+                c for name in asked for c in (columns_of(made[name]) if name in made else {name})
+            }
+            return institutions_behind(rel.input, inner)
 
 
 def columns_of(node: Expr) -> frozenset[str]:

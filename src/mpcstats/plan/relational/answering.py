@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from sqlglot import exp
 
 from mpcstats.plan import tables
 from mpcstats.plan.cells import Label
 from mpcstats.plan.facts import Fact
+from mpcstats.plan.interval import interval
 from mpcstats.plan.physical import OutputColumn
 from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, known
 from mpcstats.plan.relational.counting import ROWS, Cells, Counting
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.forms import placed
+from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.opening import Key, Opening
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.supporting import Supporting, wants_person
@@ -41,7 +44,10 @@ class Answering:
         table, operands = self._operands(table)
         cells = Counting(draft, self._answer, table, cell, count).cells(operands, self._counts())
         persons, supports = self._persons(table, cell, count, cells)
-        return Opening(draft, self._answer, cells, count).outcome(keys, persons, supports)
+        contributors = self._contributors(cells)
+        return Opening(draft, self._answer, cells, count).outcome(
+            keys, persons, supports, contributors
+        )
 
     def _wants(self) -> list[Want]:
         answer, draft = self._answer, self._draft
@@ -64,10 +70,14 @@ class Answering:
         return list(wants)
 
     def _counts(self) -> list[str]:
-        """The columns with numbers of persons that owners have counted."""
+        """The columns with numbers of persons that owners have counted, and of rows of institutions."""
         return list(
             dict.fromkeys(
-                [*self._answer.counted, *(n for names in self._answer.backed for n in names)]
+                [
+                    *self._answer.counted,
+                    *(n for names in self._answer.backed for n in names),
+                    *(n for names in self._answer.institutions for n in names),
+                ]
             )
         )
 
@@ -98,7 +108,7 @@ class Answering:
             return tuple(range(bounded[0], bounded[1] + 1))
         raise context.refuse(
             node,
-            f"the cells of an answer are public, so the values of {node.sql('duckdb')[:80]} must be: state its "
+            f"the cells of an answer are public, so the values of {shown(node)} must be: state its "
             "domain in the catalogue, or group by CASE WHEN ... THEN 'label' ... ELSE 'label' END",
         )
 
@@ -124,6 +134,10 @@ class Answering:
             code = Call("add", (Call("mul", (code, Number(len(key.labels)))), key.code))
             count *= len(key.labels)
         shared = Column(draft.names.fresh("cell"), "number", 0, count - 1)
+        beside = {column.name: column for column in table.columns.values()}
+        if interval(code, beside).nullable:
+            # It is NULL only in rows that are not there.
+            code = Call("coalesce", (code, Number(0)))
         if isinstance(code, Reference):
             return table, code.name, count
         return (
@@ -142,9 +156,9 @@ class Answering:
         if aggregate.kind == "distinct":
             return scalars.natural(of)[0]
         if about.kind != "integer":
-            raise self._draft.context.refuse(
-                of,
-                f"{aggregate.kind} of {of.sql('duckdb')[:60]!r}: expected a whole number, got {about.kind}",
+            raise self._draft.refuse(
+                aggregate.name,
+                f"{self._draft.names.said(aggregate.name)}: expected a whole number, got {about.kind}",
             )
         return scalars.value(of)
 
@@ -207,6 +221,26 @@ class Answering:
         return (persons.name,), {
             name: supports[conditions.index(test)].name for name, test in tests.items()
         }
+
+    def _contributors(self, cells: Cells) -> tuple[str, ...]:
+        """A column with the number of institutions of a cell, of the dataset of amounts that has the fewest."""
+        counts: list[Node] = []
+        for names in self._answer.institutions:
+            rows = [Call("lt", (Number(0), Reference(cells.plain(name).name))) for name in names]
+            some: list[Node] = [Call("if", (flag, Number(1), Number(0))) for flag in rows]
+            counts.append(reduce(lambda a, b: Call("add", (a, b)), some))
+        if not counts:
+            return ()
+        most = max(len(names) for names in self._answer.institutions)
+        shared = Column(self._draft.names.fresh("cell_contributors"), "number", 0, most)
+        node = counts[0] if len(counts) == 1 else Call("least", tuple(counts))
+        cells.tables[:] = [
+            self._draft.derive(
+                cells.tables, [(Want(shared.name, "number"), shared, node)], name="contributors"
+            )
+        ]
+        cells.columns[shared.name] = shared
+        return (shared.name,)
 
     def _tests(self) -> dict[str, Expr]:
         """For each aggregate to which not all rows contribute, which do."""

@@ -17,7 +17,7 @@ from mpcstats.plan.relational.fragments import Leaf, fragment, unbounded
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.wants import Want, shaped
-from mpcstats.plan.tables import Column, Node, Reference
+from mpcstats.plan.tables import LEAST_DIGEST, Call, Column, Node, Number, Reference
 
 Step = tables.TableStep | tables.Outcome
 
@@ -57,9 +57,14 @@ class Draft(ABC):
     def lower(self, rel: Rel, wants: Iterable[Want]) -> Table:
         """The table of `rel` with the columns that are wanted."""
 
+    def refuse(self, name: str, message: str) -> Exception:
+        """The error that `message` is true of the column `name`."""
+        return self.context.refuse(self.names.place(name), message)
+
     def fragments(self) -> tuple[Fragment, ...]:
         """The fragments, when all has been asked of them."""
-        return tuple(fragment(leaf, self.context) for leaf in self.leaves)
+        compared = any(names_text(node) for step in self.steps for node in nodes_of(step))
+        return tuple(fragment(leaf, self.context, compared=compared) for leaf in self.leaves)
 
     def finished(self) -> tuple[Step, ...]:
         """The steps, with all columns that the fragments put in."""
@@ -98,7 +103,7 @@ class Draft(ABC):
         shared = found[0]
         if len(leaves) > 1:
             each = [shaped(want, leaf.rel.facts[want.name], shared.name) for leaf in leaves]
-            shared = _widest(each, want, self.context)
+            shared = _widest(each, want, self.names, self.context)
             for leaf in leaves:
                 leaf.wanted[want] = shared
         if shared not in first.given:
@@ -144,7 +149,7 @@ class Draft(ABC):
         """A new column for `want`. Raises UsageError for a number without bounds."""
         found = shaped(want, facts[want.name], self.names.fresh(want.name), nullable=nullable)
         if found is None:
-            raise unbounded(want.name, self.context)
+            raise unbounded(want.name, self.names, self.context)
         return found
 
     def give(self, parts: tuple[Owned, ...], wants: Sequence[Want], facts: Facts) -> Table:
@@ -182,10 +187,10 @@ class Draft(ABC):
         return Table(step, sum(part.rows for part in parts), columns)
 
 
-def _widest(each: Sequence[Column | None], want: Want, context: Context) -> Column:
+def _widest(each: Sequence[Column | None], want: Want, names: Names, context: Context) -> Column:
     given = [shared for shared in each if shared is not None]
     if len(given) != len(each):
-        raise unbounded(want.name, context)
+        raise unbounded(want.name, names, context)
     return united(given, given[0].name)
 
 
@@ -204,3 +209,18 @@ def _label(rel: Owned) -> str:
     """A name for the fragment: the table that it reads first, at its owner."""
     table = rel.query.find(exp.Table)
     return rel.owner if table is None else f"{rel.owner}_{table.name}"
+
+
+def nodes_of(step: Step) -> tuple[Node, ...]:
+    """The expressions of a step."""
+    if not isinstance(step, tables.Derive):
+        return ()
+    kept = () if step.keep is None else (step.keep,)
+    return (*(computed.node for computed in step.columns), *kept)
+
+
+def names_text(node: Node) -> bool:
+    """Whether the expression has the digest of a text that the question names; numbers are smaller than digests."""
+    if isinstance(node, Call):
+        return any(names_text(part) for part in node.args)
+    return isinstance(node, Number) and node.value >= LEAST_DIGEST

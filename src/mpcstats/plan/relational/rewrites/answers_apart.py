@@ -44,10 +44,7 @@ def answers_apart(answer: Answer, context: Context, names: Names) -> Answer:
         inner.append(
             _grouped(part, answer, keys, [test for _, test in tests], columns, position, context)
         )
-    merged = tuple(
-        Aggregated(a.name, MERGED[a.kind], column(a.name))  # type: ignore[arg-type]
-        for a in answer.aggregates
-    )
+    merged = tuple(Aggregated(a.name, MERGED[a.kind], column(a.name)) for a in answer.aggregates)
     backed = {name: tuple(columns[1 + i]) for i, (name, _) in enumerate(tests)}
     return replace(
         answer,
@@ -75,7 +72,9 @@ def _grouped(
         Aggregated(names[position], "distinct", node)
         for names, node in zip(columns, behind, strict=True)
     )
-    own = Group(part, keys, (*(replace(a, support=None) for a in answer.aggregates), *counts))
+    told = tuple(Aggregated(n, "sum", column(n)) for names in answer.institutions for n in names)
+    plain = (replace(a, support=None) for a in answer.aggregates)
+    own = Group(part, keys, (*plain, *counts, *told))
     found = leaf.grouped(part, own, context)
     others = [
         (name, exp.Literal.number(0))
