@@ -60,7 +60,9 @@ class NodeWork:
             return self._forms[node.name]
         if self._constant(node) or any(map(self._unknown, self._nodes.values())):
             return "either"
-        return "number" if self._natural(node)[0] else "bits"
+        number, bits = self._natural(node)
+        # A choice between public numbers may come as its condition's bit.
+        return "either" if number and bits else "number" if number else "bits"
 
     def _one(self, node: Node) -> Node:
         """The one node that stands for all that are equal to this."""
@@ -350,6 +352,9 @@ class NodeWork:
         if node.op in ("and", "or", "not", "if"):
             flags = node.args[:1] if node.op == "if" else node.args
             depth = max([depth, *map(self._true, flags)])
+        if node.op == "abs":  # a choice by the sign
+            (arg,) = node.args
+            depth = self._add(engine.compared(self._width(arg) + 1), max(depth, self._number(arg)))
         if node.op in ("floordiv", "mod"):
             # NULL where the divisor is 0, whatever the quotient.
             made = self._divided(*node.args) if self._constant(node) else self._number(node)
