@@ -42,8 +42,7 @@ def _about(name: str) -> About:
 
 
 QUESTIONS: Mapping[str, About] = {n: _about(n) for n in (f"Q{i:02}" for i in range(1, 13))}
-# The planner answers these; of the others it says what it cannot do yet. Q12R is refused by policy.
-PLANNED = tuple(QUESTIONS)
+REFUSED = "Q12R"  # by the default policy
 # Everybody of these is in a sample, for there are few: persons with claims, and with settlements whose case is
 # missing or has another fee. Some questions ask for nobody else.
 RARE = """

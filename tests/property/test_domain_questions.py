@@ -14,14 +14,13 @@ from tests.pack import (
     DOMAIN,
     HERE,
     MISSING,
-    PLANNED,
     QUESTIONS,
+    REFUSED,
     answers,
     question,
     sampled,
 )
 
-from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer, State
 from mpcstats.party.data.table import load_table
 
@@ -47,20 +46,13 @@ def plain(sample: Joint) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize("engine", ["clear", "rep3"])
-@pytest.mark.parametrize("name", PLANNED)
+@pytest.mark.parametrize("name", [*QUESTIONS, REFUSED])
 def test_a_question_is_answered_as_duckdb_does(
     sample: Joint, plain: duckdb.DuckDBPyConnection, name: str, engine: str
 ) -> None:
     compute = sample.compute if engine == "rep3" else ("x",)
     asked = replace(sample, engine=engine, compute=compute)
     assert differences(asked.ask(question(name)), *oracle(plain, question(name))) == []
-
-
-@pytest.mark.parametrize("name", sorted({*QUESTIONS, "Q12R"} - {*PLANNED}))
-def test_what_cannot_be_planned_yet_is_refused_with_its_place(sample: Joint, name: str) -> None:
-    """Once it can be planned this fails: then it belongs to PLANNED."""
-    with pytest.raises(UsageError, match=r"^line \d+, column \d+: "):
-        sample.plan(question(name))
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -93,7 +85,7 @@ def _answer(columns: list[str], rows: list[Row]) -> Answer:
     return Answer(tuple(columns), tuple(rows), tuple((state,) * len(row) for row in rows))
 
 
-@pytest.mark.parametrize("name", [*QUESTIONS, "Q12R"])
+@pytest.mark.parametrize("name", [*QUESTIONS, REFUSED])
 def test_the_demo_asks_what_the_pack_asks(name: str) -> None:
     """The pack's text, after lines of header alone."""
     asked = (DOMAIN / "questions" / f"{name}.sql").read_text("utf-8")

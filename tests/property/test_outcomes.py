@@ -44,7 +44,7 @@ def count(name: str, bound: int = 99) -> Column:
     return number(name, 0, bound, nullable=False)
 
 
-def steps(k: int) -> tuple[list[TableStep], Outcome]:
+def steps(k: int, *, supports: bool = True) -> tuple[list[TableStep], Outcome]:
     """Of each person's cell: persons, how many the first and the second table know, and what both paid.
 
     Sums of nobody are NULL; cells of fewer than `k` persons in both tables together do not appear.
@@ -102,7 +102,7 @@ def steps(k: int) -> tuple[list[TableStep], Outcome]:
         ("persons",),
         ("in0",),
         "some",
-        (None, "in0", None),
+        (None, "in0", None) if supports else (),
         (False, False, True),
     )
     return made, outcome
@@ -113,7 +113,14 @@ Known = Sequence[tuple[str, int | None]]
 
 
 def opened(
-    spine: Spine, one: Known, two: Known, *, k: int, having: int, contributors: int = 1
+    spine: Spine,
+    one: Known,
+    two: Known,
+    *,
+    k: int,
+    having: int,
+    contributors: int = 1,
+    supports: bool = True,
 ) -> tuple[list[bool], list[list[int | str | None]], list[str]]:
     """Which cells are shown, and for each column and cell the number, None for NULL, "-" for what is not released."""
     parts = [
@@ -131,15 +138,21 @@ def opened(
             for i, (name, owner, rows) in enumerate((("one", "b", one), ("two", "d", two)))
         ),
     ]
-    results = [played(engine, parts, having, k=k, contributors=contributors) for engine in ENGINES]
+    plan = steps(having, supports=supports)
+    results = [played(engine, parts, plan, k=k, contributors=contributors) for engine in ENGINES]
     assert results[0] == results[1]
     return results[0]
 
 
 def played(
-    engine: Engine, parts: Sequence[Part], having: int, *, k: int, contributors: int
+    engine: Engine,
+    parts: Sequence[Part],
+    plan: tuple[list[TableStep], Outcome],
+    *,
+    k: int,
+    contributors: int,
 ) -> tuple[list[bool], list[list[int | str | None]], list[str]]:
-    made, outcome = steps(having)
+    made, outcome = plan
     heard: dict[str, list[str]] = {party: [] for party in PARTIES}
 
     async def body(session: Session) -> Opened | None:
@@ -195,7 +208,13 @@ def test_cells_are_those_of_the_plain_tables(
         assert row == [len(people), paid, both]
 
 
-def test_null_is_told_and_supports_and_contributors_count() -> None:
+def test_null_is_told() -> None:
+    spine, one = [("p", 0), ("q", 1)], [("p", 10)]
+    _, values, _ = opened(spine, one, [], k=1, having=0, supports=False)
+    assert values == [[1, 1, "-"], [10, None, "-"], [10, 0, "-"]]
+
+
+def test_supports_and_contributors_count() -> None:
     spine = [("p", 0), ("q", 0), ("r", 1), ("s", 1), ("t", 2), ("u", 2)]
     one = [("p", 10), ("q", 20), ("r", 30)]
     shown, values, heard = opened(spine, one, [("p", 1)], k=1, having=0, contributors=2)

@@ -137,6 +137,23 @@ def test_found_rows(
     assert not present(found[len(left) :])
 
 
+@pytest.mark.parametrize("distinct", [None, 2])
+def test_rows_that_are_not_found_are_one_group(distinct: int | None) -> None:
+    """What a lookup brings without a hit is junk, another one in each row: it must not tell rows apart."""
+    left = [("x", 1, 0), (None, 2, 1), (None, 3, 1), (None, 4, 1)]
+    parts = [
+        part("one", "a", left),
+        Part("two", "b", 3, {digest("rt"): ["x"], number("rn", nullable=False): [7]}),
+    ]
+    steps: list[TableStep] = [
+        give(parts[0]),
+        Find("found", "l", "one", "lt", "two", "rt", "c", distinct, (number("rn"),), "hit"),
+        Group("g", "found", (number("rn"),), AGGREGATES[:1], 5),
+    ]
+    found = present(everywhere(parts, steps, "g"))
+    assert bag(cells(found, "rn", "rows")) == bag([(None, 3), (7, 1)])
+
+
 JOINS = {
     "inner": "FROM l JOIN r ON {on}",
     "left": "FROM l LEFT JOIN r ON {on}",

@@ -324,7 +324,10 @@ def test_explain_says_the_plan_who_learns_what_the_cost_and_the_decision(mpcstat
     places = [done.stdout.index(part) for part in parts]
     assert places == sorted(places)
     assert "lookup_join v1" in done.stdout
-    assert "bureau: the values of each cell that has at least k persons (k = 11)" in done.stdout
+    assert (
+        "bureau: the values of each cell and column that pass, and which of them are NULL (k = 11)"
+        in done.stdout
+    )
     assert "permitted by the policy of bureau\n  level MODERATE" in done.stdout
 
     # A refusal is explained as well, and asking to explain is no offence.

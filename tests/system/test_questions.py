@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.authorised import Authorised, Exempt
 from tests.joint import Row, differences
-from tests.pack import DATA, HERE, MISSING, PLANNED, QUESTIONS, answers, open_demo, question
+from tests.pack import DATA, HERE, MISSING, QUESTIONS, REFUSED, answers, open_demo, question
 
 import mpcstats as ms
 from mpcstats.errors import PolicyRefused
@@ -28,7 +28,6 @@ pytestmark = pytest.mark.skipif(not HERE, reason=MISSING)
 
 # What no gate tests yet. The states below are those of the default policy without it.
 P_RATIO = "dominance = 10\n"
-ASKED = tuple(name for name in PLANNED if name in QUESTIONS)
 PARTIES = ("bureau", "h1", "h2", "h3", "p", "q")
 
 
@@ -109,7 +108,7 @@ def run(authorised: Authorised, node: Node, name: str) -> Result:
     return ask(node, asked, authorised.papers(name, asked, EXPECTED[name].exempt))
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_the_answer_is_the_packs(bureau: Party, name: str) -> None:
     asked = bureau.sql(question(name), scenario=QUESTIONS[name].scenario, purpose="a test")
     answer = asked.run().answer
@@ -118,7 +117,7 @@ def test_the_answer_is_the_packs(bureau: Party, name: str) -> None:
     assert differences(answer, answers()[name]["columns"], answers()[name]["rows"]) == []
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_every_recipient_sees_what_the_default_policy_lets_it_see(
     authorised: Authorised, world: Local, name: str
 ) -> None:
@@ -134,7 +133,7 @@ def test_every_recipient_sees_what_the_default_policy_lets_it_see(
         assert differences(found, columns, EXPECTED[name].rows(name, recipient)) == [], recipient
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_with_the_p_ratio_the_default_policy_asks_for_that_alone(
     authorised: Authorised, tmp_path: Path, name: str
 ) -> None:
@@ -157,18 +156,15 @@ def test_the_table_of_states_speaks_of_every_question() -> None:
         assert set((seen.exempt or Exempt((), ())).cells) <= set(answers()[name]["columns"])
 
 
-REFUSED = {
-    "of one insurer": ONE_INSURER,
-    **({"Q12R": question("Q12R")} if HERE and "Q12R" in PLANNED else {}),
-}
+HIV = {"of one insurer": ONE_INSURER, REFUSED: question(REFUSED)}
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", HIV)
 def test_an_insurer_that_asks_for_hiv_is_refused_by_all_before_anything_is_sent(
     authorised: Authorised, tmp_path: Path, what: str
 ) -> None:
     asked = Question(
-        REFUSED[what], "commercial", "our policyholders", "p", ("p",), authorised.offices.day
+        HIV[what], "commercial", "our policyholders", "p", ("p",), authorised.offices.day
     )
     for party in PARTIES:
         with pytest.raises(PolicyRefused, match="commercial x HIGH") as refused:

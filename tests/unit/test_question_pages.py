@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.pack import DOMAIN, HERE, MISSING, PLANNED
+from tests.pack import DOMAIN, HERE, MISSING, QUESTIONS, REFUSED
 
 CHECKOUT = Path(__file__).parents[2]
 PAGES = CHECKOUT / "docs" / "questions"
@@ -34,7 +34,7 @@ def answers() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", PLANNED)
+@pytest.mark.parametrize("name", [*QUESTIONS, REFUSED])
 def test_a_page_has_the_question_and_its_plan(name: str) -> None:
     text = (PAGES / f"{name}.md").read_text("utf-8")
     assert SCRIPT.text_of(name) in text
@@ -46,7 +46,7 @@ def test_the_pages_are_up_to_date() -> None:
     made = dict(SCRIPT.pages(answers()))
     there = {path.name: path.read_text("utf-8") for path in PAGES.glob("*.md")}
     assert there == made, "run scripts/questions"
-    assert set(made) == {"README.md", *(f"{name}.md" for name in PLANNED)}
+    assert set(made) == {"README.md", *(f"{name}.md" for name in [*QUESTIONS, REFUSED])}
 
 
 @pytest.mark.skipif(not HERE, reason=MISSING)

@@ -23,6 +23,7 @@ from mpcstats.party.run import play
 from mpcstats.plan.cost import estimate, public_sizes
 from mpcstats.plan.learned import learned
 from mpcstats.plan.physical import Physical, Release
+from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.check import reasons
 from mpcstats.policy.conditions.exempted import exempted
 from mpcstats.policy.derived import derived
@@ -502,6 +503,27 @@ def test_own_rows_are_those_of_institutions_that_the_catalogue_gives(tmp_path: P
     assert own_cells(by_ward, known, "h1") == ()
     by_party = planned(question(BY_CODE.replace("code", "party")), records(known))
     assert [own_cells(by_party, known, party) for party in HOSPITALS] == [(0,), (1,), (2,)]
+
+
+def test_each_hospital_of_the_six_parties_has_a_row_of_the_reconciliation() -> None:
+    demo = Path(__file__).parents[2] / "demos" / "six_parties"
+    known = Catalogue.load(demo / "catalogue.toml")
+    parties = ("bureau", "h1", "p")
+    setting = Setting(
+        catalogue=known,
+        engine="rep3",
+        compute=parties,
+        initiator="bureau",
+        recipients=("bureau", *HOSPITALS),
+        scenario="supervision",
+        purpose="a test",
+        k=1,
+        helpers=lambda left, right: tuple(p for p in parties if p not in (left, right)),
+    )
+    text = (demo / "questions" / "Q02.sql").read_text(encoding="utf-8")
+    plan = plan_question(text, setting)
+    assert [own_cells(plan, known, party) for party in HOSPITALS] == [(0,), (1,), (2,)]
+    assert own_cells(plan, known, "bureau") == ()
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,10 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
     )
     with _shallow():
         draft = plan_question(question.text, setting)
-        if _contributors(draft, question, records) > 1:
-            draft = plan_question(question.text, replace(setting, contributors=True))
+        k, contributors = _minimums(draft, question, records)
+        if k > 1 or contributors > 1:
+            setting = replace(setting, k=k, contributors=contributors > 1)
+            draft = plan_question(question.text, setting)
         return reduce(lambda plan, stage: stage(plan, question, records, papers), STAGES, draft)
 
 
@@ -196,12 +198,13 @@ def _shallow() -> Iterator[None]:
         raise UsageError("expected a question that nests less deeply, got one too deep") from None
 
 
-def _contributors(plan: Physical, question: Question, records: Records) -> int:
-    return least_contributors(
-        plan,
-        catalogue=records.registers.graded(records.catalogue, question.day),
-        policy=records.policy,
-        profile=records.registers.profile,
+def _minimums(plan: Physical, question: Question, records: Records) -> tuple[int, int]:
+    """The persons and the contributors of a cell that the policy asks for."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    profile, policy = records.registers.profile, records.policy
+    return (
+        least_persons(plan, catalogue=catalogue, policy=policy, profile=profile),
+        least_contributors(plan, catalogue=catalogue, policy=policy, profile=profile),
     )
 
 
@@ -211,10 +214,8 @@ def _with_minimums(plan: Physical, question: Question, records: Records, _: Pape
     Where nothing counts contributors, the gate cannot ask for them, and the policy refuses.
     """
     catalogue = records.registers.graded(records.catalogue, question.day)
-    k = least_persons(
-        plan, catalogue=catalogue, policy=records.policy, profile=records.registers.profile
-    )
-    least = _contributors(plan, question, records) if plan.tests.contributors else 1
+    k, contributors = _minimums(plan, question, records)
+    least = contributors if plan.tests.contributors else 1
     names = magnitudes(plan, catalogue) if least > 1 else ()
     amounts = tuple(i for i, t in enumerate(plan.aggregate.totals) if t.name in names)
     ruled = (Release(question.recipients, k, least),)

@@ -22,10 +22,15 @@ ORDER: Mapping[Use, int] = {"key": 0, "filter": 1, "group": 2, "value": 3, "cont
 Wanted = dict[str, set[Use]]  # output column -> what it is used for
 
 
-def items(query: exp.Select, uses: Mapping[str, Use], context: Context) -> tuple[Item, ...]:
-    """The columns that `query` reads, its output columns having the given `uses`."""
+def items(
+    query: exp.Select,
+    uses: Mapping[str, Use],
+    context: Context,
+    blind: frozenset[str] = frozenset(),
+) -> tuple[Item, ...]:
+    """The columns that `query` reads, its output columns having the given `uses`; `blind`: see plan.special."""
     reader = _Reader(context)
-    return reader.read(query, uses)
+    return reader.read(query, uses, blind)
 
 
 class _Reader:
@@ -37,13 +42,15 @@ class _Reader:
         self._wanted: dict[int, Wanted] = {}  # by id of a scope's query
         self._scopes: dict[int, Scope] = {}  # by id of its query
 
-    def read(self, query: exp.Select, uses: Mapping[str, Use]) -> tuple[Item, ...]:
+    def read(
+        self, query: exp.Select, uses: Mapping[str, Use], blind: frozenset[str]
+    ) -> tuple[Item, ...]:
         scopes = traverse_scope(query)
         self._scopes = {id(scope.expression): scope for scope in scopes}
         self._wanted[id(scopes[-1].expression)] = {name: {use} for name, use in uses.items()}
         for scope in reversed(scopes):
             self._read_scope(scope)
-        special = flagged(query, self._special(query))
+        special = flagged(query, self._special(query), blind)
         for base in special:
             self._uses.setdefault(base, {"filter"})
         found = [
@@ -67,7 +74,22 @@ class _Reader:
         """Whether `node` is a key as it is, on every side of a set operation."""
         if isinstance(node, exp.Coalesce):  # of JOIN USING
             return all(self._is_key(n, scope) for n in (node.this, *node.expressions))
+        if isinstance(node, exp.Min) and not node.expressions:  # one of a group's keys
+            return self._is_key(node.this, scope)
+        if isinstance(node, exp.Column) and node.table:
+            found = behind(node, scope)
+            if isinstance(found, list):
+                return bool(found) and all(self._is_key(n, inner) for n, inner in found)
         return all(base is not None and self._names_key(base) for base in origins(node, scope))
+
+    def _chooses_key(self, node: exp.Expr, scope: Scope) -> bool:
+        """Whether `node` is CASE WHEN ... THEN a key END."""
+        return (
+            isinstance(node, exp.Case)
+            and node.this is None
+            and node.args.get("default") is None
+            and all(self._is_key(branch.args["true"], scope) for branch in node.args["ifs"])
+        )
 
     def _names_key(self, base: Base) -> bool:
         columns = self._context.catalogue.dataset(base[0]).columns
@@ -128,6 +150,10 @@ class _Reader:
             case exp.EQ() if all(self._is_key(n, scope) for n in (node.this, node.expression)):
                 self._mark(node.this, {"key"}, scope)
                 self._mark(node.expression, {"key"}, scope)
+            case exp.Count() if self._chooses_key(_counted(node), scope):
+                for branch in _counted(node).args["ifs"]:
+                    self._mark(branch.this, {"filter"}, scope)
+                    self._mark(branch.args["true"], {"key"}, scope)
             case exp.Is() | exp.Count() if self._is_key(_counted(node), scope):
                 self._mark(_counted(node), {"key"}, scope)
             case exp.In() if self._compares_keys(node, scope):

@@ -9,11 +9,16 @@ A column with `special` ranges is below HIGH only if every place where the fragm
 | IS NOT NULL in such a combination                                        |                             |
 | such a combination after WHEN of a CASE in a select list                 | as in WHERE; no sub-query   |
 | the bare column in the select list of a sub-query of FROM or UNION ALL   | no DISTINCT, GROUP BY       |
+| the bare column, or SUBSTR of it with numbers, as an output that is      | no window, no HAVING        |
+| `blind`, and as the same expression in GROUP BY                          |                             |
 
 Such a condition is true or not whatever the column holds outside of what it admits: special codes are not told
 from all others outside. Hence the second rule, for what is said of the *others* (NOT IN over another owner's rows,
 ELSE of a CASE, a count of zero): all that the conditions of a fragment admit of a column, together, begins with at
 most BREADTH different letters or digits, and under one of them it is not on both sides of a special range.
+
+An output is blind if only digests of it go out, as shares, and only to be compared with one another: that tells which
+rows have equal codes and no code. (Nothing on shares compares a digest with a text of the question then.)
 
 Sub-queries count only where rows that they lack are just missing: in FROM and inner joins, in IN and EXISTS of such
 a combination. A text counts as it is written and as trimmed upper case; no owner has a special code in another
@@ -53,10 +58,15 @@ Place = tuple[
 ]  # the SELECT in whose FROM it stands, the relation's name there, the column
 
 
-def flagged(query: exp.Query, special: Mapping[Base, Ranges]) -> set[Base]:
-    """The columns of `special` (those with such codes) that `query` names elsewhere than in the table above."""
+def flagged(
+    query: exp.Query, special: Mapping[Base, Ranges], blind: frozenset[str] = frozenset()
+) -> set[Base]:
+    """The columns of `special` (those with such codes) that `query` names elsewhere than in the table above.
+
+    `blind` are outputs of `query`.
+    """
     walk = _Walk(query, special)
-    walk.read(query, passes=False)
+    walk.read(query, passes=False, blind=blind)
     found = {base for base, codes in walk.admitted.items() if broad(codes, special[base])}
     for column in query.find_all(exp.Column):
         if id(column) not in walk.fine:
@@ -105,7 +115,7 @@ class _Walk:
         self.fine: set[int] = set()  # by id of a column's node
         self.admitted: dict[Base, Ranges] = {}
 
-    def read(self, query: exp.Expr, *, passes: bool) -> None:
+    def read(self, query: exp.Expr, *, passes: bool, blind: frozenset[str] = frozenset()) -> None:
         """A query of whose rows only those that it has count; `passes` if its columns are only passed on."""
         query = query.unnest()
         if isinstance(query, exp.Union):
@@ -113,7 +123,7 @@ class _Walk:
             self.read(query.this, passes=passes)
             self.read(query.expression, passes=passes)
         elif isinstance(query, exp.Select) and id(query) in self._scopes:
-            self._read_select(query, passes=passes)
+            self._read_select(query, passes=passes, blind=blind)
 
     def bases(self, column: exp.Column) -> set[Base]:
         """The columns with special codes whose values `column` may hold; all of them if it cannot be told."""
@@ -125,15 +135,16 @@ class _Walk:
     def _home(self, column: exp.Column) -> Scope | None:
         return self._scopes.get(id(column.find_ancestor(exp.Select, exp.SetOperation)))
 
-    def _read_select(self, query: exp.Select, *, passes: bool) -> None:
+    def _read_select(self, query: exp.Select, *, passes: bool, blind: frozenset[str]) -> None:
         joins: list[exp.Join] = query.args.get("joins") or []
         inner = [join for join in joins if not join.side and join.kind in INNER]
         left = [join for join in joins if join.side == "LEFT" and join.kind in {"", "OUTER"}]
         if len(inner) + len(left) < len(joins) or query.args.get("from_") is None:
             return
         self._optional |= {(id(query), join.alias_or_name) for join in left}
+        seen = self._read_blind(query, blind)
         for source in (query.args["from_"].this, *(join.this for join in inner)):
-            self.read(source, passes=True)
+            self.read(source, passes=True, blind=seen.get(source.alias_or_name, frozenset()))
         where = query.args.get("where")
         conditions = [where.this] if where is not None else []
         conditions += [join.args["on"] for join in inner if join.args.get("on") is not None]
@@ -145,6 +156,24 @@ class _Walk:
         if passes and not by_position and {n for n, arg in query.args.items() if arg} <= ROW_BY_ROW:
             items = (item.unalias() for item in query.expressions)
             self.fine |= {id(item) for item in items if isinstance(item, exp.Column)}
+
+    def _read_blind(self, query: exp.Select, blind: frozenset[str]) -> dict[str, frozenset[str]]:
+        """Notes what stands behind blind outputs; the columns of relations in FROM that so are blind, by relation."""
+        if any(query.args.get(name) for name in ("having", "qualify", "windows")):
+            return {}
+        items = [i.unalias().unnest() for i in query.expressions if i.alias_or_name in blind]
+        shown = [i.unalias().unnest() for i in query.expressions if i.alias_or_name not in blind]
+        group = query.args.get("group")
+        keys = [key.unnest() for key in group.expressions] if group is not None else []
+        seen: dict[str, set[str]] = {}
+        for node in items:
+            column = _cut(node)
+            if column is None or any(column in part.find_all(exp.Column) for part in shown):
+                continue
+            same = [node, *(key for key in keys if key == node)]
+            self.fine |= {id(part) for one in same for part in one.find_all(exp.Column)}
+            seen.setdefault(column.table, set()).add(column.name)
+        return {table: frozenset(names) for table, names in seen.items()}
 
     def _read_conditions(self, conditions: list[exp.Expr]) -> None:
         """The conditions hold together, so a column is admitted what all of them admit."""
@@ -229,6 +258,15 @@ def _cases(query: exp.Select) -> Iterator[exp.Expr]:
         if case.find_ancestor(exp.Select, exp.SetOperation) is query and case.this is None:
             conditions = (branch.this for branch in case.args["ifs"])
             yield from (c for c in conditions if c.find(exp.Query) is None)
+
+
+def _cut(node: exp.Expr) -> exp.Column | None:
+    """The column that `node` is, or of which it is a part at places that the question names."""
+    if isinstance(node, exp.Substring | exp.Left):
+        places = [part for name, part in node.args.items() if name != "this" and part is not None]
+        if all(isinstance(part, exp.Literal) for part in places):
+            node = node.this.unnest()
+    return node if isinstance(node, exp.Column) else None
 
 
 def _is_null_test(node: exp.Expr) -> bool:

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 from mpcstats.plan.cells import GroupKey, Total
 
 Kind = Literal["number", "flag", "digest", "wide"]
+LEAST_DIGEST = 1 << 63  # digests have 63 bits of SHA-256 below a bit that is 1; numbers are smaller
 FRACTION_DIGITS = 17  # of a quotient's second part: 10^17 < 2^57
 
 
@@ -20,8 +21,8 @@ FRACTION_DIGITS = 17  # of a quotient's second part: 10^17 < 2^57
 class Column:
     """A column of shared values, within [minimum, maximum] where they are not NULL.
 
-    number: a signed integer. flag: SQL's boolean, 0 or 1. digest: 64 bits of SHA-256 of a text, only compared for
-    equality. wide: a signed integer of 128 bits, which only a Divide takes.
+    number: a signed integer. flag: SQL's boolean, 0 or 1. digest: 63 bits of SHA-256 of a text below a 1, only
+    compared for equality. wide: a signed integer of 128 bits, which only a Divide takes.
     """
 
     name: str

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mpcstats.errors import UsageError
 from mpcstats.party.data.table import quoted_name
 from mpcstats.plan.physical import Fragment, Physical
-from mpcstats.plan.tables import Column, Find, GroupOwned
+from mpcstats.plan.tables import LEAST_DIGEST, Column, Find, GroupOwned
 from mpcstats.session import Words
 
 Found = Mapping[str, np.ma.MaskedArray[Any, Any]]
@@ -27,8 +27,13 @@ class GivenColumn:
 
     @property
     def words(self) -> Words:
-        """What is put in, shape (m,): the number mod 2^64, or the first half of the digest."""
-        return self.values if self.values.ndim == 1 else np.ascontiguousarray(self.values[:, 0])
+        """What is put in, shape (m,): the number mod 2^64, or the first half of the digest with its highest bit set.
+
+        So a digest is larger than every number that an expression on shares has (plan.tables.LEAST_DIGEST).
+        """
+        if self.values.ndim == 1:
+            return self.values
+        return self.values[:, 0] | np.uint64(LEAST_DIGEST)
 
     def taken(self, rows: NDArray[np.intp]) -> GivenColumn:
         """The chosen rows, in their order."""

@@ -14,6 +14,11 @@ from sqlglot import exp
 
 from mpcstats.plan.facts import Fact, Shape, fact, integer, united, values
 
+PERSON = "#person"  # in the name of a column that stands for the person behind a row, and was not asked for
+INSTITUTION = (
+    "#institution"  # in that of a column that counts the rows of an institution behind a row
+)
+
 Expr = exp.Expr
 Facts = Mapping[str, Fact]
 Named = tuple[str, Expr]
@@ -299,6 +304,9 @@ class Answer:
     order: tuple[tuple[int, bool], ...] = ()
     limit: int | None = None
     counted: tuple[str, ...] = ()
+    institutions: tuple[
+        tuple[str, ...], ...
+    ] = ()  # for each dataset of amounts, a column an institution
     backed: tuple[
         tuple[str, ...], ...
     ] = ()  # as `counted`, for those who contribute to each aggregate; () is all
@@ -367,6 +375,42 @@ def at_leaves(rel: Rel) -> frozenset[str]:
             equal = {b for a, b in rel.on if a in known} if rel.kind == "inner" else set()
             return known | equal
     return frozenset()
+
+
+def institutions_behind(rel: Rel, names: Iterable[str]) -> frozenset[str]:
+    """The columns that count institutions' rows, of the relations that the columns `names` are computed from."""
+    asked = frozenset(names)
+    match rel:
+        case Owned():
+            told = (name for name in rel.facts if INSTITUTION in name)
+            return frozenset(told) if asked & rel.facts.keys() else frozenset()
+        case Union():
+            each = {institutions_behind(part, asked) for part in rel.parts}
+            if len(each) == 1:
+                return each.pop()
+            # Of sides that count differently: those that all have.
+            return frozenset(name for name in rel.facts if INSTITUTION in name)
+        case Extend():
+            made = dict(rel.columns)
+            inner = {
+                c for name in asked for c in (columns_of(made[name]) if name in made else {name})
+            }
+            return institutions_behind(rel.input, inner)
+        case Filter():
+            return institutions_behind(rel.input, asked)
+        case Window():
+            of = {f.name: f.of for f in rel.functions}
+            return institutions_behind(rel.input, {of.get(name, name) or "" for name in asked})
+        case Join():
+            left = institutions_behind(rel.left, asked & rel.left.facts.keys())
+            right = asked & rel.right.facts.keys()
+            return left | institutions_behind(rel.right, right) if right else left
+        case Group():
+            made = {a.name: a.of for a in rel.aggregates if a.of is not None}
+            inner = {
+                c for name in asked for c in (columns_of(made[name]) if name in made else {name})
+            }
+            return institutions_behind(rel.input, inner)
 
 
 def columns_of(node: Expr) -> frozenset[str]:

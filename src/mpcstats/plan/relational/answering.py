@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from sqlglot import exp
 
@@ -42,7 +43,10 @@ class Answering:
         table, operands = self._operands(table)
         cells = Counting(draft, self._answer, table, cell, count).cells(operands, self._counts())
         persons, supports = self._persons(table, cell, count, cells)
-        return Opening(draft, self._answer, cells, count).outcome(keys, persons, supports)
+        contributors = self._contributors(cells)
+        return Opening(draft, self._answer, cells, count).outcome(
+            keys, persons, supports, contributors
+        )
 
     def _wants(self) -> list[Want]:
         answer, draft = self._answer, self._draft
@@ -65,10 +69,14 @@ class Answering:
         return list(wants)
 
     def _counts(self) -> list[str]:
-        """The columns with numbers of persons that owners have counted."""
+        """The columns with numbers of persons that owners have counted, and of rows of institutions."""
         return list(
             dict.fromkeys(
-                [*self._answer.counted, *(n for names in self._answer.backed for n in names)]
+                [
+                    *self._answer.counted,
+                    *(n for names in self._answer.backed for n in names),
+                    *(n for names in self._answer.institutions for n in names),
+                ]
             )
         )
 
@@ -208,6 +216,26 @@ class Answering:
         return (persons.name,), {
             name: supports[conditions.index(test)].name for name, test in tests.items()
         }
+
+    def _contributors(self, cells: Cells) -> tuple[str, ...]:
+        """A column with the number of institutions of a cell, of the dataset of amounts that has the fewest."""
+        counts: list[Node] = []
+        for names in self._answer.institutions:
+            rows = [Call("lt", (Number(0), Reference(cells.plain(name).name))) for name in names]
+            some: list[Node] = [Call("if", (flag, Number(1), Number(0))) for flag in rows]
+            counts.append(reduce(lambda a, b: Call("add", (a, b)), some))
+        if not counts:
+            return ()
+        most = max(len(names) for names in self._answer.institutions)
+        shared = Column(self._draft.names.fresh("cell_contributors"), "number", 0, most)
+        node = counts[0] if len(counts) == 1 else Call("least", tuple(counts))
+        cells.tables[:] = [
+            self._draft.derive(
+                cells.tables, [(Want(shared.name, "number"), shared, node)], name="contributors"
+            )
+        ]
+        cells.columns[shared.name] = shared
+        return (shared.name,)
 
     def _tests(self) -> dict[str, Expr]:
         """For each aggregate to which not all rows contribute, which do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -12,6 +12,8 @@ from mpcstats.plan.logical import conjuncts
 from mpcstats.plan.names import DIALECT, qualified
 from mpcstats.plan.relational.aggregates import Aggregates
 from mpcstats.plan.relational.algebra import (
+    INSTITUTION,
+    PERSON,
     Aggregated,
     Answer,
     Expr,
@@ -20,13 +22,15 @@ from mpcstats.plan.relational.algebra import (
     Group,
     Join,
     JoinKind,
+    Named,
     Output,
     Rel,
     Union,
     column,
     columns_of,
+    institutions_behind,
 )
-from mpcstats.plan.relational.naming import PERSON, Names, shown
+from mpcstats.plan.relational.naming import Names, shown
 from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
 from mpcstats.plan.relational.subqueries import Subqueries
 from mpcstats.plan.relational.tying import Tying, is_tie, key_itself, placed
@@ -118,6 +122,7 @@ class Builder:
             passed,
             self._order(tree, asked),
             _limit(tree),
+            institutions=_by_dataset(rel, found.found),
         )
 
     def _check_outputs(
@@ -171,11 +176,16 @@ class Builder:
         if all(person is not None for _, _, person in sides):
             # The persons behind the rows of both sides, in one column.
             named.append(self.names.fresh(f"{alias}.{PERSON}"))
+        extra: tuple[Named, ...] = ()
+        if any(INSTITUTION in name for rel, _, _ in sides for name in rel.facts):
+            # Of an institution that has no rows: the sides' own ones have different columns.
+            extra = ((self.names.fresh(f"{alias}.{INSTITUTION}_0"), exp.Literal.number(0)),)
         parts = []
         for rel, own_names, person in sides:
             given = [*own_names, *([person] if person is not None else [])]
             pairs = zip(named, given, strict=False)
-            parts.append(Extend(rel, tuple((new, column(old)) for new, old in pairs)))
+            columns_of_side = tuple((new, column(old)) for new, old in pairs)
+            parts.append(Extend(rel, (*columns_of_side, *extra)))
         found: Rel = Union(tuple(parts))
         if query.args.get("distinct"):
             found = self._group(found, tuple(columns.values()), ())
@@ -212,6 +222,8 @@ class Builder:
         if person is not None and person not in keys:
             hidden = self.names.fresh(f"group.{PERSON}")
             aggregates = (*aggregates, Aggregated(hidden, "min", column(person)))
+        told = [name for name in rel.facts if INSTITUTION in name]
+        aggregates = (*aggregates, *(Aggregated(name, "sum", column(name)) for name in told))
         return Group(rel, keys, aggregates)
 
     def _put_out(
@@ -405,6 +417,20 @@ class Builder:
                 raise self.context.refuse(ordered, "NULLS FIRST is not supported: NULL comes last")
             found.append((position, bool(ordered.args.get("desc"))))
         return tuple(found)
+
+
+def _by_dataset(rel: Rel, aggregates: Sequence[Aggregated]) -> tuple[tuple[str, ...], ...]:
+    """The columns that count institutions' rows, for each dataset of which amounts are aggregated."""
+    amounts = {
+        name
+        for aggregate in aggregates
+        if aggregate.of is not None and aggregate.kind not in ("count", "distinct")
+        for name in columns_of(aggregate.of)
+    }
+    found: dict[str, list[str]] = {}
+    for name in sorted(institutions_behind(rel, amounts)):
+        found.setdefault(name.rpartition("_")[0], []).append(name)
+    return tuple(tuple(names) for names in found.values())
 
 
 def person_of(rel: Rel) -> str | None:

@@ -17,7 +17,7 @@ from mpcstats.plan.relational.fragments import Leaf, fragment, unbounded
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.wants import Want, shaped
-from mpcstats.plan.tables import Column, Node, Reference
+from mpcstats.plan.tables import LEAST_DIGEST, Call, Column, Node, Number, Reference
 
 Step = tables.TableStep | tables.Outcome
 
@@ -63,7 +63,8 @@ class Draft(ABC):
 
     def fragments(self) -> tuple[Fragment, ...]:
         """The fragments, when all has been asked of them."""
-        return tuple(fragment(leaf, self.context) for leaf in self.leaves)
+        compared = any(names_text(node) for step in self.steps for node in nodes_of(step))
+        return tuple(fragment(leaf, self.context, compared=compared) for leaf in self.leaves)
 
     def finished(self) -> tuple[Step, ...]:
         """The steps, with all columns that the fragments put in."""
@@ -208,3 +209,18 @@ def _label(rel: Owned) -> str:
     """A name for the fragment: the table that it reads first, at its owner."""
     table = rel.query.find(exp.Table)
     return rel.owner if table is None else f"{rel.owner}_{table.name}"
+
+
+def nodes_of(step: Step) -> tuple[Node, ...]:
+    """The expressions of a step."""
+    if not isinstance(step, tables.Derive):
+        return ()
+    kept = () if step.keep is None else (step.keep,)
+    return (*(computed.node for computed in step.columns), *kept)
+
+
+def names_text(node: Node) -> bool:
+    """Whether the expression has the digest of a text that the question names; numbers are smaller than digests."""
+    if isinstance(node, Call):
+        return any(names_text(part) for part in node.args)
+    return isinstance(node, Number) and node.value >= LEAST_DIGEST

@@ -16,7 +16,7 @@ from mpcstats.plan.fragment import audits, normalised_text, pruned, quoted
 from mpcstats.plan.items import items
 from mpcstats.plan.names import DIALECT
 from mpcstats.plan.physical import Use
-from mpcstats.plan.relational.algebra import Expr, Owned, column
+from mpcstats.plan.relational.algebra import INSTITUTION, Expr, Owned, column
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.wants import DIGEST_MAXIMUM, Want, shaped
 from mpcstats.plan.tables import Column
@@ -73,8 +73,8 @@ def unbounded(name: str, names: Names, context: Context) -> Exception:
     )
 
 
-def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
-    """What the owner of `leaf` computes at home."""
+def fragment(leaf: Leaf, context: Context, *, compared: bool) -> plans.Fragment:
+    """What the owner of `leaf` computes at home; `compared`: on shares, digests are compared with public texts."""
     query = leaf.rel.query
     named: dict[str, tuple[Column, Expr, Use]] = {}
     for want, shared in leaf.wanted.items():
@@ -85,7 +85,8 @@ def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
     used |= {name for names in leaf.composed for name in names}
     uses: dict[str, Use] = {}
     for want in leaf.wanted:
-        uses[want.name] = _stronger(uses.get(want.name), USES[want.form])
+        use: Use = "contributor" if INSTITUTION in want.name else USES[want.form]
+        uses[want.name] = _stronger(uses.get(want.name), use)
     for names in leaf.composed:
         for name in names:
             uses.setdefault(name, "key")
@@ -94,7 +95,9 @@ def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
     first = exp.alias_(exp.Literal.number(1), "row_", quoted=True)
     plain.set("expressions", kept or [first])
     plain = pruned(plain)
-    read = items(plain, uses, context)
+    plainly = {want.name for want in leaf.wanted if want.form not in ("digest", "known")}
+    blind = frozenset() if compared else frozenset(used - plainly)
+    read = items(plain, uses, context, blind)
     outer = ", ".join(
         f"{node.sql(DIALECT)} AS {quoted(name)}" for name, (_, node, _) in named.items()
     )
@@ -114,7 +117,7 @@ def fragment(leaf: Leaf, context: Context) -> plans.Fragment:
 
 
 def _stronger(first: Use | None, second: Use) -> Use:
-    order: tuple[Use, ...] = ("key", "filter", "group", "value")
+    order: tuple[Use, ...] = ("key", "contributor", "filter", "group", "value")
     return second if first is None else max(first, second, key=order.index)
 
 

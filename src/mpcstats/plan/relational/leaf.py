@@ -19,7 +19,7 @@ from mpcstats.plan.relational.algebra import (
     columns_of,
     renamed,
 )
-from mpcstats.plan.relational.sources import column_of
+from mpcstats.plan.relational.hidden import column_of
 from mpcstats.plan.shapes import shape
 
 INNER, OTHER = "l", "r"

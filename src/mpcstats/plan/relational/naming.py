@@ -9,7 +9,6 @@ from sqlglot import exp
 
 from mpcstats.plan.names import DIALECT
 
-PERSON = "#person"  # ends the name of a column that stands for the person behind a row, and was not asked for
 MOST_LETTERS = 40
 MOST_SHOWN = 80
 

@@ -48,12 +48,16 @@ class Opening:
         self._totals: list[Total] = []
 
     def outcome(
-        self, keys: Sequence[Key], persons: tuple[str, ...], supports: Mapping[str, str]
+        self,
+        keys: Sequence[Key],
+        persons: tuple[str, ...],
+        supports: Mapping[str, str],
+        contributors: tuple[str, ...],
     ) -> tuple[tables.Outcome, tuple[OutputColumn, ...]]:
         """The last step before the gate, and the columns of the answer.
 
         `persons` are columns of cells none of which is more than a cell's persons; `supports` those with the persons
-        who contribute, by aggregate.
+        who contribute, by aggregate; `contributors` as `persons`, of the institutions.
         """
         answer = self._answer
         positions = {key.name: i for i, key in enumerate(keys)}
@@ -67,6 +71,7 @@ class Opening:
             tuple(GroupKey(step, key.name, key.labels) for key in keys),
             tuple(self._totals),
             persons,
+            contributors,
             appears=appears,
             supports=_by_total(output, backing, len(self._totals)),
         )

@@ -15,7 +15,7 @@ from mpcstats.plan.facts import Fact
 from mpcstats.plan.relational.algebra import Expr, Facts, about
 from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.wants import MOST_LABELS, Want, natural, ordered
-from mpcstats.plan.tables import Call, Node, Null, Number, Op, Reference
+from mpcstats.plan.tables import LEAST_DIGEST, Call, Node, Null, Number, Op, Reference
 
 Find = Callable[[Want], Node]
 BINARY: dict[type[exp.Expr], Op] = {
@@ -303,7 +303,7 @@ class Ratio:
 def digest(text: str) -> int:
     """The digest of a text, as owners' databases give it (plan.keys.encoded, party.data)."""
     encoded = f"{len(text)}:{text}"
-    return int(hashlib.sha256(encoded.encode()).hexdigest()[:16], 16)
+    return int(hashlib.sha256(encoded.encode()).hexdigest()[:16], 16) | LEAST_DIGEST
 
 
 def _times(node: Node, factor: Node | None) -> Node:

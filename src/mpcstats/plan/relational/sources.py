@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
+from mpcstats.plan.cells import Label
 from mpcstats.plan.context import Context
-from mpcstats.plan.relational.algebra import Expr, Owned, Rel, Union, column
-from mpcstats.plan.relational.naming import PERSON, Names
+from mpcstats.plan.relational.algebra import INSTITUTION, Expr, Owned, Rel, Union
+from mpcstats.plan.relational.hidden import (
+    column_of,
+    institutions,
+    is_of,
+    untold,
+    with_hidden,
+)
+from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.rules.resolve import owners
 from mpcstats.plan.shapes import shape
 from mpcstats.records.catalogue import Dataset
 
 Columns = Mapping[str, str]  # name in SQL -> name in the algebra
-HIDDEN = "person_"
 
 
 def sole_owner(node: Expr, context: Context) -> str | None:
@@ -35,32 +42,48 @@ def scan(
             for name, about in dataset.columns.items()
             if name in asked or about.person
         }
-        return _of_dataset(dataset, alias, columns, context, None), columns
+        told = _told((dataset,), alias, context, names)
+        return _of_dataset(dataset, alias, columns, context, None, told), columns
     about = context.shape(union.name)
     columns = {
         name: names.fresh(f"{alias}.{name}")
         for name, known in about.columns.items()
         if name in asked or known.names_persons
     }
+    members = context.members(union)
+    told = _told(members, alias, context, names)
     parts = tuple(
-        _of_dataset(dataset, alias, columns, context, union.party_column)
-        for dataset in context.members(union)
+        _of_dataset(dataset, alias, columns, context, union.party_column, told)
+        for dataset in members
     )
     return Union(parts), columns
+
+
+def _told(
+    members: Sequence[Dataset], alias: str, context: Context, names: Names
+) -> dict[str, Label | None]:
+    """The columns that say of which institution a row is, and the institution; None: of one that is not known."""
+    known = institutions(members) if context.contributors else ()
+    return {names.fresh(f"{alias}.{INSTITUTION}_{i}"): value for i, value in enumerate(known)}
 
 
 def owned(
     query: exp.Query, owner: str, alias: str, context: Context, names: Names
 ) -> tuple[Owned, Columns]:
-    """What `owner` computes alone: `query`, with the person behind each row where that can be told."""
+    """What `owner` computes alone: `query`, with the person and the institutions behind each row."""
     whole = query.copy()
-    hidden = with_person(whole, context)
-    outputs = [name for name in whole.named_selects if name != hidden]
-    columns = {name: names.fresh(f"{alias}.{name}") for name in outputs}
+    columns = {name: names.fresh(f"{alias}.{name}") for name in whole.named_selects}
     passed = dict(columns)
-    if hidden is not None:
-        passed[hidden] = names.fresh(f"{alias}.{PERSON}")
-    found = select_from(whole, alias, [(new, column_of(alias, old)) for old, new in passed.items()])
+    roles = with_hidden(whole, context)
+    for role, hidden in roles.items():
+        passed[hidden] = names.fresh(f"{alias}.{role}")
+    columns_in: list[tuple[str, Expr]] = [
+        (new, column_of(alias, old)) for old, new in passed.items()
+    ]
+    if untold(whole, context, roles):
+        # Of an institution that has no rows: amounts of such rows are never shown where institutions must be counted.
+        columns_in.append((names.fresh(f"{alias}.{INSTITUTION}_0"), exp.Literal.number(0)))
+    found = select_from(whole, alias, columns_in)
     return Owned(owner, found, shape(exp.Subquery(this=found), context.shape)), columns
 
 
@@ -76,68 +99,13 @@ def select_from(
     return found.where(where) if where is not None else found
 
 
-def column_of(alias: str, name: str) -> exp.Column:
-    """The column `name` of relation `alias`."""
-    return exp.column(name, table=alias, quoted=True)
-
-
-def with_person(query: Expr, context: Context) -> str | None:
-    """Adds to the outputs of `query` who is behind a row, under the name that is returned; None if that cannot be told.
-
-    Of a group or a distinct row that is one of its persons: different ones are behind no more rows than there are
-    persons.
-    """
-    if isinstance(query, exp.Subquery):
-        return with_person(query.this, context)
-    if (
-        not isinstance(query, exp.Select)
-        or query.args.get("limit")
-        or HIDDEN in query.named_selects
-    ):
-        return None
-    person = _person_of(query, context)
-    if person is None:
-        return None
-    grouped = query.args.get("group") is not None
-    aggregated = any(
-        a.find_ancestor(exp.Select) is query and not isinstance(a.parent, exp.Window)
-        for item in query.expressions
-        for a in item.find_all(exp.AggFunc)
-    )
-    distinct = query.args.get("distinct")
-    if distinct is not None:
-        if distinct.args.get("on") is not None or aggregated or grouped:
-            return None
-        query.set("distinct", None)
-        query.set("group", exp.Group(expressions=[i.unalias().copy() for i in query.expressions]))
-        grouped = True
-    if grouped or aggregated:
-        person = exp.Min(this=person)
-    query.append("expressions", exp.alias_(person, HIDDEN, quoted=True))
-    return HIDDEN
-
-
-def _person_of(query: exp.Select, context: Context) -> Expr | None:
-    """The person column of the first relation in FROM that has one."""
-    source = query.args.get("from_")
-    joins = [
-        j for j in query.args.get("joins") or () if not j.side and j.kind not in {"SEMI", "ANTI"}
-    ]
-    for item in [source.this, *(j.this for j in joins)] if source is not None else []:
-        alias = item.alias_or_name
-        if isinstance(item, exp.Table):
-            for name, fact in context.shape(f"{item.db}.{item.name}").columns.items():
-                if fact.names_persons:
-                    return column_of(alias, name)
-        elif isinstance(item, exp.Subquery):
-            hidden = with_person(item.this, context)
-            if hidden is not None:
-                return column_of(alias, hidden)
-    return None
-
-
 def _of_dataset(
-    dataset: Dataset, alias: str, columns: Columns, context: Context, party_column: str | None
+    dataset: Dataset,
+    alias: str,
+    columns: Columns,
+    context: Context,
+    party_column: str | None,
+    told: Mapping[str, Label | None],
 ) -> Owned:
     schema, name = dataset.name.split(".")
     items = [
@@ -150,10 +118,8 @@ def _of_dataset(
         new = columns[party_column]
         items.append(exp.alias_(exp.Literal.string(dataset.owner), new, quoted=True))
         party = frozenset({new})
+    items += [
+        exp.alias_(is_of(dataset, alias, value), new, quoted=True) for new, value in told.items()
+    ]
     query = exp.select(*items).from_(exp.table_(name, db=schema, alias=alias, quoted=True))
     return Owned(dataset.owner, query, shape(exp.Subquery(this=query), context.shape), party)
-
-
-def every_column(names: Columns) -> list[tuple[str, Expr]]:
-    """The columns under their own names."""
-    return [(name, column(name)) for name in names.values()]

@@ -72,7 +72,9 @@ def _grouped(
         Aggregated(names[position], "distinct", node)
         for names, node in zip(columns, behind, strict=True)
     )
-    own = Group(part, keys, (*(replace(a, support=None) for a in answer.aggregates), *counts))
+    told = tuple(Aggregated(n, "sum", column(n)) for names in answer.institutions for n in names)
+    plain = (replace(a, support=None) for a in answer.aggregates)
+    own = Group(part, keys, (*plain, *counts, *told))
     found = leaf.grouped(part, own, context)
     others = [
         (name, exp.Literal.number(0))

@@ -1,0 +1,141 @@
+"""Columns that nobody asked for: who is behind a row of an owner's query, and rows of which institutions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlglot import exp
+
+from mpcstats.plan.cells import Label
+from mpcstats.plan.context import Context
+from mpcstats.plan.relational.algebra import INSTITUTION, PERSON, Expr
+from mpcstats.records.catalogue import Dataset
+
+SUFFIX = "_hidden"
+MOST_INSTITUTIONS = 16
+JOINED = frozenset({"", "INNER", "CROSS"})
+
+
+def column_of(alias: str, name: str) -> exp.Column:
+    """The column `name` of relation `alias`."""
+    return exp.column(name, table=alias, quoted=True)
+
+
+def institutions(datasets: Sequence[Dataset]) -> tuple[Label | None, ...]:
+    """The institutions whose rows the datasets hold; none if that is not asked for them; (None,) if it is not known."""
+    if not any(dataset.contributor for dataset in datasets):
+        return ()
+    found: dict[Label, None] = {}
+    for dataset in datasets:
+        own: Sequence[Label] = dataset.institutions
+        if not own and dataset.contributor is not None:
+            own = dataset.columns[dataset.contributor].domain or ()
+        if not own:
+            return (None,)
+        found |= dict.fromkeys(own)
+    return tuple(found) if len(found) <= MOST_INSTITUTIONS else (None,)
+
+
+def is_of(dataset: Dataset, alias: str, value: Label | None) -> Expr:
+    """1 for the rows of the institution `value`, else 0."""
+    if value is None or dataset.contributor is None:
+        return exp.Literal.number(0)
+    same = exp.EQ(this=column_of(alias, dataset.contributor), expression=exp.convert(value))
+    return exp.Case(
+        ifs=[exp.If(this=same, true=exp.Literal.number(1))], default=exp.Literal.number(0)
+    )
+
+
+def with_hidden(query: Expr, context: Context) -> dict[str, str]:
+    """Adds hidden outputs to `query`, and says under which names: PERSON, and one for each institution.
+
+    The person is one of those behind a row of groups: different ones are behind no more rows than there are persons.
+    The number of an institution counts the rows of it that are behind. There is none where they cannot be counted.
+    """
+    found = _added(query, context)
+    if not untold(query, context, found):
+        return found
+    return {role: name for role, name in found.items() if not role.startswith(INSTITUTION)}
+
+
+def untold(query: Expr, context: Context, found: Iterable[str]) -> bool:
+    """Whether institutions should be counted behind the rows of `query`, and the roles `found` do not do so."""
+    asked = {n for n in _tables(query) if context.contributors and _contributor(n, context)}
+    told = any(role.startswith(INSTITUTION) for role in found)
+    return bool(asked) and not (told and len(asked) == 1)
+
+
+def _added(query: Expr, context: Context) -> dict[str, str]:
+    if isinstance(query, exp.Subquery):
+        return _added(query.this, context)
+    if not isinstance(query, exp.Select) or query.args.get("limit"):
+        return {}
+    distinct = query.args.get("distinct")
+    if distinct is not None and (distinct.args.get("on") is not None or _is_grouped(query)):
+        return {}
+    inside = _inside(query, context)
+    if not inside:
+        return {}
+    if distinct is not None:
+        query.set("distinct", None)
+        query.set("group", exp.Group(expressions=[i.unalias().copy() for i in query.expressions]))
+    grouped = _is_grouped(query)
+    for role, node in inside.items():
+        if grouped:
+            node = exp.Min(this=node) if role == PERSON else exp.Sum(this=node)
+        query.append("expressions", exp.alias_(node, _output(role), quoted=True))
+    return {role: _output(role) for role in inside}
+
+
+def _inside(query: exp.Select, context: Context) -> Mapping[str, Expr]:
+    """The hidden columns of the first relations in FROM that have them."""
+    source = query.args.get("from_")
+    joins = [j for j in query.args.get("joins") or () if not j.side and j.kind in JOINED]
+    found: dict[str, Expr] = {}
+    for item in [source.this, *(j.this for j in joins)] if source is not None else []:
+        alias = item.alias_or_name
+        own: dict[str, Expr] = {}
+        if isinstance(item, exp.Table):
+            own = _of_table(f"{item.db}.{item.name}", alias, context)
+        elif isinstance(item, exp.Subquery):
+            own = {
+                role: column_of(alias, name) for role, name in _added(item.this, context).items()
+            }
+        if PERSON in own:
+            found.setdefault(PERSON, own.pop(PERSON))
+        if own and not any(role.startswith(INSTITUTION) for role in found):
+            found |= own
+    return found
+
+
+def _of_table(name: str, alias: str, context: Context) -> dict[str, Expr]:
+    found: dict[str, Expr] = {}
+    for column, fact in context.shape(name).columns.items():
+        if fact.names_persons:
+            found[PERSON] = column_of(alias, column)
+            break
+    if context.contributors and context.union(name) is None:
+        dataset = context.catalogue.dataset(name)
+        for i, value in enumerate(institutions((dataset,))):
+            found[f"{INSTITUTION}_{i}"] = is_of(dataset, alias, value)
+    return found
+
+
+def _is_grouped(query: exp.Select) -> bool:
+    return query.args.get("group") is not None or any(
+        a.find_ancestor(exp.Select) is query and a.find_ancestor(exp.Window) is None
+        for item in query.expressions
+        for a in item.find_all(exp.AggFunc)
+    )
+
+
+def _tables(query: Expr) -> set[str]:
+    return {f"{table.db}.{table.name}" for table in query.find_all(exp.Table)}
+
+
+def _contributor(name: str, context: Context) -> bool:
+    return context.union(name) is None and context.catalogue.dataset(name).contributor is not None
+
+
+def _output(role: str) -> str:
+    return role.removeprefix("#") + SUFFIX
