@@ -391,7 +391,11 @@ def institutions_behind(rel: Rel, names: Iterable[str]) -> frozenset[str]:
             told = (name for name in rel.facts if INSTITUTION in name)
             return frozenset(told) if asked & rel.facts.keys() else frozenset()
         case Union():
-            return institutions_behind(rel.parts[0], asked)
+            each = {institutions_behind(part, asked) for part in rel.parts}
+            if len(each) == 1:
+                return each.pop()
+            # Of sides that count differently: those that all have.
+            return frozenset(name for name in rel.facts if INSTITUTION in name)
         case Extend():
             made = dict(rel.columns)
             inner = {

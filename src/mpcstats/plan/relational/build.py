@@ -22,6 +22,7 @@ from mpcstats.plan.relational.algebra import (
     Group,
     Join,
     JoinKind,
+    Named,
     Output,
     Rel,
     Union,
@@ -175,11 +176,16 @@ class Builder:
         if all(person is not None for _, _, person in sides):
             # The persons behind the rows of both sides, in one column.
             named.append(self.names.fresh(f"{alias}.{PERSON}"))
+        extra: tuple[Named, ...] = ()
+        if any(INSTITUTION in name for rel, _, _ in sides for name in rel.facts):
+            # Of an institution that has no rows: the sides' own ones have different columns.
+            extra = ((self.names.fresh(f"{alias}.{INSTITUTION}_0"), exp.Literal.number(0)),)
         parts = []
         for rel, own_names, person in sides:
             given = [*own_names, *([person] if person is not None else [])]
             pairs = zip(named, given, strict=False)
-            parts.append(Extend(rel, tuple((new, column(old)) for new, old in pairs)))
+            columns_of_side = tuple((new, column(old)) for new, old in pairs)
+            parts.append(Extend(rel, (*columns_of_side, *extra)))
         found: Rel = Union(tuple(parts))
         if query.args.get("distinct"):
             found = self._group(found, tuple(columns.values()), ())
