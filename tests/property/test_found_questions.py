@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from tests.joint import Joint, differences, oracle
-from tests.property.worlds import NAMES, Table, World
+from tests.property.worlds import NAMES, Row, Table, World
 
 from mpcstats.errors import UsageError
 
-KEY = {"type": "text", "level": "LOW", "key": "exact", "nullable": False}
+KEY: dict[str, Any] = {"type": "text", "level": "LOW", "key": "exact", "nullable": False}
 
 
-def _table(name: str, keys: dict[str, object], rows: list[tuple[object, ...]]) -> Table:
+def _table(name: str, keys: dict[str, Any], rows: list[Row]) -> Table:
     """Columns as worlds has them; NULL may be in all but pid and id."""
-    numbers = {"type": "integer", "level": "LOW"}
-    columns = {
+    numbers: dict[str, Any] = {"type": "integer", "level": "LOW"}
+    columns: dict[str, dict[str, Any]] = {
         "pid": {**KEY, "level": "HIGH", "person": True, **keys},
         "id": {**numbers, "unique": True, "nullable": False, "minimum": 0, "maximum": 40},
         "g": {**numbers, "domain": [1, 2, 3]},
@@ -86,24 +86,32 @@ WORLD = World(
 
 EQUAL: list[str] = [
     # A union of unions: its parts have columns of their own beside those of the union.
-    "SELECT SUM(a.x) AS x FROM (SELECT r.pid, r.n AS x FROM all_.t r UNION ALL "
-    "SELECT r.pid, r.d AS x FROM c.t r WHERE r.id > r.d) a",
+    (
+        "SELECT SUM(a.x) AS x FROM (SELECT r.pid, r.n AS x FROM all_.t r UNION ALL "
+        "SELECT r.pid, r.d AS x FROM c.t r WHERE r.id > r.d) a"
+    ),
     # A row that a join brings several times may make a sum larger than that of its table.
     "SELECT SUM(a.n) AS x FROM a.t a JOIN c.t b ON b.pid = a.pid",
     "SELECT SUM(b.n) AS x FROM c.t a JOIN a.t b ON b.pid = a.pid WHERE a.n > 0",
     "SELECT a.s AS s, QUANTILE_DISC(a.n, 0) AS x, QUANTILE_DISC(a.n, 1) AS y FROM all_.t a GROUP BY 1",
     # Of the left rows it is asked only whether they are there.
-    "SELECT COUNT(*) AS x FROM (SELECT r.pid, r.e FROM b.t r GROUP BY r.pid, r.e) a "
-    "LEFT JOIN a.t b ON b.pid = a.pid",
+    (
+        "SELECT COUNT(*) AS x FROM (SELECT r.pid, r.e FROM b.t r GROUP BY r.pid, r.e) a "
+        "LEFT JOIN a.t b ON b.pid = a.pid"
+    ),
     # The right key of a left join, shown and compared further.
     "SELECT b.g AS g, COUNT(*) AS x FROM b.t a LEFT JOIN a.t b ON b.pid = a.pid AND b.g = a.g AND b.g < a.n GROUP BY 1",
     "SELECT COUNT(*) AS x FROM b.t a SEMI JOIN (SELECT r.g FROM a.t r GROUP BY 1) b ON b.g = a.g AND b.g < a.n",
     # A key that is there wherever the row is.
-    "SELECT a.d AS d, b.s AS s, COUNT(*) AS x FROM b.t a JOIN all_.t b ON b.pid = a.pid AND a.d = b.d AND b.g <> a.n "
-    "GROUP BY 1, 2",
+    (
+        "SELECT a.d AS d, b.s AS s, COUNT(*) AS x FROM b.t a JOIN all_.t b ON b.pid = a.pid AND a.d = b.d "
+        "AND b.g <> a.n GROUP BY 1, 2"
+    ),
     # Which texts are counted is computed on shares, not the texts.
-    "SELECT COUNT(CASE WHEN a.x > 1 THEN a.pid END) AS x "
-    "FROM (SELECT r.pid, COUNT(DISTINCT r.d) AS x FROM all_.t r GROUP BY 1) a",
+    (
+        "SELECT COUNT(CASE WHEN a.x > 1 THEN a.pid END) AS x "
+        "FROM (SELECT r.pid, COUNT(DISTINCT r.d) AS x FROM all_.t r GROUP BY 1) a"
+    ),
 ]
 CUBED = " * ".join(["a.n", "b.n"] * 14)
 REFUSED = [
