@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 import pytest
 from tests.joint import Joint, differences, oracle
-from tests.property.worlds import NAMES, Table, World
+from tests.property.worlds import NAMES, Row, Table, World
 
 from mpcstats.errors import UsageError
 
-KEY = {"type": "text", "level": "LOW", "key": "exact", "nullable": False}
+KEY: dict[str, Any] = {"type": "text", "level": "LOW", "key": "exact", "nullable": False}
 
 
-def _table(name: str, keys: dict[str, object], rows: list[tuple[object, ...]]) -> Table:
+def _table(name: str, keys: dict[str, Any], rows: list[Row]) -> Table:
     """Columns as worlds has them; NULL may be in all but pid and id."""
-    numbers = {"type": "integer", "level": "LOW"}
-    columns = {
+    numbers: dict[str, Any] = {"type": "integer", "level": "LOW"}
+    columns: dict[str, dict[str, Any]] = {
         "pid": {**KEY, "level": "HIGH", "person": True, **keys},
         "id": {**numbers, "unique": True, "nullable": False, "minimum": 0, "maximum": 40},
         "g": {**numbers, "domain": [1, 2, 3]},
@@ -102,8 +104,8 @@ EQUAL: list[str] = [
     "SELECT COUNT(*) AS x FROM b.t a SEMI JOIN (SELECT r.g FROM a.t r GROUP BY 1) b ON b.g = a.g AND b.g < a.n",
     # A key that is there wherever the row is.
     (
-        "SELECT a.d AS d, b.s AS s, COUNT(*) AS x FROM b.t a JOIN all_.t b ON b.pid = a.pid AND a.d = b.d AND b.g <> a.n "
-        "GROUP BY 1, 2"
+        "SELECT a.d AS d, b.s AS s, COUNT(*) AS x FROM b.t a JOIN all_.t b ON b.pid = a.pid AND a.d = b.d "
+        "AND b.g <> a.n GROUP BY 1, 2"
     ),
     # Which texts are counted is computed on shares, not the texts.
     (

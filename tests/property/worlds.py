@@ -58,9 +58,10 @@ class World:
     def __repr__(self) -> str:
         return "\n".join(["", *map(repr, self.tables)])
 
-    def members(self, name: str) -> tuple[Table, ...]:
-        """The tables that are called so, or of which that is the union."""
-        return tuple(t for t in self.tables if name == t.full_name or name == f"{UNION}.{t.name}")
+    @property
+    def known_persons(self) -> bool:
+        """Whether no person key may be NULL."""
+        return not any(table.columns["pid"]["nullable"] for table in self.tables)
 
     @property
     def unions(self) -> dict[str, list[str]]:
@@ -116,9 +117,10 @@ def _write(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> N
 
 
 @st.composite
-def worlds(draw: Draw, *, known_persons: bool = True, most_rows: int = 6) -> World:
-    """Every party has a table t, some have one named u; `known_persons`: no person key is NULL."""
+def worlds(draw: Draw, *, most_rows: int = 6) -> World:
+    """Every party has a table t, some have one named u; in most worlds no person key may be NULL."""
     tables = []
+    known_persons = draw(st.sampled_from((True, True, True, False)))
     for party in PARTIES[: draw(st.integers(2, 4))]:
         for name in ("t", "u")[: draw(st.sampled_from((1, 1, 2)))]:
             tables.append(draw(_tables(party, name, known_persons, most_rows)))
