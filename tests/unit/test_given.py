@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.embedded import DuckDB
 from mpcstats.party.data.given import GivenColumn, codes_of
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.data.sources import Rows, _Database
@@ -38,7 +39,7 @@ def plan(own: Fragment, *steps: TableStep) -> Physical:
 
 
 def read(own: Fragment, *steps: TableStep) -> Rows:
-    with _Database() as database:
+    with _Database(DuckDB()) as database:
         return database.given(plan(own, *steps), own)
 
 

@@ -12,6 +12,11 @@ from mpcstats.errors import InternalError
 from mpcstats.plan.tables import Call, Column, Kind, Node, Null, Number, Reference
 
 EDGE = 1 << 62  # every number, intermediate ones too, lies in [-EDGE, EDGE)
+DIGEST = (1 << 64) - 1  # the largest digest of a text
+
+
+class TooLarge(InternalError):
+    """A number may leave [-2^62, 2^62)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,8 @@ NOTHING = Interval("flag", 1, 0, True)  # of NULL, which fits wherever a flag or
 def interval(node: Node, columns: Mapping[str, Column]) -> Interval:
     """The interval of `node` over `columns`.
 
-    Raises InternalError for a column that is not there, operands of another kind or number than the operation takes,
-    and for numbers that may leave [-2^62, 2^62).
+    Raises InternalError for a column that is not there and operands of another kind or number than the operation
+    takes, and TooLarge for numbers that may leave [-2^62, 2^62).
     """
     match node:
         case Reference(name=name):
@@ -49,17 +54,25 @@ def interval(node: Node, columns: Mapping[str, Column]) -> Interval:
         case Null():
             return NOTHING
         case Call(op=op, args=args):
-            return _within(_called(op, [interval(arg, columns) for arg in args]), op)
+            return called(op, [interval(arg, columns) for arg in args])
+
+
+def called(op: str, args: Sequence[Interval]) -> Interval:
+    """The interval of an operation on operands of these intervals. Raises InternalError as `interval` does."""
+    return _within(_called(op, args), op)
 
 
 def _kind(value: int) -> Kind:
+    """A number beyond what numbers may be is the digest of a public text."""
+    if EDGE <= value <= DIGEST:
+        return "digest"
     return "flag" if value in (0, 1) else "number"
 
 
 def _within(found: Interval, what: str) -> Interval:
     numeric = found.kind in ("number", "flag") and not found.empty
     if numeric and not (found.minimum >= -EDGE and found.maximum < EDGE):
-        raise InternalError(
+        raise TooLarge(
             f"{what}: expected values of at least -2^62 and below 2^62, got {found.minimum} to "
             f"{found.maximum}"
         )
@@ -70,7 +83,7 @@ Several = Sequence[Interval]
 Corners = tuple[int, int]
 
 
-def _called(op: str, args: list[Interval]) -> Interval:
+def _called(op: str, args: Several) -> Interval:
     if op not in RULES:
         raise InternalError(f"expected an operation of {', '.join(RULES)}, got {op!r}")
     count, kinds, rule = RULES[op]
@@ -155,12 +168,16 @@ def _greatest(args: Several) -> Interval:
 
 def _either(args: Several) -> Interval:
     """One of the values: of one kind, flags being numbers too."""
-    kinds = {a.kind for a in args if not a.empty}
-    if "digest" in kinds and len(kinds) > 1:
-        raise InternalError(f"expected values of one kind, got {' and '.join(sorted(kinds))}")
     some = [a for a in args if not a.empty]
+    kinds = {a.kind for a in some}
     if not some:
         return NOTHING
+    if "digest" in kinds:
+        # A public number among digests is the digest of a public text.
+        odd = [a.kind for a in some if a.kind != "digest" and a.minimum < a.maximum]
+        if odd:
+            raise InternalError(f"expected values of one kind, got digest and {odd[0]}")
+        return Interval("digest", 0, DIGEST, any(a.nullable for a in args))
     kind: Kind = kinds.pop() if len(kinds) == 1 else "number"
     return Interval(
         kind,

@@ -11,6 +11,7 @@ from mpcstats.errors import UsageError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context, Helpers
 from mpcstats.plan.cost import sizings
+from mpcstats.plan.interval import TooLarge
 from mpcstats.plan.logical import Block
 from mpcstats.plan.lower import GATE, lower
 from mpcstats.plan.relational.planning import Planned, relational
@@ -98,7 +99,13 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         order=found.order,
         limit=found.limit,
     )
-    _check_messages(plan, context)
+    try:
+        _check_messages(plan, context)
+    except TooLarge:
+        raise context.refuse(
+            None,
+            "a number that is computed on the way may reach beyond 2^62: state tighter bounds in the catalogue",
+        ) from None
     return plan
 
 

@@ -239,7 +239,7 @@ class _Walk:
         try:
             return interval(node, columns)
         except InternalError as error:
-            raise InternalError(f"step {self._step}: {error}") from None
+            raise type(error)(f"step {self._step}: {error}") from None
 
     def _group(self, step: tables.Group | tables.GroupOwned) -> Shape:
         of = self._table(step.of)

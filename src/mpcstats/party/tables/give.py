@@ -28,8 +28,12 @@ async def _fragment(session: Session, stage: Stage, step: plans.Give, name: str)
     fragment = stage.plan.fragment(name)
     columns = [column_of(fragment, column.name) for column in step.columns]
     own = stage.own(fragment)
-    mine = None if own is None else [own.columns[column.name] for column in columns]
-    return await put_in(session, stage.engine, fragment.owner, columns, mine, bound=fragment.rows)
+    # Without a column it is asked only which rows are there; the fragment has keys that say how many.
+    rows = None if own is None else next(iter(own.columns.values())).known.size
+    mine = [] if own is None else [own.columns[column.name] for column in columns]
+    return await put_in(
+        session, stage.engine, fragment.owner, columns, mine, rows=rows, bound=fragment.rows
+    )
 
 
 async def put_in(
@@ -37,20 +41,21 @@ async def put_in(
     engine: Engine,
     owner: str,
     columns: Sequence[plans.Column],
-    own: Sequence[GivenColumn] | None,
+    own: Sequence[GivenColumn],
     *,
+    rows: int | None,
     bound: int,
 ) -> Table:
-    """A table of at most `bound` rows with `columns`, of which there is at least one; `own` at `owner` alone."""
+    """A table of at most `bound` rows with `columns`; `own` and the number of its `rows` at `owner` alone."""
     numbers = [i for i, column in enumerate(columns) if column.kind == "number"]
     fields = [i for i, column in enumerate(columns) if column.kind != "number"]
     nullable = [i for i, column in enumerate(columns) if column.nullable]
     widths = [DIGEST_BITS if columns[i].kind == "digest" else 1 for i in fields]
     table = None
-    if own is not None:
+    if rows is not None:
         bits = [own[i].words for i in fields]
         known = [own[i].known.astype("uint64") for i in nullable]
-        table = Own(own[0].known.size, tuple(own[i].words for i in numbers), (*bits, *known))
+        table = Own(rows, tuple(own[i].words for i in numbers), (*bits, *known))
     present, given = await give_rows(
         session,
         engine,

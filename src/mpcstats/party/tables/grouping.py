@@ -70,7 +70,8 @@ async def group_owned(
         engine,
         fragment.owner,
         [column_of(fragment, key.name) for key in step.keys],
-        groups,
+        groups or (),
+        rows=groups[0].known.size if groups else None,
         bound=step.groups,
     )
     present = await engine.negative(session.narrow("present"), -found.counts)

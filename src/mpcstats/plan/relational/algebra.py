@@ -23,7 +23,7 @@ Expr = exp.Expr
 Facts = Mapping[str, Fact]
 Named = tuple[str, Expr]
 JoinKind = Literal["inner", "left", "mark"]
-AggregateKind = Literal["count", "sum", "min", "max", "distinct", "quantile", "variance"]
+AggregateKind = Literal["count", "sum", "min", "max", "any", "distinct", "quantile", "variance"]
 WindowKind = Literal["lead", "lag", "row_number"]
 
 
@@ -57,15 +57,19 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """The rows of all parts together; all have the same columns."""
+    """The rows of all parts together, with the columns that all have."""
 
     parts: tuple[Rel, ...]
 
     @property
     def facts(self) -> Facts:
         """What is known of each column."""
-        first = self.parts[0].facts
-        return {name: united(part.facts[name] for part in self.parts) for name in first}
+        first, *others = (part.facts for part in self.parts)
+        return {
+            name: united((known, *(facts[name] for facts in others)))
+            for name, known in first.items()
+            if all(name in facts for facts in others)
+        }
 
     @property
     def rows(self) -> int:
@@ -146,10 +150,16 @@ class Join:
     @property
     def facts(self) -> Facts:
         """What is known of each column."""
-        own = {**self.left.facts, self.flag: BOOLEAN}
+        own = dict(self.left.facts)
         if self.kind == "mark":
-            return own
-        right = self.right.facts
+            return {**own, self.flag: BOOLEAN}
+        right = dict(self.right.facts)
+        # A row that comes several times counts as often in a sum.
+        if self.most != 1:
+            own = {name: replace(about, total=None) for name, about in own.items()}
+        if repeats(self.left, [a for a, _ in self.on]) != 1:
+            right = {name: replace(about, total=None) for name, about in right.items()}
+        own[self.flag] = BOOLEAN
         if self.kind == "left":
             right = {name: replace(about, nullable=True) for name, about in right.items()}
         return {**own, **right}
@@ -381,7 +391,11 @@ def institutions_behind(rel: Rel, names: Iterable[str]) -> frozenset[str]:
             told = (name for name in rel.facts if INSTITUTION in name)
             return frozenset(told) if asked & rel.facts.keys() else frozenset()
         case Union():
-            return institutions_behind(rel.parts[0], asked)
+            each = {institutions_behind(part, asked) for part in rel.parts}
+            if len(each) == 1:
+                return each.pop()
+            # Of sides that count differently: those that all have.
+            return frozenset(name for name in rel.facts if INSTITUTION in name)
         case Extend():
             made = dict(rel.columns)
             inner = {

@@ -10,11 +10,13 @@ from sqlglot import exp
 from mpcstats.plan import tables
 from mpcstats.plan.cells import Label
 from mpcstats.plan.facts import Fact
+from mpcstats.plan.interval import interval
 from mpcstats.plan.physical import OutputColumn
 from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, known
 from mpcstats.plan.relational.counting import ROWS, Cells, Counting
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.forms import placed
+from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.opening import Key, Opening
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.supporting import Supporting, wants_person
@@ -106,7 +108,7 @@ class Answering:
             return tuple(range(bounded[0], bounded[1] + 1))
         raise context.refuse(
             node,
-            f"the cells of an answer are public, so the values of {node.sql('duckdb')[:80]} must be: state its "
+            f"the cells of an answer are public, so the values of {shown(node)} must be: state its "
             "domain in the catalogue, or group by CASE WHEN ... THEN 'label' ... ELSE 'label' END",
         )
 
@@ -132,6 +134,10 @@ class Answering:
             code = Call("add", (Call("mul", (code, Number(len(key.labels)))), key.code))
             count *= len(key.labels)
         shared = Column(draft.names.fresh("cell"), "number", 0, count - 1)
+        beside = {column.name: column for column in table.columns.values()}
+        if interval(code, beside).nullable:
+            # It is NULL only in rows that are not there.
+            code = Call("coalesce", (code, Number(0)))
         if isinstance(code, Reference):
             return table, code.name, count
         return (
@@ -150,9 +156,9 @@ class Answering:
         if aggregate.kind == "distinct":
             return scalars.natural(of)[0]
         if about.kind != "integer":
-            raise self._draft.context.refuse(
-                of,
-                f"{aggregate.kind} of {of.sql('duckdb')[:60]!r}: expected a whole number, got {about.kind}",
+            raise self._draft.refuse(
+                aggregate.name,
+                f"{self._draft.names.said(aggregate.name)}: expected a whole number, got {about.kind}",
             )
         return scalars.value(of)
 

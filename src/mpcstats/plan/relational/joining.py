@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mpcstats.plan.facts import Fact
-from mpcstats.plan.relational.algebra import Join
+from mpcstats.plan.relational.algebra import Join, column, renamed
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.lookups import Lookups
 from mpcstats.plan.relational.matching import Matching
@@ -26,12 +26,22 @@ class Joining:
         equal = {b: a for a, b in join.on} if join.kind == "inner" else {}
         # Under an inner join the right key is the left one.
         self._equal = {b: a for b, a in equal.items() if join.right.facts[b].kind == left[a].kind}
+        # Where further comparisons are made, it is so under every join.
+        same = {b: column(a) for a, b in join.on if join.right.facts[b].kind == left[a].kind}
+        self._further = tuple(renamed(node, same) for node in join.residual)
         self._home: Mapping[str, str] = {}
         self._wants = [want for want in wants if want.name != join.flag]
         self._flags = [want for want in wants if want.name == join.flag]
         asked = list(dict.fromkeys((*self._wants, *self._residual_wants())))
         self._left_wants = [self._at_left(want) for want in asked if self._is_left(want)]
         self._right_wants = [want for want in asked if not self._is_left(want)]
+        if join.kind == "left":
+            keys = {b: a for a, b in join.on}
+            self._left_wants += [
+                replace(want, name=keys[want.name])
+                for want in self._wants
+                if want.name in keys and want.form != "known"
+            ]
 
     def table(self) -> Table:
         """The joined rows with what is wanted."""
@@ -41,7 +51,7 @@ class Joining:
             table, slots = lookups.found()
             self._home = lookups.home
         else:
-            matching = Matching(*given)
+            matching = Matching(*given, lookups.obstacle)
             table, slot = matching.found()
             if matching.most > 1 and self._join.kind == "left":
                 return self._block(table, slot, None)
@@ -60,7 +70,7 @@ class Joining:
 
     def _residual_wants(self) -> list[Want]:
         found = Wanted()
-        for node in self._join.residual:
+        for node in self._further:
             Scalars(self._draft.context, self._facts(), self._join.left.rows, found).flag(node)
         return list(found.wants)
 
@@ -70,7 +80,7 @@ class Joining:
     def _passing(self, table: Table, slot: Slot) -> Slot:
         """The slot where the residual holds too."""
         hit = slot.hit
-        for node in self._join.residual:
+        for node in self._further:
             hit = Call("and", (hit, self._pair(table, slot).flag(node)))
         return Slot(hit, slot.columns)
 
@@ -117,15 +127,15 @@ class Joining:
             elif self._is_left(want):
                 aliases[want] = draft.get(table, self._at_left(want), join.left.facts)
             else:
-                computed.append((want, *self._right_column(want, slot)))
+                computed.append((want, *self._right_column(table, want, slot)))
         found = draft.derive([table], computed, keep, "joined")
         found.columns.update(aliases)
         return self._known_left(found)
 
-    def _right_column(self, want: Want, slot: Slot) -> tuple[Column, Node]:
+    def _right_column(self, table: Table, want: Want, slot: Slot) -> tuple[Column, Node]:
         """A right column; under an inner join it is there wherever the row stays."""
         join, draft = self._join, self._draft
-        node = self._right_value(want, slot)
+        node = self._right_value(table, want, slot)
         if join.kind == "left":
             return draft.shape(want, join.facts, nullable=want.form != "known"), node
         shared = draft.shape(want, join.right.facts)
@@ -133,19 +143,16 @@ class Joining:
             return shared, node
         return shared, Call("coalesce", (node, Number(shared.minimum)))
 
-    def _right_value(self, want: Want, slot: Slot) -> Node:
+    def _right_value(self, table: Table, want: Want, slot: Slot) -> Node:
         """A right column, NULL where there is no match."""
         join = self._join
         on = {b: a for a, b in join.on}
         if want.form == "known" and (want.name in on or want not in slot.columns):
             return slot.hit
-        if want.name in on:
-            source = Want(on[want.name], want.form, want.labels)
-            raise self._draft.context.refuse(
-                None,
-                f"the value of {want.name} is not known on the right of a left join: ask for {source.name}",
-            )
-        node = slot.columns[want]
+        node = slot.columns.get(want)
+        if node is None:
+            key = replace(want, name=on[want.name])
+            node = Reference(self._draft.get(table, key, join.left.facts).name)
         if want.form == "known":
             return Call("and", (slot.hit, node)) if join.kind == "left" else node
         return Call("if", (slot.hit, node, Null())) if join.kind == "left" else node

@@ -12,8 +12,8 @@ from sqlglot import exp
 from mpcstats.plan.cells import Label
 from mpcstats.plan.context import Context
 from mpcstats.plan.facts import Fact
-from mpcstats.plan.names import DIALECT
 from mpcstats.plan.relational.algebra import Expr, Facts, about
+from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.wants import MOST_LABELS, Want, natural, ordered
 from mpcstats.plan.tables import LEAST_DIGEST, Call, Node, Null, Number, Op, Reference
 
@@ -99,7 +99,7 @@ class Scalars:
         """The error that `node` cannot be computed on shares."""
         return self.context.refuse(
             node,
-            f"{node.sql(DIALECT)[:80]!r} cannot be computed over the columns of several owners; {SUPPORTED}",
+            f"{shown(node)} cannot be computed over the columns of several owners; {SUPPORTED}",
         )
 
     def _want(self, node: Expr, labels: tuple[Label, ...] | None) -> Want:
@@ -185,6 +185,14 @@ class Scalars:
             if not self.facts[plain.name].nullable:
                 return Number(0)
             return Call("not", (self.find(Want(plain.name, "known")),))
+        if isinstance(plain, exp.Case):
+            # Which branch is taken is known; whether its value is NULL is asked of the value itself.
+            inside = plain.copy()
+            for branch in inside.args["ifs"]:
+                branch.set("true", _is_null(branch.args["true"]))
+            default = inside.args.get("default")
+            inside.set("default", exp.Boolean(this=True) if default is None else _is_null(default))
+            return self.value(inside)
         return Call("isnull", (self.natural(plain)[0],))
 
     def _null_safe(self, node: Expr) -> Node:
@@ -348,6 +356,10 @@ def _ordering(node: Expr, a: Node, b: Node) -> Node:
 
 def _equal(a: Node, b: Node) -> Node:
     return Call("eq", (a, b))
+
+
+def _is_null(node: Expr) -> Expr:
+    return exp.Is(this=node.copy(), expression=exp.Null())
 
 
 def _arguments(node: Expr) -> Sequence[Expr]:
