@@ -51,11 +51,9 @@ class Seen:
         hidden, own = self.hidden.get(recipient, ()), self.own_row.get(recipient)
         empty = [row + (None,) * (len(columns) - len(row)) for row in self.nobody]
         shown = [
-            tuple(
-                None if columns[i] in hidden or (i > 0 and own not in (None, row[0])) else cell
-                for i, cell in enumerate(row)
-            )
+            tuple(None if columns[i] in hidden else cell for i, cell in enumerate(row))
             for row in rows
+            if own in (None, row[0])
         ]
         return [*empty, *shown]
 
