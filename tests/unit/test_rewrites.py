@@ -1,7 +1,7 @@
 """Every rewrite of relational plans: the algebra before and after it, where it must not fire, and that it is sound.
 
-A fixture is a question of tests/fixtures/rewrites/<rewrite>/, and below it, as comments, the algebra that the rewrite is
-given and what it makes of it; "unchanged" where it must leave it alone. `write` writes these down, to be read.
+A fixture is a question of tests/fixtures/rewrites/<rewrite>/, and below it, as comments, the algebra that the rewrite
+is given and what it makes of it; "unchanged" where it must leave it alone. `write` writes these down, to be read.
 """
 
 from __future__ import annotations
