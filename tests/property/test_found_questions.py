@@ -112,6 +112,9 @@ EQUAL: list[str] = [
         "SELECT COUNT(CASE WHEN a.x > 1 THEN a.pid END) AS x "
         "FROM (SELECT r.pid, COUNT(DISTINCT r.d) AS x FROM all_.t r GROUP BY 1) a"
     ),
+    # Owners are asked for nothing but how many rows they have.
+    "SELECT VAR_SAMP(9) AS x, COUNT(DISTINCT a.id) AS y FROM a.t a",
+    "SELECT VAR_SAMP(9) AS x FROM all_.t a GROUP BY a.party",
 ]
 CUBED = " * ".join(["a.n", "b.n"] * 14)
 REFUSED = [
