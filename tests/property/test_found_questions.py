@@ -115,6 +115,8 @@ EQUAL: list[str] = [
     # Owners are asked for nothing but how many rows they have.
     "SELECT VAR_SAMP(9) AS x, COUNT(DISTINCT a.id) AS y FROM a.t a",
     "SELECT VAR_SAMP(9) AS x FROM all_.t a GROUP BY a.party",
+    # Rows of one key are told apart by a label, so there are at most as many.
+    "SELECT COUNT(*) AS x FROM a.u a JOIN (SELECT DISTINCT r.pid, r.g FROM all_.t r) b ON b.pid = a.pid AND b.g > a.d",
 ]
 CUBED = " * ".join(["a.n", "b.n"] * 14)
 REFUSED = [
