@@ -213,6 +213,9 @@ class Group:
     @property
     def most(self) -> int:
         """At most how many rows a group has."""
+        # What is known of how often a key comes says nothing of NULL, which is a group too.
+        if any(self.input.facts[key].nullable for key in self.keys):
+            return self.input.rows
         known_most = repeats(self.input, self.keys)
         return self.input.rows if known_most is None else min(known_most, self.input.rows)
 
