@@ -2,6 +2,7 @@
 # source leads to a new wheel. Settings: make PYTHON=/path/to/python3.11, make test ARGS="-k sum".
 
 VENV   ?= .venv
+EXTRAS ?= .venv-extras
 PYTHON ?= python3.11 python3 python3.12 python3.13 python3.14
 ARGS   ?=
 ROWS   ?= 1e6
@@ -23,17 +24,18 @@ unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long bench check format wheel core dev size clean
+.PHONY: help demo test test-all test-long bench check format wheel core dev extras size clean
 
 help:
 	@echo 'make demo       install the core in $(VENV) and run the settlement demo'
 	@echo 'make test       all tests but the long ones, on the built wheel'
+	@echo 'make test-all   the same, and those that need extras, PostgreSQL or Spark (in $(EXTRAS))'
 	@echo 'make test-long  the long ones'
 	@echo 'make check      format, lint, types, layers, style'
 	@echo 'make bench      all benchmarks (ROWS=1e6); figures go to build/bench.json, a table to build/bench.md'
 	@echo 'make format     format the code and sort its imports'
 	@echo 'make size       what a fresh core install takes on disk'
-	@echo 'make clean      remove what was built, but not $(VENV)'
+	@echo 'make clean      remove what was built, but not $(VENV) and $(EXTRAS)'
 
 demo: core
 	$(BIN)/mpcstats demo settlement
@@ -46,6 +48,13 @@ ifeq ($(strip $(ARGS)),)
 else
 	$(BIN)/pytest $(ARGS)
 endif
+
+# What `make test` does without: the extras, a database server (skipped where there is none) and Spark. It has an
+# environment of its own, of some 900 MB.
+test-all: test extras
+	$(EXTRAS)/bin/pytest -m "extras and not system" $(ARGS)
+	$(EXTRAS)/bin/pytest -m "extras and system" $(ARGS)
+	$(EXTRAS)/bin/pytest tests/unit/test_shown.py $(ARGS)
 
 test-long: core dev
 	$(BIN)/pytest -m long $(ARGS)
@@ -73,6 +82,7 @@ clean:
 wheel: $(WHEEL)
 core: $(VENV)/.core
 dev: $(VENV)/.dev
+extras: $(EXTRAS)/.extras
 
 $(VENV)/pyvenv.cfg:
 	@for python in $(PYTHON); do \
@@ -101,4 +111,10 @@ $(VENV)/.core: $(WHEEL)
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.core
 	$(BIN)/pip install --quiet '$(WHEEL)[dev]'
+	@touch $@
+
+$(EXTRAS)/.extras: $(WHEEL) pyproject.toml
+	$(BIN)/python -m venv $(EXTRAS)
+	@if $(EXTRAS)/bin/pip show --quiet mpcstats 2>/dev/null; then $(EXTRAS)/bin/pip uninstall --quiet --yes mpcstats; fi
+	$(EXTRAS)/bin/pip install --quiet '$(WHEEL)[dev,arrow,pandas,plots,postgres,spark]'
 	@touch $@

@@ -20,8 +20,9 @@ from mpcstats.cards.load import load_cards
 from mpcstats.party.answer import Answer
 from mpcstats.party.client import local_file
 from mpcstats.party.data.rehearsal import rehearse
+from mpcstats.party.data.scan import scan_of
+from mpcstats.party.data.source import file_of
 from mpcstats.party.data.sources import Sources
-from mpcstats.party.data.table import scan_of
 from mpcstats.party.run import play
 from mpcstats.plan.keys import normalised
 from mpcstats.plan.physical import Physical
@@ -60,7 +61,7 @@ class Joint:
     def of_local(cls, config: Path, *, data: Path | None = None) -> Joint:
         """The consortium of a local.toml."""
         loaded = local_file(config, data=data)
-        files = {name: path for own in loaded.data.values() for name, path in own.items()}
+        files = {n: file_of(n, where) for own in loaded.data.values() for n, where in own.items()}
         catalogue = Catalogue.load(loaded.catalogue)
         return cls(catalogue, files, loaded.compute, loaded.initiator)
 

@@ -28,7 +28,8 @@ from mpcstats.plan.tables import (
 )
 from mpcstats.records.catalogue import Catalogue
 
-CATALOGUE = Catalogue.load(Path(__file__).parents[1] / "demos" / "six_parties" / "catalogue.toml")
+CATALOGUE_FILE = Path(__file__).parents[1] / "demos" / "six_parties" / "catalogue.toml"
+CATALOGUE = Catalogue.load(CATALOGUE_FILE)
 COMPUTE = ("bureau", "h1", "p")
 HOSPITALS = {"h1": 7_000, "h2": 4_000, "h3": 3_000}
 DRGS = tuple(f"D{i}" for i in range(20))

@@ -22,6 +22,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import plans
 
 from mpcstats.errors import InternalError, PolicyRefused, UsageError
 from mpcstats.party.answer import Answer, answer
@@ -40,7 +41,7 @@ from mpcstats.party.domains.personal import Asked, Organisation, Person, Persona
 from mpcstats.party.domains.public import PublicDomain, Release
 from mpcstats.party.domains.vault import Vault, make_key, read_key
 from mpcstats.party.question import Question
-from mpcstats.plan.physical import Item
+from mpcstats.plan.physical import Item, OutputColumn
 from mpcstats.policy.permit import Permit, issue
 from mpcstats.protocols.gate import Opened
 from mpcstats.records.canonical import JSON
@@ -474,6 +475,41 @@ NOT_THE_PLANS = [
     (forge(rows=ANSWER.rows * 2, states=ANSWER.states * 2), "at most 2 rows"),
     (forge(rows=((310, 40),), states=(("value", "value"),)), "row 1: expected 4 cells"),
 ]
+
+
+def quotients(kind: Any, cell: Any, state: Any = "value", *, limit: int | None = None) -> None:
+    """Hold an answer of one cell against a plan whose totals are the parts of a ratio, bound 10."""
+    columns = (OutputColumn("share", kind, 0, 1),)
+    totals = (plans.total("n_dscg", 10), plans.total("r30", 10))
+    plan = plans.changed(plans.READMITTED, "outcome", totals=totals)
+    plan = dataclasses.replace(plan, output=columns, limit=limit)
+    check_answer(plan, forge(columns=("share",), rows=((cell,),), states=((state,),)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [("ratio", 10.5), ("ratio", -10.5), ("quotient", 0.1), ("quotient", None), ("root", 3.2)],
+)
+def test_quotients_within_their_bounds_leave(kind: str, cell: float | None) -> None:
+    quotients(kind, cell)
+    quotients(kind, None, "suppressed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        *(("ratio", 11.5), ("ratio", None), ("ratio", 3), ("ratio", "990101199001011234")),
+        *(("quotient", 10.5), ("root", -0.1), ("root", 3.4), ("ratio", float("nan"))),
+    ],
+)
+def test_quotients_that_the_plan_cannot_give_do_not(kind: str, cell: Any) -> None:
+    with pytest.raises(UsageError, match="row 1, column share"):
+        quotients(kind, cell)
+
+
+def test_no_more_rows_leave_than_the_limit() -> None:
+    with pytest.raises(UsageError, match="at most 0 rows"):
+        quotients("ratio", 0.5, limit=0)
 
 
 @pytest.mark.parametrize(("forged", "says"), NOT_THE_PLANS)

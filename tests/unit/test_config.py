@@ -240,7 +240,11 @@ def test_a_party_may_have_no_data(tmp_path: Path) -> None:
             "bureau.enrolment =",
             'data: expected a file for each dataset; write "bureau.enrolment" in quotes',
         ),
-        ('"data/enrolment.csv"', "3", "data.bureau.enrolment: input should be a valid string"),
+        (
+            '"data/enrolment.csv"',
+            "3",
+            "data.bureau.enrolment: expected a path as text, or a table with path",
+        ),
     ],
 )
 def test_a_bad_party_file_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:

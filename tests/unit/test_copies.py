@@ -9,6 +9,7 @@ import pytest
 from tests.joint import Joint, oracle
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.source import file_of
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.sandbox.copies import copied
 from mpcstats.records.catalogue import Catalogue
@@ -69,7 +70,7 @@ def config(tmp_path: Path) -> LocalFile:
 
 
 def joint(config: LocalFile) -> Joint:
-    files = {name: path for own in config.data.values() for name, path in own.items()}
+    files = {n: file_of(n, where) for own in config.data.values() for n, where in own.items()}
     return Joint(Catalogue.load(config.catalogue), files, config.compute, "a")
 
 

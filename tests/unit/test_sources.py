@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.embedded import DuckDB
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Own, Sources, _Database
 from mpcstats.plan.physical import CodeColumn, Fragment, Physical, ValueColumn
@@ -261,8 +262,16 @@ def _folder(path: Path) -> None:
     [
         ("persons.csv", _nothing, "expected a file, got none"),
         ("persons.parquet", _folder, "expected a file, got none"),
-        ("persons.xlsx", _noise, "expected a file of .csv, .csv.gz, .parquet, got .xlsx"),
-        ("persons", _noise, "expected a file of .csv, .csv.gz, .parquet, got none"),
+        (
+            "persons.xlsx",
+            _noise,
+            "expected a file of .csv, .csv.gz, .parquet, .arrow, .feather, got .xlsx",
+        ),
+        (
+            "persons",
+            _noise,
+            "expected a file of .csv, .csv.gz, .parquet, .arrow, .feather, got none",
+        ),
         ("persons.parquet", _noise, "expected a readable file, got "),
         ("persons.csv.gz", _noise, "expected a readable file, got "),
         ("persons.csv.gz", _cut, "expected a readable file, got "),
@@ -411,21 +420,23 @@ def test_rows_that_do_not_fit_are_never_written_beside_the_program(
         # The control: DuckDB would use this folder by itself.
         assert other.execute("SELECT current_setting('temp_directory')").fetchall() == [(".tmp",)]
     large = Fragment("f", "a", LARGE, 9, (ValueColumn("n", 0, 1 << 40),), (), ())
-    with _Database() as database:
-        database.connection.execute("SET memory_limit = '60MB'")
-        database.lock()
+    engine = DuckDB()
+    with _Database(engine) as database:
+        engine.connection.execute("SET memory_limit = '60MB'")
+        engine.lock()
         with pytest.raises(UsageError, match=r"cannot compute it: OutOfMemoryException$"):
             database.rows(large, keyed=False)
         with pytest.raises(duckdb.Error):
-            database.connection.execute("SET temp_directory = '.tmp'")
+            engine.connection.execute("SET temp_directory = '.tmp'")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_database_takes_a_part_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    with _Database() as database, duckdb.connect() as other:
+    engine = DuckDB()
+    with _Database(engine), duckdb.connect() as other:
         asked = "SELECT current_setting('threads'), current_setting('enable_progress_bar')"
         (threads, bar), (most, _) = (
-            c.execute(asked).fetchall()[0] for c in (database.connection, other)
+            c.execute(asked).fetchall()[0] for c in (engine.connection, other)
         )
     assert threads == min(4, most)
     assert not bar
@@ -502,7 +513,7 @@ def test_resident_ids_of_15_and_18_digits_are_one_and_wrong_ones_are_counted(
 def test_a_fragments_keys_are_held_against_its_bound() -> None:
     one = Fragment("f", "a", "SELECT '1:x' AS key", 0, (), (), ())
     twice = replace(one, rows=2, sql=f"{one.sql} UNION ALL {one.sql}")
-    with _Database() as database:
+    with _Database(DuckDB()) as database:
         with pytest.raises(
             UsageError, match=r"^f at a: expected at most 0 keys by the catalogue's"
         ):
@@ -514,7 +525,7 @@ def test_a_fragments_keys_are_held_against_its_bound() -> None:
 def test_a_fragments_numbers_are_held_against_its_bounds() -> None:
     value, code = ValueColumn("v", 0, 9), CodeColumn("g", (1, 2))
     sql = "SELECT '1:x' AS key, {v}::BIGINT AS v, {g}::BIGINT AS g"
-    with _Database() as database:
+    with _Database(DuckDB()) as database:
         for v, g, expected in (
             ("10", "0", "expected v between 0 and 9, as the catalogue's bounds say"),
             ("-1", "0", "expected v between 0 and 9, as the catalogue's bounds say"),
@@ -554,13 +565,14 @@ def test_after_the_lock_the_database_reads_no_file(
     bad = sql.format(path=path)
     with duckdb.connect() as open_database:
         assert open_database.execute(bad).fetchall()  # without the lock it would
-    with _Database() as database:
-        database.lock()
+    engine = DuckDB()
+    with _Database(engine):
+        engine.lock()
         with pytest.raises(duckdb.Error):
-            database.connection.execute(bad)
+            engine.connection.execute(bad)
         for change in ("SET enable_external_access = true", "RESET lock_configuration"):
             with pytest.raises(duckdb.Error):
-                database.connection.execute(change)
+                engine.connection.execute(change)
     planned = plan(catalogue)
     fragment = replace(planned.fragments[0], sql=bad)
     whole = replace(planned, fragments=(fragment,))

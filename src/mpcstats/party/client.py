@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from mpcstats.errors import UsageError
 from mpcstats.party.ask import Result, ask
 from mpcstats.party.compile import Papers, Records, planned
+from mpcstats.party.data.source import GivenFrame
 from mpcstats.party.explained import Explained, explained
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
@@ -22,6 +23,7 @@ from mpcstats.plan.frame import Frame, table
 from mpcstats.plan.learned import learned
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
+from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.ledger.finding import Finding, verify_receipt
 from mpcstats.records.principals import Principals
 from mpcstats.records.signed import Statement
@@ -159,14 +161,19 @@ class Party:
 
 @contextmanager
 def connect(
-    consortium: str | Path, *, party: str, party_file: str | Path | None = None
+    consortium: str | Path,
+    *,
+    party: str,
+    party_file: str | Path | None = None,
+    frames: Mapping[str, object] | None = None,
 ) -> Iterator[Party]:
     """`party` of the consortium file, as a context manager; its own file lies beside it unless it is named.
 
-    Raises UsageError with file and place.
+    `frames` are pandas frames or Arrow tables by dataset, in place of what its file names. Raises UsageError with
+    file and place.
     """
     own = None if party_file is None else Path(party_file)
-    with Node.open(Path(consortium), party, own) as node:
+    with Node.open(Path(consortium), party, own, _given(frames)) as node:
         yield Party(node)
 
 
@@ -177,13 +184,15 @@ def local(
     party: str | None = None,
     data: str | Path | None = None,
     keep: str | Path | None = None,
+    frames: Mapping[str, object] | None = None,
 ) -> Iterator[Party]:
     """`party` of a local.toml (its initiator, if None), every other one being a process of its own on this machine.
 
-    `data` is the folder of the data files; `keep` an empty folder in which keys, ledgers and logs stay.
-    Raises UsageError with file and place.
+    `data` is the folder of the data files; `keep` an empty folder in which keys, ledgers and logs stay. `frames` are
+    pandas frames or Arrow tables by dataset, in place of files; they become files of the run's folder, where their
+    owners' processes read them. Raises UsageError with file and place.
     """
-    loaded = local_file(config, party=party, data=data)
+    loaded = with_frames(local_file(config, party=party, data=data), _given(frames))
     kept = None if keep is None else Path(keep)
     with Local(loaded, keep=kept) as world:
         yield Party(world.node, Defaults(loaded.scenario, loaded.purpose), world.log)
@@ -200,6 +209,21 @@ def local_file(
         known = ", ".join(loaded.parties)
         raise UsageError(f"{loaded.path}: expected a party of {known}, got {party[:40]!r}")
     return replace(loaded, initiator=party)
+
+
+def with_frames(config: LocalFile, frames: Mapping[str, GivenFrame]) -> LocalFile:
+    """The local.toml with the datasets of `frames` read from there. Raises UsageError for a name that is none."""
+    if not frames:
+        return config
+    catalogue = Catalogue.load(config.catalogue)
+    data = {party: dict(own) for party, own in config.data.items()}
+    for name, frame in frames.items():
+        data.setdefault(catalogue.dataset(name).owner, {})[name] = frame
+    return replace(config, data=data)
+
+
+def _given(frames: Mapping[str, object] | None) -> dict[str, GivenFrame]:
+    return {} if frames is None else {name: GivenFrame(rows) for name, rows in frames.items()}
 
 
 def local_records(config: LocalFile) -> Records:

@@ -15,6 +15,7 @@ from mpcstats.party.agreement import STEP
 from mpcstats.party.compile import Known, Papers, Records, compile_question
 from mpcstats.party.data.consent import asks as asked_of_persons
 from mpcstats.party.data.frozen import file_digest
+from mpcstats.party.data.source import file_of
 from mpcstats.party.desk.consent import ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.history import History
@@ -127,7 +128,7 @@ class Decisions:
         return Known(
             used=self._history.used,
             used_alone=self._history.used_by[question.initiator],
-            inputs={n: file_digest(path) for n, path in self._data.items() if n in frozen},
+            inputs={n: file_digest(file_of(n, s)) for n, s in self._data.items() if n in frozen},
             spending=self._history.spending,
             standing=self._history.standing(named_asker(question), registers.principals),
         )

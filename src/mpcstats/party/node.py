@@ -19,6 +19,7 @@ from mpcstats.party.closing import Closed, Finished, close
 from mpcstats.party.compile import Known, Papers, Records
 from mpcstats.party.data.consent import left_out_shown
 from mpcstats.party.data.halt import Halt
+from mpcstats.party.data.source import GivenFrame
 from mpcstats.party.data.sources import Own, Rows, Sources
 from mpcstats.party.decisions import Decisions
 from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
@@ -132,11 +133,22 @@ class Node:
             raise
 
     @classmethod
-    def open(cls, consortium: Path, party: str, party_file: Path | None = None) -> Self:
-        """The node of `party`; its own file is looked for beside the consortium's. Raises UsageError."""
+    def open(
+        cls,
+        consortium: Path,
+        party: str,
+        party_file: Path | None = None,
+        frames: Mapping[str, GivenFrame] | None = None,
+    ) -> Self:
+        """The node of `party`; its own file is looked for beside the consortium's. Raises UsageError.
+
+        Datasets of `frames` are read from there, whatever the party's file says of them.
+        """
         agreed = Consortium.load(consortium)
         path = party_file if party_file is not None else agreed.party_file(party)
-        return cls(agreed, PartyFile.load(path, party=party))
+        files = PartyFile.load(path, party=party)
+        given = {} if frames is None else frames
+        return cls(agreed, replace(files, data={**files.data, **given}))
 
     def __enter__(self) -> Self:
         return self

@@ -175,7 +175,7 @@ def _divide(of: Tables, step: tables.Divide, table: Table) -> tuple[Sizing, ...]
             for name in (each.numerator, each.denominator)
             if table.column(name).kind != "wide"
         ]
-        works.append(anded(int(numerator.nullable and denominator.nullable)))
+        works.append(anded(numerator.nullable + denominator.nullable, 2))
     return (
         *beside(wholes),
         *beside(fractions),

@@ -6,7 +6,7 @@ A party's bytes at a step are the sum, over the roles that it plays there, of ti
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpcstats.cards.load import Cards
@@ -82,7 +82,12 @@ WORK_A_ROUND = 1.7e-3
 
 def estimate(plan: Physical, cards: Cards) -> Estimate:
     """Cost of `plan` by the formulas of `cards`. Raises UsageError for an unknown card or size."""
-    steps = tuple(spent(sizing, cards) for sizing in sizings(plan))
+    return estimated(plan, sizings(plan), cards)
+
+
+def estimated(plan: Physical, given: Sequence[Sizing], cards: Cards) -> Estimate:
+    """As `estimate`, of the plan's sizings."""
+    steps = tuple(spent(sizing, cards) for sizing in given)
     total: Counter[str] = Counter()
     for step in steps:
         total.update(step.bytes_sent)
@@ -154,9 +159,14 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
 def protocols(plan: Physical) -> dict[str, tuple[str, ...]]:
     """For each step of `plan`, by name, the cards of the protocols that play in it, its own first."""
     found: dict[str, tuple[str, ...]] = {step.name: (step.card,) for step in plan.steps}
-    for sizing in table_sizings(plan):
-        found[sizing.step] = tuple(dict.fromkeys(part.card for part in sizing.parts))
-    return found
+    return found | played(table_sizings(plan))
+
+
+def played(given: Sequence[Sizing]) -> dict[str, tuple[str, ...]]:
+    """As `protocols`, of sizings."""
+    return {
+        sizing.step: tuple(dict.fromkeys(part.card for part in sizing.parts)) for sizing in given
+    }
 
 
 def public_sizes(plan: Physical) -> dict[str, int]:

@@ -11,7 +11,7 @@ from mpcstats.cards.load import Cards
 from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.choice import Choice, Choices
-from mpcstats.plan.cost import Estimate, Network, StepCost, estimate, sizings
+from mpcstats.plan.cost import Estimate, Network, StepCost, estimated, played, sizings
 from mpcstats.plan.figures import counted
 from mpcstats.plan.flow import inputs
 from mpcstats.plan.learned import Leak, Learned, beside, leaks, learned
@@ -149,8 +149,9 @@ def explanation(
 
     Raises UsageError for an unknown card.
     """
-    cost = estimate(plan, cards)
-    steps = zip(plan.steps, sizings(plan), cost.steps, strict=True)
+    sizes = sizings(plan)
+    cost = estimated(plan, sizes, cards)
+    steps = zip(plan.steps, sizes, cost.steps, strict=True)
     choices = Choices(plan, cards)
     return Explanation(
         question=plan.question,
@@ -165,7 +166,7 @@ def explanation(
         cells=plan.cells,
         fragments=tuple(_home(fragment, level) for fragment in plan.fragments),
         steps=tuple(_joint(plan, *step, cards, choices) for step in steps),
-        learned=learned(plan, cards),
+        learned=learned(plan, cards, played(sizes)),
         rounds=cost.rounds,
         bytes_sent=_by_party(plan, cost),
         bytes_exact=cost.exact,

@@ -12,6 +12,7 @@ from mpcstats.errors import InternalError
 from mpcstats.plan.tables import Call, Column, Kind, Node, Null, Number, Reference
 
 EDGE = 1 << 62  # every number, intermediate ones too, lies in [-EDGE, EDGE)
+DIGEST = (1 << 64) - 1  # the largest digest of a text
 
 
 class TooLarge(InternalError):
@@ -53,10 +54,18 @@ def interval(node: Node, columns: Mapping[str, Column]) -> Interval:
         case Null():
             return NOTHING
         case Call(op=op, args=args):
-            return _within(_called(op, [interval(arg, columns) for arg in args]), op)
+            return called(op, [interval(arg, columns) for arg in args])
+
+
+def called(op: str, args: Sequence[Interval]) -> Interval:
+    """The interval of an operation on operands of these intervals. Raises InternalError as `interval` does."""
+    return _within(_called(op, args), op)
 
 
 def _kind(value: int) -> Kind:
+    """A number beyond what numbers may be is the digest of a public text."""
+    if EDGE <= value <= DIGEST:
+        return "digest"
     return "flag" if value in (0, 1) else "number"
 
 
@@ -74,7 +83,7 @@ Several = Sequence[Interval]
 Corners = tuple[int, int]
 
 
-def _called(op: str, args: list[Interval]) -> Interval:
+def _called(op: str, args: Several) -> Interval:
     if op not in RULES:
         raise InternalError(f"expected an operation of {', '.join(RULES)}, got {op!r}")
     count, kinds, rule = RULES[op]
@@ -159,12 +168,16 @@ def _greatest(args: Several) -> Interval:
 
 def _either(args: Several) -> Interval:
     """One of the values: of one kind, flags being numbers too."""
-    kinds = {a.kind for a in args if not a.empty}
-    if "digest" in kinds and len(kinds) > 1:
-        raise InternalError(f"expected values of one kind, got {' and '.join(sorted(kinds))}")
     some = [a for a in args if not a.empty]
+    kinds = {a.kind for a in some}
     if not some:
         return NOTHING
+    if "digest" in kinds:
+        # A public number among digests is the digest of a public text.
+        odd = [a.kind for a in some if a.kind != "digest" and a.minimum < a.maximum]
+        if odd:
+            raise InternalError(f"expected values of one kind, got digest and {odd[0]}")
+        return Interval("digest", 0, DIGEST, any(a.nullable for a in args))
     kind: Kind = kinds.pop() if len(kinds) == 1 else "number"
     return Interval(
         kind,

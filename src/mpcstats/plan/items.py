@@ -82,7 +82,7 @@ class _Reader:
         """Whether `node` is a key as it is, on every side of a set operation."""
         if isinstance(node, exp.Coalesce):  # of JOIN USING
             return all(self._is_key(n, scope) for n in (node.this, *node.expressions))
-        if isinstance(node, exp.Min) and not node.expressions:  # one of a group's keys
+        if isinstance(node, exp.AnyValue):  # one of a group's keys, whatever its value
             return self._is_key(node.this, scope)
         if isinstance(node, exp.Column) and node.table:
             found = behind(node, scope)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mpcstats.cards.load import Cards
@@ -57,10 +57,16 @@ def leaks(
     return (*opened, *sizes)
 
 
-def learned(plan: Physical, cards: Cards) -> tuple[Learned, ...]:
-    """One entry for each kind of thing that somebody learns, and one for what nobody does."""
+def learned(
+    plan: Physical, cards: Cards, played: Mapping[str, Iterable[str]] | None = None
+) -> tuple[Learned, ...]:
+    """One entry for each kind of thing that somebody learns, and one for what nobody does.
+
+    `played`: the cards that play in each step, if they have been found before (plan.cost.protocols).
+    """
+    if played is None:
+        played = protocols(plan)
     found: dict[Learned, None] = {}
-    played = protocols(plan)
     for step in plan.steps:
         for leak in leaks(plan, step, cards, played[step.name]):
             if leak.public:

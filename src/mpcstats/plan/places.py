@@ -11,7 +11,7 @@ from mpcstats.errors import UsageError
 
 def refusal(text: str, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:
     """The error that `message` is true at `node` of `text`; at the last `keyword` before it, if there is one."""
-    start = _start(node)
+    start = start_of(node)
     if start is None:
         return UsageError(message)
     for match in re.finditer(rf"\b{re.escape(keyword)}\b", text[:start], re.IGNORECASE):
@@ -20,8 +20,8 @@ def refusal(text: str, node: exp.Expr | None, message: str, keyword: str = "") -
     return UsageError(f"line {_line(text, start)}, column {_column(text, start)}: {message}")
 
 
-def _start(node: exp.Expr | None) -> int | None:
-    """Where `node` starts: the first of its parts that the parser placed, else that of what holds it."""
+def start_of(node: exp.Expr | None) -> int | None:
+    """Where `node` starts: the first of its parts that the parser placed, else that of what holds it; None: unknown."""
     while node is not None:
         starts = [part.meta["start"] for part in node.walk() if "start" in part.meta]
         if starts:

@@ -21,7 +21,10 @@ from mpcstats.plan.prepared import (
 )
 from mpcstats.plan.sizing import Sizing, beside, everyone, outside, owned, put_in, seated, worked
 from mpcstats.plan.tables import Column
-from mpcstats.plan.work import NONE, RING, anded, negative
+from mpcstats.plan.work import NONE, RING, anded, negative, to_bits
+
+# protocols.order_by: bits of keys that are sorted digit by digit, if few words move along, or if many do.
+NARROW, DIGIT, FEW_WORDS = 6, 3, 4
 
 
 def row_sizing(of: Tables, step: tables.Rowwise) -> tuple[Sizing, ...]:
@@ -50,10 +53,12 @@ def grouped(
 ) -> tuple[Sizing, ...]:
     """A group-by; `spreads` are the bits of the columns whose spread is wanted, with one that says NULL.
 
-    Each after the first is a table of its own, beside. Narrow keys are sorted in another way, for less.
+    Each after the first is a table of its own, beside. Narrow keys are sorted digit by digit (protocols.order_by).
     """
-    runs = []
+    runs, digits = [], []
     for i, value in enumerate(spreads or [0]):
+        carried = (sums if i == 0 else 0) + min(value, 1)
+        narrow = 1 + key + value <= (NARROW if carried <= FEW_WORDS else DIGIT)
         sizes = {
             "rows": rows,
             "width": 1 + key + value + log2_ceil(rows),
@@ -65,8 +70,12 @@ def grouped(
             "groups": min(groups, rows),
         }
         roles = everyone(plan, "compute_after") + seated(plan, 0)
+        if narrow:
+            roles = Counter({who: n for who, n in roles.items() if who[0] != "compute"})
+            radix = {"rows": rows, "width": 1 + key + value, "moved": 1 + carried}
+            digits.append(Sizing(step, "radix_sort", radix, everyone(plan, "each_digit")))
         runs.append(Sizing(step, "group_by", sizes, roles))
-    return beside(runs)
+    return (*beside(runs), *beside(digits))
 
 
 def _give(plan: Physical, step: tables.Give) -> tuple[Sizing, ...]:
@@ -122,23 +131,21 @@ def _find(of: Tables, step: tables.Find) -> tuple[Sizing, ...]:
     )
     runs = [replace(run, roles={**run.roles, ("helper", step.helper): 1})]
     flags = known + sum(column.kind == "flag" for column in columns)
-    numbers = sum(column.kind != "flag" for column in columns)
+    texts = sum(column.kind == "digest" for column in columns)
     shares = [
         run
-        for owner in (
-            left.owner,
-            step.helper,
-        )  # each holds a summand of every column, and puts it in by itself
-        for run in (
-            *put_in(plan, step.name, owner, rows=keys, bits=0, numbers=1, times=numbers),
-            *put_in(plan, step.name, owner, rows=keys, bits=1, numbers=0, times=flags),
+        for owner in (left.owner, step.helper)  # each holds a summand of every column
+        for run in put_in(
+            plan, step.name, owner, rows=keys, bits=flags, numbers=len(columns) + known - flags
         )
     ]
     runs += beside(shares)
+    turned = together([to_bits(RING, keys)] * texts)
+    runs += worked(plan, step.name, turned, rows=keys)
     if step.distinct is not None:
-        runs.append(_expand(plan, step, left, keys, numbers, 1 + flags))
-    work = anded(known)
-    return (*runs, *worked(plan, step.name, work, rows=left.rows))
+        numbers, bits = len(columns) + known - flags - texts, 1 + flags + RING * texts
+        runs.append(_expand(plan, step, left, keys, numbers, bits))
+    return (*runs, *worked(plan, step.name, anded(known), rows=left.rows))
 
 
 def looked_up(
@@ -223,7 +230,8 @@ def _derive(of: Tables, step: tables.Derive) -> tuple[Sizing, ...]:
 def _division(plan: Physical, step: str, division: Division, rows: int) -> Sizing:
     """A quotient and what is left; how deep in an expression, is not known: one after another."""
     numerator, denominator, quotient = division
-    return divided(plan, step, rows, numerator, denominator, quotient, rest=1)
+    run = divided(plan, step, rows, numerator, denominator, quotient, rest=1)
+    return replace(run, exact=False)
 
 
 def divided(

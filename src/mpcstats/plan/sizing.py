@@ -78,15 +78,14 @@ def then(first: Sizing, *others: Iterable[Sizing]) -> Sizing:
 
 
 def put_in(
-    plan: Physical, step: str, owner: str, *, rows: int, bits: int, numbers: int, times: int = 1
+    plan: Physical, step: str, owner: str, *, rows: int, bits: int, numbers: int
 ) -> tuple[Sizing, ...]:
-    """Rows of bits and columns of numbers that `owner` puts in, so many times; nothing if there are none."""
-    if not (bits or numbers) or not times:
+    """Rows of bits and columns of numbers that `owner` puts in; nothing if there are none."""
+    if not (bits or numbers):
         return ()
     out = outside(plan, owner)
     sizes = {"rows": rows, "bits": bits, "numbers": numbers, "outside": out}
-    own = Counter({("outside" if out else "inside", owner): times})
-    roles = everyone(plan, times=times) + own
+    roles = everyone(plan) + Counter({("outside" if out else "inside", owner): 1})
     return (Sizing(step, "table", sizes, roles),)
 
 

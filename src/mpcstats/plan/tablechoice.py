@@ -52,19 +52,20 @@ class TableChoice:
                 return _of_cells(step)
 
     def others(self, step: TableStep | Outcome) -> Iterator[Reason]:
-        """Protocols that compute something like it, and why they were not chosen."""
+        """Protocols that compute something like it, and why they were not chosen; those that are among the cards."""
         match step:
-            case tables.Find():
+            case tables.Find() if "sort_join" in self._cards:
                 yield "sort_join", self._sort_join(step)
-            case tables.Match():
+            case tables.Match() if "lookup_join" in self._cards:
                 yield "lookup_join", self._lookup(step)
             case tables.Group():
                 yield "group_by_owned", self._unowned(step)
                 yield "group_by_public", "the groups are not a few that everybody knows"
-            case tables.GroupOwned():
+            case tables.GroupOwned() if "group_by" in self._cards:
                 yield "group_by", self._sorted(step.name, step.of, step.keys, step.aggregates)
             case tables.Tally():
-                yield "group_by", self._tallied(step)
+                if "group_by" in self._cards:
+                    yield "group_by", self._tallied(step)
                 yield (
                     "cohort_count",
                     "it counts rows of one owner whose columns stay with their owners",

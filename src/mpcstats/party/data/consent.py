@@ -13,7 +13,7 @@ from typing import Literal
 import duckdb
 
 from mpcstats.errors import UsageError
-from mpcstats.party.data.table import quoted_name
+from mpcstats.party.data.scan import quoted_name
 from mpcstats.plan.keys import normalised
 from mpcstats.plan.physical import Physical
 from mpcstats.records.catalogue import Catalogue, Dataset, Normalisation

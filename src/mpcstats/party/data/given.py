@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.errors import UsageError
-from mpcstats.party.data.table import quoted_name
+from mpcstats.party.data.scan import quoted_name
 from mpcstats.plan.physical import Fragment, Physical
 from mpcstats.plan.tables import LEAST_DIGEST, Column, Find, GroupOwned
 from mpcstats.session import Words
@@ -40,27 +40,17 @@ class GivenColumn:
         return GivenColumn(self.values[rows], self.known[rows])
 
 
-def given_query(fragment: Fragment) -> str:
-    """DuckDB's question for the fragment's columns: c0, c1, ..., a digest as its two halves c2_0 and c2_1.
-
-    A text is digested in the database and never leaves it.
-    """
-    wanted = []
+def given_parts(fragment: Fragment) -> tuple[str, list[str], list[str]]:
+    """What an engine is asked for: a query (DuckDB) of columns c0, c1, ..., the numbers and the digests among them."""
+    picked, numbers, digests = list[str](), list[str](), list[str]()
     for i, column in enumerate(fragment.columns):
-        name = quoted_name(column.name)
-        if column.kind == "digest":
-            wanted += [
-                f"CAST('0x' || substr(sha256(CAST({name} AS VARCHAR)), {1 + 16 * half}, 16) AS UBIGINT) "
-                f"AS c{i}_{half}"
-                for half in range(2)
-            ]
-        else:
-            wanted.append(f"CAST({name} AS BIGINT) AS c{i}")
-    return f"SELECT {', '.join(wanted)} FROM ({fragment.sql}) AS f"
+        picked.append(f"{quoted_name(column.name)} AS c{i}")
+        (digests if column.kind == "digest" else numbers).append(f"c{i}")
+    return f"SELECT {', '.join(picked)} FROM ({fragment.sql}) AS f", numbers, digests
 
 
 def given_columns(fragment: Fragment, found: Found) -> dict[str, GivenColumn]:
-    """The columns that `given_query` has found, by name, held against their bounds.
+    """The columns that an engine has found for `given_parts`, by name, held against their bounds.
 
     Raises UsageError for more rows than the bound, numbers out of bounds, and NULL where there may be none.
     """

@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from typing import TypeVar
-
-import duckdb
+from typing import Protocol, TypeVar
 
 from mpcstats.errors import UsageError
 
@@ -18,13 +16,20 @@ T = TypeVar("T")
 AGAIN = 0.05  # seconds between two interrupts
 
 
+class Interruptible(Protocol):
+    """What runs queries, one after the other, and can be told to end the one that it is at."""
+
+    def interrupt(self) -> None:
+        """End the query that runs, if one does."""
+
+
 class Halt:
-    """By this one thread ends another's reading: DuckDB stops at the query it is at, and begins no other."""
+    """By this one thread ends another's reading: the engine stops at the query it is at, and begins no other."""
 
     def __init__(self) -> None:
         self._set = threading.Event()
         self._lock = threading.Lock()  # no interrupt may meet a connection that is being closed
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._connection: Interruptible | None = None
 
     @property
     def is_set(self) -> bool:
@@ -32,7 +37,7 @@ class Halt:
         return self._set.is_set()
 
     def set(self) -> None:
-        """End the reading. An interrupt between two queries is lost on DuckDB: say it until the thread has ended."""
+        """End the reading. An interrupt between two queries is lost: say it until the thread has ended."""
         self._set.set()
         with self._lock:
             if self._connection is not None:
@@ -52,7 +57,7 @@ class Halt:
             raise UsageError("expected time to read the data, got called off")
 
     @contextmanager
-    def over(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    def over(self, connection: Interruptible) -> Iterator[None]:
         """While inside, what is interrupted is `connection`."""
         with self._lock:
             self._connection = connection

@@ -9,7 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from mpcstats.errors import UsageError
-from mpcstats.party.data.table import quoted_name
+from mpcstats.party.data.scan import quoted_name
 from mpcstats.plan.physical import Physical
 from mpcstats.records.catalogue import Catalogue, Column
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 
 from mpcstats.errors import UsageError
-from mpcstats.party.data.table import columns_of, quoted_name, quoted_text, scan_of, unreadable
+from mpcstats.party.data.scan import quoted_name, quoted_text, scan_of, unreadable
+from mpcstats.party.data.table import columns_of
 from mpcstats.plan.keys import normalised
 from mpcstats.records.catalogue.column import Type
 from mpcstats.records.classification.rules import Counts, Seen, ValueTest

@@ -1,4 +1,4 @@
-"""An owner's own files, read by DuckDB: checked against the catalogue, then cut down to a plan's fragments.
+"""An owner's own datasets, held against the catalogue by the engine that has them, then cut down to a plan's fragments.
 
 All that can be wrong with the data is found here, before anything is sent. Messages and reports hold names and
 counts, never a value.
@@ -8,35 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.errors import UsageError
 from mpcstats.party.data.consent import ConsentFilter, LeftOut, person_column
-from mpcstats.party.data.given import GivenColumn, check_keys, given_columns, given_query
+from mpcstats.party.data.engine import Engine, Numbers
+from mpcstats.party.data.given import GivenColumn, check_keys, given_columns, given_parts
 from mpcstats.party.data.halt import Halt
-from mpcstats.party.data.table import load_table, quoted_name
+from mpcstats.party.data.place import Place, opened, place_of
+from mpcstats.party.data.source import Source
 from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Fragment, Physical
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.session import Words
 
 Int64 = NDArray[np.int64]
-
-THREADS = 4  # that a question may take of its owner's machine
-# Without a place for temporary files DuckDB never writes rows beside the program that reads them: what does not
-# fit ends as an error. Half of the memory, as DuckDB sees it (containers too), leaves room for the run itself.
-SETTINGS = (
-    "temp_directory = ''",
-    "memory_limit = '50%'",
-    "enable_progress_bar = false",
-    "preserve_insertion_order = true",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +68,9 @@ class Own:
 
 
 class Sources:
-    """The datasets of one party, by name; `with` closes the database behind them."""
+    """The datasets of one party, by name, wherever their rows are."""
 
-    def __init__(self, party: str, data: Mapping[str, Path], catalogue: Catalogue) -> None:
+    def __init__(self, party: str, data: Mapping[str, Source], catalogue: Catalogue) -> None:
         self.party = party
         self._data = dict(data)
         self._catalogue = catalogue
@@ -103,79 +93,76 @@ class Sources:
         if another thread sets `halt`.
         """
         fragments = [f for f in plan.fragments if f.owner == self.party]
-        if not fragments:
-            return Own({}, ())
         keyed = not isinstance(plan.aggregate, plans.Sum)
         halt = Halt() if halt is None else halt
-        with _Database() as database, halt.over(database.connection):
-            left_out = []
-            for name, columns in _used(fragments).items():
-                halt.check()
-                left_out += self._load(database, name, columns, consent)
-                on_step(f"read {name}")
-            database.lock()
-            reports = []
-            for audit in dict.fromkeys(audit for f in fragments for audit in f.audits):
-                halt.check()
-                reports.append(database.audit(audit))
-            rows = {}
-            for fragment in fragments:
-                halt.check()
-                rows[fragment.name] = (
-                    database.given(plan, fragment)
-                    if isinstance(plan.aggregate, plans.Outcome)
-                    else database.rows(fragment, keyed=keyed)
+        found = dict[str, Rows]()
+        reports, left_out = list[Audited](), list[LeftOut]()
+        for place, own in self._by_place(fragments).items():
+            with _Database(opened(place)) as database, halt.over(database.engine):
+                for name, columns in _used(own).items():
+                    halt.check()
+                    left_out += self._load(database.engine, name, columns, consent)
+                    on_step(f"read {name}")
+                database.engine.lock()
+                for audit in dict.fromkeys(audit for f in own for audit in f.audits):
+                    halt.check()
+                    reports.append(database.audit(audit))
+                for fragment in own:
+                    halt.check()
+                    found[fragment.name] = (
+                        database.given(plan, fragment)
+                        if isinstance(plan.aggregate, plans.Outcome)
+                        else database.rows(fragment, keyed=keyed)
+                    )
+        return Own({f.name: found[f.name] for f in fragments}, tuple(reports), tuple(left_out))
+
+    def _by_place(self, fragments: Sequence[Fragment]) -> dict[Place, list[Fragment]]:
+        """The fragments by the engine that computes them. Raises UsageError for one over several engines."""
+        found: dict[Place, list[Fragment]] = {}
+        for fragment in fragments:
+            names = _used([fragment])
+            places = {place_of(self._source(name)): name for name in names}
+            if len(places) > 1:
+                raise UsageError(
+                    f"{fragment.name} at {fragment.owner}: expected its datasets in one engine, got "
+                    f"{' and '.join(sorted(places.values()))} in several: no engine could join them alone"
                 )
-            return Own(rows, tuple(reports), tuple(left_out))
+            found.setdefault(next(iter(places), None), []).append(fragment)
+        return found
+
+    def _source(self, name: str) -> Source:
+        if name not in self._data:
+            raise UsageError(
+                f"{name}: expected a file for it in the party file of {self.party}, got none"
+            )
+        return self._data[name]
 
     def _load(
         self,
-        database: _Database,
+        engine: Engine,
         name: str,
         columns: Sequence[str],
         consent: ConsentFilter | None,
     ) -> list[LeftOut]:
         """Load one dataset; what was left out of it, if it needs consent."""
-        if name not in self._data:
+        source, dataset = self._source(name), self._catalogue.dataset(name)
+        if dataset.consent == "none":
+            engine.load(dataset, columns, source)
+            return []
+        if consent is None:
             raise UsageError(
-                f"{name}: expected a file for it in the party file of {self.party}, got none"
+                f"{name}: expected the consents of its persons (consent = {dataset.consent!r}), "
+                "got none: nobody's rows are counted"
             )
-        path, dataset = self._data[name], self._catalogue.dataset(name)
-        if dataset.consent != "none":
-            if consent is None:
-                raise UsageError(
-                    f"{name}: expected the consents of its persons (consent = {dataset.consent!r}), "
-                    "got none: nobody's rows are counted"
-                )
-            columns = tuple(dict.fromkeys((*columns, person_column(dataset))))
-        try:
-            load_table(database.connection, dataset, columns, path)
-        except duckdb.Error as error:
-            # DuckDB's own message may hold values.
-            raise UsageError(
-                f"{name}, {path}: expected a file that the database can read and check, got "
-                f"{type(error).__name__}"
-            ) from None
-        except OSError as error:
-            raise UsageError(
-                f"{name}, {path}: expected a readable file, got: {error.strerror}"
-            ) from None
-        return (
-            []
-            if consent is None or dataset.consent == "none"
-            else [consent.restrict(database.connection, dataset)]
-        )
+        engine.load(dataset, tuple(dict.fromkeys((*columns, person_column(dataset)))), source)
+        return [engine.restrict(dataset, consent)]
 
 
 class _Database:
-    """A DuckDB in memory, which after `lock` reads nothing but its own tables."""
+    """What an engine yields, held against the plan; `with` leaves the engine."""
 
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
-        for setting in SETTINGS:
-            self.connection.execute(f"SET {setting}")
-        (own,) = self.connection.execute("SELECT current_setting('threads')").fetchall()[0]
-        self.connection.execute(f"SET threads = {min(THREADS, int(own))}")
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
 
     def __enter__(self) -> Self:
         return self
@@ -186,22 +173,17 @@ class _Database:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.connection.close()
-
-    def lock(self) -> None:
-        """A question's SQL reaches no file, no network and no setting, whatever it says."""
-        self.connection.execute("SET enable_external_access = false")
-        self.connection.execute("SET lock_configuration = true")
+        self.engine.close()
 
     def audit(self, audit: plans.Audit) -> Audited:
         """The counts that the owner is told."""
         try:
-            counts = self.connection.execute(audit.sql).fetchall()[0]
-        except duckdb.Error as error:
+            counts = self.engine.counts(audit.sql, audit.relation)
+        except self.engine.failures as error:
             raise UsageError(
                 f"{audit.relation}: the database cannot count its keys: {type(error).__name__}"
             ) from None
-        return Audited(audit.relation, *(int(count) for count in counts))
+        return Audited(audit.relation, *counts)
 
     def rows(self, fragment: Fragment, *, keyed: bool) -> Rows:
         """The fragment's rows, held against its bounds."""
@@ -221,39 +203,27 @@ class _Database:
 
     def given(self, plan: Physical, fragment: Fragment) -> Rows:
         """The columns of a relational plan's fragment, held against its bounds and what the plan's steps take."""
+        place = f"{fragment.name} at {fragment.owner}"
         try:
-            found = self.connection.execute(given_query(fragment)).fetchnumpy()
-        except duckdb.Error as error:
+            found = self.engine.numbers(*given_parts(fragment), place)
+        except self.engine.failures as error:
             raise _not_computed(fragment, error) from None
-        columns = given_columns(
-            fragment, {name: np.ma.asarray(column) for name, column in found.items()}
-        )
+        columns = given_columns(fragment, found)
         check_keys(plan, fragment, columns)
         return Rows(np.empty((0, 2), dtype=np.uint64), {}, {}, columns)
 
     def _columns(
         self, fragment: Fragment, names: Sequence[str], *, keyed: bool
-    ) -> dict[str, np.ma.MaskedArray[tuple[int, ...], np.dtype[np.int64]]]:
-        quoted = [quoted_name(name) for name in names]
-        query = f"SELECT {', '.join(quoted)} FROM ({fragment.sql}) AS f"
-        if keyed:
-            # 128 bits of SHA-256 as two numbers: a key's text never leaves the database.
-            digest = "SELECT sha256(key) AS digest_, * EXCLUDE (key)"
-            halves = [
-                f"CAST('0x' || substr(digest_, {1 + 16 * i}, 16) AS UBIGINT) AS key_{i}"
-                for i in range(2)
-            ]
-            wanted = ", ".join([*halves, *quoted])
-            query = f"SELECT {wanted} FROM ({digest} FROM ({fragment.sql}) AS f) AS d"
+    ) -> Mapping[str, Numbers]:
+        place = f"{fragment.name} at {fragment.owner}"
         try:
-            found = self.connection.execute(query).fetchnumpy()
-        except duckdb.Error as error:
+            return self.engine.numbers(fragment.sql, names, ["key"] if keyed else [], place)
+        except self.engine.failures as error:
             raise _not_computed(fragment, error) from None
-        return {name: np.ma.asarray(column) for name, column in found.items()}
 
 
-def _not_computed(fragment: Fragment, error: duckdb.Error) -> UsageError:
-    # DuckDB's own message may hold values.
+def _not_computed(fragment: Fragment, error: Exception) -> UsageError:
+    # The engine's own message may hold values.
     return UsageError(
         f"{fragment.name} at {fragment.owner}: the database cannot compute it: {type(error).__name__}"
     )
@@ -268,9 +238,7 @@ def _used(fragments: Sequence[Fragment]) -> dict[str, list[str]]:
     return {name: list(columns) for name, columns in used.items()}
 
 
-def _check_numbers(
-    fragment: Fragment, name: str, column: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.int64]]
-) -> None:
+def _check_numbers(fragment: Fragment, name: str, column: Numbers) -> None:
     missing = int(np.count_nonzero(np.ma.getmaskarray(column)))
     if missing:
         is_code = any(code.name == name for code in fragment.codes)

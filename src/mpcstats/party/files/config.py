@@ -17,7 +17,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.source import Source
 from mpcstats.party.files.registerfiles import RegisterFiles, RegistersTable
+from mpcstats.party.files.sourcetable import Files, Text, sources_of
 from mpcstats.party.question import check_name
 from mpcstats.records.tomlfile import Table, read_toml
 
@@ -117,7 +119,7 @@ class Consortium:
 
 @dataclass(frozen=True, slots=True)
 class PartyFile:
-    """What one party keeps to itself: keys, ledger, and which file holds which of its datasets."""
+    """What one party keeps to itself: keys, ledger, and where each of its datasets is."""
 
     party: str
     path: Path
@@ -125,7 +127,7 @@ class PartyFile:
     signing_key: Path
     ledger: Path
     consent: Path | None  # consent.toml, where this party's datasets need consent
-    data: Mapping[str, Path] = field(repr=False)
+    data: Mapping[str, Source] = field(repr=False)
 
     @classmethod
     def load(cls, path: Path, *, party: str) -> PartyFile:
@@ -134,7 +136,7 @@ class PartyFile:
         if table.party != party:
             raise UsageError(f"{path}: expected the file of {party}, got that of {table.party}")
         here = path.parent
-        data = {dataset: here / where for dataset, where in table.data.items()}
+        data = sources_of(table.data, here)
         return cls(
             table.party,
             path,
@@ -217,24 +219,7 @@ def _fingerprint(text: str) -> str:
     return text
 
 
-def _no_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("expected text, got none")
-    return text
-
-
-def _plain_names(data: object) -> object:
-    # TOML reads `bureau.enrolment = "f"` as a table `bureau`; the name of a dataset needs quotes.
-    for name, where in data.items() if isinstance(data, dict) else ():
-        if isinstance(where, dict):
-            inner = next(iter(where), "...")
-            raise ValueError(f'expected a file for each dataset; write "{name}.{inner}" in quotes')
-    return data
-
-
-Text = Annotated[str, AfterValidator(_no_blank)]
 Name = Annotated[str, AfterValidator(_name)]
-Files = Annotated[dict[Text, Text], BeforeValidator(_plain_names)]
 Silence = Annotated[float, Field(ge=1, le=3600)]
 
 

@@ -10,17 +10,18 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
-from mpcstats.party.files.config import SILENCE, Files, Name, Silence, Text, check_compute
+from mpcstats.party.data.source import Source
+from mpcstats.party.files.config import SILENCE, Name, Silence, check_compute
 from mpcstats.party.files.registerfiles import RegisterFiles, RegistersTable
+from mpcstats.party.files.sourcetable import Files, Text
 from mpcstats.records.tomlfile import Table, read_toml
 
 FILE = "local.toml"
-BESIDE = "./"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """Parties, who computes, which file holds which dataset; `scenario` and `purpose` of questions that name none."""
+    """Parties, who computes, where each dataset is; `scenario` and `purpose` of questions that name none."""
 
     name: str
     path: Path
@@ -31,7 +32,7 @@ class LocalFile:
     silence: float
     scenario: str | None
     purpose: str | None
-    data: Mapping[str, Mapping[str, Path]] = field(repr=False)  # party -> dataset -> file
+    data: Mapping[str, Mapping[str, Source]] = field(repr=False)  # party -> dataset -> where
     registers: RegisterFiles = field(default_factory=RegisterFiles)
     consent: Mapping[str, Path] = field(default_factory=dict)  # party -> its consent.toml
 
@@ -65,7 +66,7 @@ class LocalFile:
             table.purpose,
             {
                 party: {
-                    dataset: (here if where.startswith(BESIDE) else root) / where
+                    dataset: where.source(here if where.is_beside else root)
                     for dataset, where in files.items()
                 }
                 for party, files in table.data.items()

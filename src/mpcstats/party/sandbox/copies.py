@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from mpcstats.errors import UsageError
-from mpcstats.party.data.table import quoted_name, scan_of
+from mpcstats.party.data.scan import quoted_name, scan_of
+from mpcstats.party.data.source import Source, file_of
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.records.catalogue import Catalogue, Column, Dataset
 from mpcstats.records.catalogue.exchange import written
@@ -25,7 +26,7 @@ def copied(config: LocalFile, where: Path, copies: int) -> LocalFile:
         raise UsageError(f"expected one copy or more, got {copies}")
     catalogue = Catalogue.load(config.catalogue)
     where.mkdir(parents=True)
-    data: dict[str, dict[str, Path]] = {}
+    data: dict[str, dict[str, Source]] = {}
     with duckdb.connect() as connection:
         for party, files in config.data.items():
             data[party] = {}
@@ -33,9 +34,9 @@ def copied(config: LocalFile, where: Path, copies: int) -> LocalFile:
                 dataset = catalogue.dataset(name)
                 data[party][name] = path
                 if dataset.domain == "personal":
-                    data[party][name] = where / f"{name}.parquet"
-                    query = _query(dataset, path, copies)
-                    connection.execute(f"COPY ({query}) TO '{data[party][name]}'")
+                    copy = data[party][name] = where / f"{name}.parquet"
+                    query = _query(dataset, file_of(name, path), copies)
+                    connection.execute(f"COPY ({query}) TO '{copy}'")
     datasets = tuple(_grown(dataset, copies) for dataset in catalogue.datasets)
     grown = where / "catalogue.toml"
     text = written(Catalogue(datasets, catalogue.unions, catalogue.added), "toml")

@@ -14,6 +14,7 @@ from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.answer import Cell
 from mpcstats.party.ask import Result, ask, step_count
 from mpcstats.party.books import check_ledger
+from mpcstats.party.data.source import file_of
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.node import Node
 from mpcstats.party.question import Asking, Defaults, Question, question_of, today
@@ -134,7 +135,8 @@ def plain_answer(
     left_out = {} if without is None else without
     with duckdb.connect() as database:
         for files in config.data.values():
-            for dataset, path in files.items():
+            for dataset, source in files.items():
+                path = file_of(dataset, source)
                 schema, table = dataset.split(".")
                 database.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
                 relation = (

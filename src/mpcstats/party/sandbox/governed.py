@@ -13,6 +13,7 @@ from mpcstats.errors import PolicyRefused
 from mpcstats.party.answer import Cell
 from mpcstats.party.ask import Result, ask, step_count
 from mpcstats.party.compile import Papers, Records, planned
+from mpcstats.party.data.source import file_of
 from mpcstats.party.desk.consent import now
 from mpcstats.party.desk.paper import add_signature, request_of
 from mpcstats.party.desk.standing import forgiveness, reinstated, violations
@@ -64,7 +65,7 @@ class Governed:
         self.catalogue = Catalogue.load(self.where / "catalogue.toml")
         dataset = self.catalogue.dataset(CONSENTED)
         desk = optouts.open_desk(self.offices, dataset.owner)
-        policies = shipped.data[dataset.owner][CONSENTED]
+        policies = file_of(CONSENTED, shipped.data[dataset.owner][CONSENTED])
         self.opted_out = optouts.opt_out(self.offices, desk, dataset, policies)
         self.config = replace(
             shipped,

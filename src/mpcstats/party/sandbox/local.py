@@ -16,9 +16,12 @@ from types import TracebackType
 from typing import IO, Self
 
 from mpcstats.errors import InternalError, UsageError
+from mpcstats.party.data.scan import stored
+from mpcstats.party.data.source import GivenFrame, Source
 from mpcstats.party.files.config import Address, Consortium
 from mpcstats.party.files.keys import Made, make_keys
 from mpcstats.party.files.localfile import LocalFile
+from mpcstats.party.files.sourcetable import written
 from mpcstats.party.node import Node
 from mpcstats.records.tomlfile import toml_text
 
@@ -192,14 +195,23 @@ def _write_party(config: LocalFile, folder: Path, made: Made) -> None:
         "",
         "[data]",
         *(
-            f"{toml_text(dataset)} = {toml_text(str(path.resolve()))}"
-            for dataset, path in config.data.get(party, {}).items()
+            f"{toml_text(dataset)} = {written(_filed(dataset, source, folder))}"
+            for dataset, source in config.data.get(party, {}).items()
         ),
         "",
     ]
     (folder / "ledgers").mkdir(exist_ok=True)
     here.mkdir(exist_ok=True)
     (here / f"{party}.toml").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _filed(dataset: str, source: Source, folder: Path) -> Source:
+    """A frame as a file below `folder`: its owner's process reads files."""
+    if not isinstance(source, GivenFrame):
+        return source
+    frames = folder / "frames"
+    frames.mkdir(mode=0o700, exist_ok=True)
+    return stored(dataset, source, frames / f"{dataset}.parquet")
 
 
 def free_ports(count: int) -> Sequence[int]:

@@ -9,9 +9,8 @@ from fractions import Fraction
 from sqlglot import exp
 
 from mpcstats.plan.context import Context
-from mpcstats.plan.names import DIALECT
 from mpcstats.plan.relational.algebra import Aggregated, AggregateKind, Expr, column
-from mpcstats.plan.relational.naming import Names
+from mpcstats.plan.relational.naming import Names, shown
 from mpcstats.plan.relational.supporting import contributing
 
 SUPPORTED = (
@@ -43,7 +42,7 @@ class Aggregates:
             case exp.Window():
                 raise self.context.refuse(
                     node,
-                    f"the window {node.sql(DIALECT)[:60]!r} over groups is not supported: use a sub-query",
+                    f"the window {shown(node)} over groups is not supported: use a sub-query",
                 )
         copy = node.copy()
         for name, value in list(copy.args.items()):
@@ -142,13 +141,14 @@ class Aggregates:
             if (known.kind, known.of, known.at) == (kind, of, at):
                 return column(known.name)
         name = self.names.fresh(kind)
+        self.names.note(name, node)
         self.found.append(Aggregated(name, kind, of, at, contributing(of)))
         return column(name)
 
     def _refused(self, node: Expr) -> Exception:
         return self.context.refuse(
             node,
-            f"the aggregate {node.sql(DIALECT)[:80]} over joint data is not supported; supported: {SUPPORTED}",
+            f"the aggregate {shown(node)} over joint data is not supported; supported: {SUPPORTED}",
         )
 
 

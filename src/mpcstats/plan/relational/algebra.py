@@ -23,7 +23,7 @@ Expr = exp.Expr
 Facts = Mapping[str, Fact]
 Named = tuple[str, Expr]
 JoinKind = Literal["inner", "left", "mark"]
-AggregateKind = Literal["count", "sum", "min", "max", "distinct", "quantile", "variance"]
+AggregateKind = Literal["count", "sum", "min", "max", "any", "distinct", "quantile", "variance"]
 WindowKind = Literal["lead", "lag", "row_number"]
 
 
@@ -57,16 +57,19 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """The rows of all parts together, with the columns that all of them have."""
+    """The rows of all parts together, with the columns that all have."""
 
     parts: tuple[Rel, ...]
 
     @property
     def facts(self) -> Facts:
         """What is known of each column."""
-        each = [part.facts for part in self.parts]
-        common = [name for name in each[0] if all(name in facts for facts in each)]
-        return {name: united(facts[name] for facts in each) for name in common}
+        first, *others = (part.facts for part in self.parts)
+        return {
+            name: united((known, *(facts[name] for facts in others)))
+            for name, known in first.items()
+            if all(name in facts for facts in others)
+        }
 
     @property
     def rows(self) -> int:
@@ -405,7 +408,11 @@ def institutions_behind(rel: Rel, names: Iterable[str]) -> frozenset[str]:
             told = (name for name in rel.facts if INSTITUTION in name)
             return frozenset(told) if asked & rel.facts.keys() else frozenset()
         case Union():
-            return institutions_behind(rel.parts[0], asked)
+            each = {institutions_behind(part, asked) for part in rel.parts}
+            if len(each) == 1:
+                return each.pop()
+            # Of sides that count differently: those that all have.
+            return frozenset(name for name in rel.facts if INSTITUTION in name)
         case Extend():
             made = dict(rel.columns)
             inner = {

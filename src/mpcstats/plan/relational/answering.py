@@ -16,6 +16,7 @@ from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, known
 from mpcstats.plan.relational.counting import ROWS, Cells, Counting
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.forms import placed
+from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.opening import Key, Opening
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.supporting import Supporting, wants_person
@@ -107,7 +108,7 @@ class Answering:
             return tuple(range(bounded[0], bounded[1] + 1))
         raise context.refuse(
             node,
-            f"the cells of an answer are public, so the values of {node.sql('duckdb')[:80]} must be: state its "
+            f"the cells of an answer are public, so the values of {shown(node)} must be: state its "
             "domain in the catalogue, or group by CASE WHEN ... THEN 'label' ... ELSE 'label' END",
         )
 
@@ -155,9 +156,9 @@ class Answering:
         if aggregate.kind == "distinct":
             return scalars.natural(of)[0]
         if about.kind != "integer":
-            raise self._draft.context.refuse(
-                of,
-                f"{aggregate.kind} of {of.sql('duckdb')[:60]!r}: expected a whole number, got {about.kind}",
+            raise self._draft.refuse(
+                aggregate.name,
+                f"{self._draft.names.said(aggregate.name)}: expected a whole number, got {about.kind}",
             )
         return scalars.value(of)
 

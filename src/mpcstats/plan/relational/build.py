@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -21,6 +21,8 @@ from mpcstats.plan.relational.algebra import (
     Filter,
     Group,
     Join,
+    JoinKind,
+    Named,
     Output,
     Rel,
     Union,
@@ -28,9 +30,10 @@ from mpcstats.plan.relational.algebra import (
     columns_of,
     institutions_behind,
 )
-from mpcstats.plan.relational.naming import Names
+from mpcstats.plan.relational.naming import Names, shown
 from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
 from mpcstats.plan.relational.subqueries import Subqueries
+from mpcstats.plan.relational.tying import Tying, is_tie, key_itself, placed
 from mpcstats.plan.relational.windows import windowed
 from mpcstats.plan.sql import read_select
 
@@ -66,6 +69,10 @@ class Builder:
     context: Context
     asked: frozenset[str]  # names of columns that stand anywhere in the question
     names: Names = field(default_factory=Names)
+    ties: Tying = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ties = Tying(self.context, self.names)
 
     def answer(self, tree: exp.Select, asked: list[str]) -> Answer:
         """The outer SELECT."""
@@ -80,7 +87,12 @@ class Builder:
             raise self.context.refuse(
                 tree, "SELECT DISTINCT over groups is not supported: rows differ by their groups"
             )
-        elif not keys and not _aggregates(tree):
+        for item in tree.expressions:
+            for window in item.find_all(exp.Window):
+                raise self.context.refuse(
+                    window, "a window over joint rows may stand in a sub-query of FROM only"
+                )
+        if not keys and not _aggregates(tree):
             raise self.context.refuse(
                 tree,
                 "rows are never shown: expected aggregates, or GROUP BY with at least one group column",
@@ -88,7 +100,7 @@ class Builder:
         for name in ("qualify", "offset"):
             if tree.args.get(name):
                 raise self.context.refuse(
-                    tree, f"{name.upper()} over joint data is not supported", name
+                    tree.args[name], f"{name.upper()} over joint data is not supported", name
                 )
         named = [(self.names.fresh(f"g{i}"), key) for i, key in enumerate(keys)]
         by_key = {key: column(name) for name, key in named}
@@ -122,7 +134,7 @@ class Builder:
             if loose:
                 raise self.context.refuse(
                     item,
-                    f"expected a column of GROUP BY or an aggregate, got {item.unalias().sql(DIALECT)[:80]!r}",
+                    f"expected a column of GROUP BY or an aggregate, got {shown(item.unalias())}",
                 )
 
     def source(self, item: Expr) -> tuple[Rel, Columns]:
@@ -152,16 +164,28 @@ class Builder:
     def _union(self, query: exp.Union, alias: str) -> tuple[Rel, Columns]:
         outputs = query.named_selects
         columns = {name: self.names.fresh(f"{alias}.{name}") for name in outputs}
-        parts: list[Rel] = []
+        sides = []
         for side in (query.this, query.expression):
             rel, own = self.query(side, alias)
             if len(own) != len(outputs):
                 raise self.context.refuse(
                     side, f"expected {len(outputs)} columns as in the first SELECT, got {len(own)}"
                 )
-            pairs = zip(columns.values(), own.values(), strict=True)
-            rel = Extend(rel, tuple((new, column(old)) for new, old in pairs))
-            parts.append(rel)
+            sides.append((rel, list(own.values()), person_of(rel)))
+        named = list(columns.values())
+        if all(person is not None for _, _, person in sides):
+            # The persons behind the rows of both sides, in one column.
+            named.append(self.names.fresh(f"{alias}.{PERSON}"))
+        extra: tuple[Named, ...] = ()
+        if any(INSTITUTION in name for rel, _, _ in sides for name in rel.facts):
+            # Of an institution that has no rows: the sides' own ones have different columns.
+            extra = ((self.names.fresh(f"{alias}.{INSTITUTION}_0"), exp.Literal.number(0)),)
+        parts = []
+        for rel, own_names, person in sides:
+            given = [*own_names, *([person] if person is not None else [])]
+            pairs = zip(named, given, strict=False)
+            columns_of_side = tuple((new, column(old)) for new, old in pairs)
+            parts.append(Extend(rel, (*columns_of_side, *extra)))
         found: Rel = Union(tuple(parts))
         if query.args.get("distinct"):
             found = self._group(found, tuple(columns.values()), ())
@@ -171,8 +195,9 @@ class Builder:
         for name in SUBQUERY_CLAUSES:
             if query.args.get(name):
                 raise self.context.refuse(
-                    query,
-                    f"{name.upper()} in a sub-query over several owners' rows is not supported",
+                    query.args[name],
+                    f"{name.upper()} in a sub-query over several owners' rows is not supported; it may stand in one "
+                    "owner's sub-query, and LIMIT at the end of the question",
                     name,
                 )
         rel, env = self._core(query, {})
@@ -196,7 +221,7 @@ class Builder:
         person = person_of(rel)
         if person is not None and person not in keys:
             hidden = self.names.fresh(f"group.{PERSON}")
-            aggregates = (*aggregates, Aggregated(hidden, "min", column(person)))
+            aggregates = (*aggregates, Aggregated(hidden, "any", column(person)))
         told = [name for name in rel.facts if INSTITUTION in name]
         aggregates = (*aggregates, *(Aggregated(name, "sum", column(name)) for name in told))
         return Group(rel, keys, aggregates)
@@ -308,74 +333,26 @@ class Builder:
             )
         marks = join.kind in {"SEMI", "ANTI"}
         inside = {**env, alias: columns}
-        given = list(conjuncts(join.args.get("on")))
+        given = placed(conjuncts(join.args.get("on")), join)
         if side == "" and not marks:
-            given += [c for c in waiting if c.find(exp.Query) is None and _is_tie(c, env, alias)]
+            given += [c for c in waiting if c.find(exp.Query) is None and is_tie(c, env, alias)]
             waiting[:] = [
-                c for c in waiting if not (c.find(exp.Query) is None and _is_tie(c, env, alias))
+                c for c in waiting if not (c.find(exp.Query) is None and is_tie(c, env, alias))
             ]
         conditions = [self._resolved(c, inside) for c in given]
-        kind = "mark" if marks else "left" if side else "inner"
-        found = self.tied(rel, right, conditions, kind, join)
+        kind: JoinKind = "mark" if marks else "left" if side else "inner"
+        found = self.ties.tied(rel, right, conditions, kind, join)
         if marks:
             flag = column(found.flag)
             return Filter(found, exp.Not(this=flag) if join.kind == "ANTI" else flag)
         env[alias] = columns
         if kind == "inner" and isinstance(found, Join):
             rest = found.residual
-            found = Join(found.left, found.right, "inner", found.on, found.flag)
+            whole: Rel = replace(found, residual=())
             for node in rest:
-                return_ = Filter(found, node)
-                found = return_  # type: ignore[assignment]
+                whole = Filter(whole, node)
+            return whole
         return found
-
-    def tied(self, left: Rel, right: Rel, conditions: list[Expr], kind: str, place: Expr) -> Join:
-        """The join of two relations by resolved conditions: equalities tie, what names the right side alone filters
-        it, the rest is a residual.
-        """
-        on: list[tuple[str, str]] = []
-        residual = []
-        mine, theirs = left.facts.keys(), right.facts.keys()
-        for condition in conditions:
-            used = columns_of(condition)
-            if used and used <= theirs:
-                right = Filter(right, condition)
-                continue
-            pair = _sides(condition, mine, theirs)
-            if pair is None:
-                residual.append(condition)
-                continue
-            left, first = self._as_column(left, pair[0])
-            right, second = self._as_column(right, pair[1])
-            on.append((first, second))
-        if not on:
-            raise self.context.refuse(
-                place, "expected a join on an equality of keys between the relations, got none"
-            )
-        self._check_keys(left, right, on, place)
-        flag = self.names.fresh("hit")
-        return Join(left, right, kind, tuple(on), flag, tuple(residual))  # type: ignore[arg-type]
-
-    def _check_keys(self, left: Rel, right: Rel, on: list[tuple[str, str]], place: Expr) -> None:
-        for a, b in on:
-            first, second = left.facts[a], right.facts[b]
-            if {first.kind, second.kind} not in ({"text"}, {"integer"}):
-                raise self.context.refuse(
-                    place,
-                    f"expected keys of one type, got {a} ({first.kind}) and {b} ({second.kind})",
-                )
-            if first.key != second.key and None not in (first.key, second.key):
-                raise self.context.refuse(
-                    place,
-                    f"expected keys of one normalisation, got {first.key} ({a}) and {second.key} ({b})",
-                )
-
-    def _as_column(self, rel: Rel, node: Expr) -> tuple[Rel, str]:
-        plain = key_itself(node, rel)
-        if isinstance(plain, exp.Column):
-            return rel, plain.name
-        name = self.names.fresh("key")
-        return Extend(rel, ((name, node),)), name
 
     def resolved(self, node: Expr, env: Env) -> Expr:
         """`node` over the algebra's columns."""
@@ -389,11 +366,14 @@ class Builder:
             )
 
         def change(part: Expr) -> Expr:
+            if isinstance(part, exp.Coalesce):
+                return self._of_using(part, env)
             if isinstance(part, exp.Column):
                 columns = env.get(part.table)
                 if columns is None or part.name not in columns:
                     raise self.context.refuse(part, f"{part.sql(DIALECT)} is not in sight here")
                 found = column(columns[part.name])
+                self.names.note(found.name, part)
                 found.meta.update(part.meta)
                 for inner in part.walk():
                     if "start" in inner.meta:
@@ -402,6 +382,17 @@ class Builder:
             return part
 
         return node.copy().transform(change)
+
+    def _of_using(self, node: exp.Coalesce, env: Env) -> Expr:
+        """The first of columns that a join makes equal, which is what USING makes of them; else `node` itself."""
+        parts = (node.this, *node.expressions)
+        if not all(isinstance(p, exp.Column) and p.name in env.get(p.table, {}) for p in parts):
+            return node
+        first, *others = (env[part.table][part.name] for part in parts)
+        if any(self.ties.equal.get(other) != first for other in others):
+            return node
+        self.names.note(first, node)
+        return column(first)
 
     def _order(self, tree: exp.Select, asked: list[str]) -> tuple[tuple[int, bool], ...]:
         order = tree.args.get("order")
@@ -445,37 +436,6 @@ def _by_dataset(rel: Rel, aggregates: Sequence[Aggregated]) -> tuple[tuple[str, 
 def person_of(rel: Rel) -> str | None:
     """The first column of `rel` that names the person behind a row."""
     return next((n for n, fact in rel.facts.items() if fact.names_persons or PERSON in n), None)
-
-
-def key_itself(node: Expr, rel: Rel) -> Expr:
-    """`node` without UPPER and TRIM around a key that they leave as it is."""
-    from mpcstats.plan.joins import bare
-
-    facts = {("", name): about for name, about in rel.facts.items()}
-    place = bare(node, facts)
-    return node.unnest() if place is None else column(place[1])
-
-
-def _sides(condition: Expr, mine: object, theirs: object) -> tuple[Expr, Expr] | None:
-    """The two sides of an equality, the left relation's first."""
-    if not isinstance(condition, exp.EQ):
-        return None
-    a, b = condition.this, condition.expression
-    for first, second in ((a, b), (b, a)):
-        one, other = columns_of(first), columns_of(second)
-        if one and other and one <= set(mine) and other <= set(theirs):  # type: ignore[call-overload]
-            return first, second
-    return None
-
-
-def _is_tie(condition: Expr, env: Env, alias: str) -> bool:
-    """Whether `condition` is an equality between the relation `alias` and those before it."""
-    if not isinstance(condition, exp.EQ):
-        return False
-    sides = [
-        {c.table for c in s.find_all(exp.Column)} for s in (condition.this, condition.expression)
-    ]
-    return {alias} in sides and any(side and side <= set(env) for side in sides)
 
 
 def _aggregates(query: exp.Select) -> bool:

@@ -144,8 +144,10 @@ class Counting:
         stated = None if about is None else about.whole(rows)
         whole = whole if stated is None else min(whole, stated)
         if whole >= LARGEST:
-            raise self._draft.context.refuse(
-                aggregate.of, "the sum may reach beyond 2^62: state tighter bounds in the catalogue"
+            names = self._draft.names
+            raise self._draft.refuse(
+                aggregate.name,
+                f"{names.said(aggregate.name)} may reach beyond 2^62: state tighter bounds in the catalogue",
             )
         return (-whole if source.minimum < 0 else 0), (whole if source.maximum > 0 else 0)
 
@@ -209,9 +211,9 @@ class Counting:
         top = Column(draft.names.fresh("spread_top"), "wide", 0, rows**2 * largest**2)
         over = Column(draft.names.fresh("spread_over"), "wide", 0, rows**2)
         if top.maximum >= MOST_VARIANCE:
-            raise draft.context.refuse(
-                aggregate.of,
-                "the variance may reach beyond 2^126: state tighter bounds in the catalogue",
+            raise draft.refuse(
+                aggregate.name,
+                f"{draft.names.said(aggregate.name)} may reach beyond 2^126: state tighter bounds in the catalogue",
             )
         step = draft.name("deviation")
         draft.steps.append(

@@ -57,6 +57,10 @@ class Draft(ABC):
     def lower(self, rel: Rel, wants: Iterable[Want]) -> Table:
         """The table of `rel` with the columns that are wanted."""
 
+    def refuse(self, name: str, message: str) -> Exception:
+        """The error that `message` is true of the column `name`."""
+        return self.context.refuse(self.names.place(name), message)
+
     def fragments(self) -> tuple[Fragment, ...]:
         """The fragments, when all has been asked of them."""
         compared = any(names_text(node) for step in self.steps for node in nodes_of(step))
@@ -99,7 +103,7 @@ class Draft(ABC):
         shared = found[0]
         if len(leaves) > 1:
             each = [shaped(want, leaf.rel.facts[want.name], shared.name) for leaf in leaves]
-            shared = _widest(each, want, self.context)
+            shared = _widest(each, want, self.names, self.context)
             for leaf in leaves:
                 leaf.wanted[want] = shared
         if shared not in first.given:
@@ -145,7 +149,7 @@ class Draft(ABC):
         """A new column for `want`. Raises UsageError for a number without bounds."""
         found = shaped(want, facts[want.name], self.names.fresh(want.name), nullable=nullable)
         if found is None:
-            raise unbounded(want.name, self.context)
+            raise unbounded(want.name, self.names, self.context)
         return found
 
     def give(self, parts: tuple[Owned, ...], wants: Sequence[Want], facts: Facts) -> Table:
@@ -183,10 +187,10 @@ class Draft(ABC):
         return Table(step, sum(part.rows for part in parts), columns)
 
 
-def _widest(each: Sequence[Column | None], want: Want, context: Context) -> Column:
+def _widest(each: Sequence[Column | None], want: Want, names: Names, context: Context) -> Column:
     given = [shared for shared in each if shared is not None]
     if len(given) != len(each):
-        raise unbounded(want.name, context)
+        raise unbounded(want.name, names, context)
     return united(given, given[0].name)
 
 

@@ -59,16 +59,17 @@ class Leaf:
         if want not in self.wanted:
             found = shaped(want, self.rel.facts[want.name], fresh.fresh(want.name))
             if found is None:
-                raise unbounded(want.name, context)
+                raise unbounded(want.name, fresh, context)
             self.wanted[want] = found
         return self.wanted[want]
 
 
-def unbounded(name: str, context: Context) -> Exception:
+def unbounded(name: str, names: Names, context: Context) -> Exception:
     """The error that a number has no bounds, or too wide ones."""
     return context.refuse(
-        None,
-        f"{name} has no known bounds, or bounds beyond 2^62: state minimum and maximum of its columns in the catalogue",
+        names.place(name),
+        f"{names.said(name)} has no known bounds, or bounds beyond 2^62: state minimum and maximum of its columns in "
+        "the catalogue",
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.relational.algebra import Aggregated, Group, at_leaves, combinations
 from mpcstats.plan.relational.draft import Draft, Table
@@ -156,7 +157,7 @@ class Grouping:
                 continue
             source = keys.get(natural(want.name, facts[want.name]))
             if source is None:
-                raise lowering.context.refuse(None, f"{want.name} is not known of a group")
+                raise InternalError(f"expected {want.name} to be a column of a group")
             columns.append((want, *self._recoded(want, source, facts)))
         return lowering.derive([result], columns) if columns else result
 
@@ -183,8 +184,8 @@ class Grouping:
                     )
                 return lowering.shape(want, own), node
             return lowering.shape(want, own), placed(Reference(source.name), want)
-        raise lowering.context.refuse(
-            None, f"{want.name} is needed of a group as {want.form}, which it has not"
+        raise InternalError(
+            f"expected a key of a group in a form that {want.name} has, got {want.form}"
         )
 
     def _aggregate(
@@ -205,22 +206,23 @@ class Grouping:
             aggregates.append(tables.Aggregate(made, "sum" if flags else aggregate.kind, of))
             return made, None
         if of is None:
-            raise lowering.context.refuse(None, f"{aggregate.kind} needs an operand")
+            raise InternalError(f"expected an operand of {aggregate.kind}, got none")
         source = columns[of]
         if aggregate.kind == "sum":
             bounded = fact.bounded
             if bounded is None or max(map(abs, bounded)) >= LARGEST:
-                raise lowering.context.refuse(
-                    aggregate.of,
-                    f"the sum of {of} may reach beyond 2^62: state tighter bounds in the catalogue",
+                raise lowering.refuse(
+                    aggregate.name,
+                    f"{lowering.names.said(aggregate.name)} may reach beyond 2^62: state tighter bounds in "
+                    "the catalogue",
                 )
             made = Column(fresh, "number", min(0, bounded[0]), max(0, bounded[1]))
         elif aggregate.kind in ("min", "max"):
             made = replace(source, name=fresh, nullable=False)
         else:
-            raise lowering.context.refuse(
-                aggregate.of,
-                f"{aggregate.kind} in a sub-query over several owners' rows is not supported",
+            raise lowering.refuse(
+                aggregate.name,
+                f"{lowering.names.said(aggregate.name)} in a sub-query over several owners' rows is not supported",
             )
         aggregates.append(tables.Aggregate(made, aggregate.kind, of))
         if not source.nullable:

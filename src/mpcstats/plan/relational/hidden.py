@@ -82,7 +82,7 @@ def _added(query: Expr, context: Context) -> dict[str, str]:
     grouped = _is_grouped(query)
     for role, node in inside.items():
         if grouped:
-            node = exp.Min(this=node) if role == PERSON else exp.Sum(this=node)
+            node = exp.AnyValue(this=node) if role == PERSON else exp.Sum(this=node)
         query.append("expressions", exp.alias_(node, _output(role), quoted=True))
     return {role: _output(role) for role in inside}
 

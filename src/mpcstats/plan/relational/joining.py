@@ -51,7 +51,7 @@ class Joining:
             table, slots = lookups.found()
             self._home = lookups.home
         else:
-            matching = Matching(*given)
+            matching = Matching(*given, lookups.obstacle)
             table, slot = matching.found()
             if matching.most > 1 and self._join.kind == "left":
                 return self._block(table, slot, None)

@@ -23,7 +23,12 @@ from mpcstats.plan.relational.hidden import column_of
 from mpcstats.plan.shapes import shape
 
 INNER, OTHER = "l", "r"
-FUNCTIONS: Mapping[str, type[exp.Expr]] = {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}
+FUNCTIONS: Mapping[str, type[exp.Expr]] = {
+    "sum": exp.Sum,
+    "min": exp.Min,
+    "max": exp.Max,
+    "any": exp.AnyValue,
+}
 NOT_FLAT = ("group", "having", "distinct", "limit", "offset", "qualify", "windows")
 
 

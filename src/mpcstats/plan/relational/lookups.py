@@ -33,7 +33,11 @@ ROW = "#row"
 
 
 class Lookups:
-    """The lookups of one Join node. `home`: right columns that the left owner has itself, as its fragment has them."""
+    """The lookups of one Join node.
+
+    `home`: right columns that the left owner has itself, as its fragment has them. `obstacle`: why there is nobody to
+    help, if that is all that is in the way.
+    """
 
     def __init__(
         self, draft: Draft, join: Join, left: Sequence[Want], right: Sequence[Want]
@@ -43,6 +47,7 @@ class Lookups:
         self._left_wants = left
         self._layers = Layers(draft.context, join.right, right)
         self.home: Mapping[str, str] = {}
+        self.obstacle = ""
         self._parts = self._findable()
 
     @property
@@ -75,6 +80,12 @@ class Lookups:
         owned = self._owned(on)
         if owner is None or owned is None or not all(a in at_hand for a, _ in join.on):
             return None
+        for part in owned:
+            if part.owner != owner and not helpers(owner, part.owner, context):
+                self.obstacle = (
+                    f"no compute party is accepted as helper by both {owner} and {part.owner}"
+                )
+                return None
         found = []
         only_marks = join.kind == "mark" and not join.residual and self._layers.base is join.right
         for part in owned:
@@ -82,6 +93,9 @@ class Lookups:
             if times is None or (part.owner == owner and times > 1):
                 return None
             if part.owner != owner and not helpers(owner, part.owner, context):
+                self.obstacle = (
+                    f"no compute party is accepted as helper by both {owner} and {part.owner}"
+                )
                 return None
             if only_marks and repeats(part, on) != 1:
                 group = Group(part, tuple(dict.fromkeys(on)), ())
@@ -98,7 +112,7 @@ class Lookups:
             rows = base.input
             if set(base.keys) != set(on) or not isinstance(rows, Union):
                 return None
-            if any(a.kind not in ("sum", "min", "max") for a in base.aggregates):
+            if any(a.kind not in ("sum", "min", "max", "any") for a in base.aggregates):
                 return None
         parts = rows.parts if isinstance(rows, Union) else (rows,)
         owned = [part for part in parts if isinstance(part, Owned)]

@@ -17,14 +17,21 @@ from mpcstats.plan.tables import Reference
 class Matching:
     """The sort join of one Join node. `most`: at most how many right rows a left row is asked for.
 
-    Raises UsageError if that is not known, or if the protocol cannot do what the join asks with several.
+    `obstacle`: what is in the way of a lookup, which may need less, if that is worth saying. Raises UsageError if the
+    bound is not known, or if the protocol cannot do what the join asks with several.
     """
 
     def __init__(
-        self, draft: Draft, join: Join, left: Sequence[Want], right: Sequence[Want]
+        self,
+        draft: Draft,
+        join: Join,
+        left: Sequence[Want],
+        right: Sequence[Want],
+        obstacle: str,
     ) -> None:
         self._draft = draft
         self._join = join
+        self._instead = f"; {obstacle} of a lookup, which may need none" if obstacle else ""
         self._left_wants = left
         keys = {b for _, b in join.on}
         # Whether a right key is known is whether there is a match.
@@ -66,20 +73,20 @@ class Matching:
         return table, slot
 
     def _most(self) -> int:
-        join, refuse = self._join, self._draft.context.refuse
+        join, refuse = self._join, self._draft.refuse
         times = repeats(join.right, [b for _, b in join.on])
         if join.kind == "mark" and not join.residual:
             return 1
         if times is None:
-            names = ", ".join(b for _, b in join.on)
+            names = ", ".join(self._draft.names.said(b) for _, b in join.on)
             raise refuse(
-                None,
+                join.on[0][1],
                 f"expected a bound on how many rows have the same {names}: group by it in a sub-query, or state "
-                "unique = true or most = ... of it in the catalogue",
+                f"unique = true or most = ... of it in the catalogue{self._instead}",
             )
         if times > 1 and (join.kind == "mark" or (join.kind == "left" and join.residual)):
             raise refuse(
-                None,
+                join.on[0][1],
                 "a LEFT JOIN or EXISTS with further comparisons, whose right side several owners hold and which may "
                 "have several rows a key, is not supported",
             )

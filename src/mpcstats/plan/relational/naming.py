@@ -1,18 +1,24 @@
-"""Names of columns: each its own in the whole question, and still to be read."""
+"""Names of columns: each its own in the whole question, still to be read, and traced back to where it stands."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
+from sqlglot import exp
+
+from mpcstats.plan.names import DIALECT
+
 MOST_LETTERS = 40
+MOST_SHOWN = 80
 
 
 @dataclass(slots=True)
 class Names:
-    """The names that are taken."""
+    """The names that are taken, and the part of the question that each stands for, where it is one."""
 
     taken: set[str] = field(default_factory=set)
+    places: dict[str, exp.Expr] = field(default_factory=dict)
 
     def fresh(self, wanted: str) -> str:
         """`wanted`, or with a number behind it if that is taken."""
@@ -23,3 +29,26 @@ class Names:
             name = f"{plain}_{number}"
         self.taken.add(name)
         return name
+
+    def note(self, name: str, node: exp.Expr) -> None:
+        """Remembers that `name` stands for `node`; the first place is kept."""
+        self.places.setdefault(name, node)
+
+    def place(self, name: str) -> exp.Expr | None:
+        """What `name` stands for in the question."""
+        return self.places.get(name)
+
+    def said(self, name: str) -> str:
+        """The column as the question has it."""
+        node = self.places.get(name)
+        return name if node is None else shown(node.copy().transform(self._in_question))
+
+    def _in_question(self, part: exp.Expr) -> exp.Expr:
+        # Columns of relations are the question's own.
+        plain = isinstance(part, exp.Column) and not part.table and part.name in self.places
+        return self.places[part.name].copy() if plain else part
+
+
+def shown(node: exp.Expr) -> str:
+    """An expression over the algebra's columns, for a message."""
+    return node.sql(DIALECT).replace('"', "")[:MOST_SHOWN]

@@ -75,10 +75,11 @@ class Neighbouring:
 
     def _order(self, table: Table, ordering: Ordering) -> tables.Order:
         if natural(ordering.name, self._given[ordering.name]).form == "digest":
-            raise self._draft.context.refuse(
-                None,
-                f"{ordering.name} is a text without a public domain: rows cannot be ordered by it; order by a number, "
-                "or state its domain in the catalogue",
+            names = self._draft.names
+            raise self._draft.refuse(
+                ordering.name,
+                f"{names.said(ordering.name)} is a text without a public domain: rows cannot be ordered by it; order "
+                "by a number, or state its domain in the catalogue",
             )
         name = self._key(table, ordering.name)
         return tables.Order(name, ordering.descending, ordering.nulls_first)

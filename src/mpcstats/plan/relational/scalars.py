@@ -12,8 +12,8 @@ from sqlglot import exp
 from mpcstats.plan.cells import Label
 from mpcstats.plan.context import Context
 from mpcstats.plan.facts import Fact
-from mpcstats.plan.names import DIALECT
 from mpcstats.plan.relational.algebra import Expr, Facts, about
+from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.wants import MOST_LABELS, Want, natural, ordered
 from mpcstats.plan.tables import LEAST_DIGEST, Call, Node, Null, Number, Op, Reference
 
@@ -99,7 +99,7 @@ class Scalars:
         """The error that `node` cannot be computed on shares."""
         return self.context.refuse(
             node,
-            f"{node.sql(DIALECT)[:80]!r} cannot be computed over the columns of several owners; {SUPPORTED}",
+            f"{shown(node)} cannot be computed over the columns of several owners; {SUPPORTED}",
         )
 
     def _want(self, node: Expr, labels: tuple[Label, ...] | None) -> Want:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
+from mpcstats.errors import InternalError
 from mpcstats.plan.context import Context
 from mpcstats.plan.relational.algebra import AggregateKind, Extend, Filter, Group, Rel
 from mpcstats.plan.relational.forms import translated
@@ -70,9 +71,7 @@ class Layers:
         def find(want: Want) -> Node:
             found = columns.get(want)
             if found is None:
-                raise self._context.refuse(
-                    None, f"{want.name} is not known of the right side of a join"
-                )
+                raise InternalError(f"expected {want.name} on the right side of a join")
             return found
 
         return Scalars(self._context, rel.facts, rel.rows, find)
@@ -103,6 +102,8 @@ def _together(kind: AggregateKind, want: Want, given: Sequence[Node]) -> Node:
     if kind == "sum":
         zeros = (Call("coalesce", (node, Number(0))) for node in given)
         return Call("if", (known, reduce(lambda a, b: Call("add", (a, b)), zeros), Null()))
+    if kind == "any":
+        return Call("coalesce", tuple(given))
     if want.form in ("number", "code"):
         if len(given) == 1:
             return given[0]

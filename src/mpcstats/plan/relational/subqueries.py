@@ -61,7 +61,7 @@ class Subqueries:
             )
         outer = self.builder.resolved(node.this, self.env)
         tie = exp.EQ(this=outer, expression=column(name))
-        found = self.builder.tied(rel, right, [tie], "mark", node)
+        found = self.builder.ties.tied(rel, right, [tie], "mark", node)
         flag: Expr = column(found.flag)
         if found.left.facts[found.on[0][0]].nullable:
             # NULL IN (...) is neither true nor false.
@@ -103,7 +103,7 @@ class Subqueries:
         right, columns = self.builder.query(plain, "test")
         inside = {**self.env, **_by_relation(list(wanted), columns)}
         conditions = [self.builder.resolved(tie, inside) for tie in ties]
-        found = self.builder.tied(rel, right, conditions, "mark", node)
+        found = self.builder.ties.tied(rel, right, conditions, "mark", node)
         return found, column(found.flag)
 
 

@@ -16,6 +16,7 @@ from mpcstats.plan.relational.algebra import (
     Rel,
     Window,
     Windowed,
+    WindowKind,
     column,
 )
 from mpcstats.plan.relational.naming import Names
@@ -112,8 +113,8 @@ class _Windows:
                     raise self.context.refuse(
                         node, "expected a distance of at least 1 row, as a number"
                     )
-                kind = "lead" if isinstance(node, exp.Lead) else "lag"
-                return Windowed(self.names.fresh(kind), kind, self._column(node.this), by)  # type: ignore[arg-type]
+                kind: WindowKind = "lead" if isinstance(node, exp.Lead) else "lag"
+                return Windowed(self.names.fresh(kind), kind, self._column(node.this), by)
         raise self.context.refuse(
             node,
             f"the window function {node.sql(DIALECT)[:60]} over joint data is not supported; {SUPPORTED}",
@@ -130,4 +131,5 @@ class _Windows:
             return str(plain.name)
         if plain not in self.computed:
             self.computed[plain] = self.names.fresh("ordered")
+            self.names.note(self.computed[plain], plain)
         return self.computed[plain]

@@ -46,7 +46,9 @@ OF_CARD: Mapping[str, JobAction] = {
     "top_k": "rank",
 }
 GATE = "gate"  # the card whose step is not the job's, but the release of its cells
-INSIDE = frozenset({"compact", "derive", "expand", "permute", "radix_sort", "shuffle", "sort"})
+INSIDE = frozenset(
+    {"compact", "derive", "expand", "permute", "radix_sort", "shuffle", "sort", "table"}
+)
 
 
 def job_actions(cards: Iterable[str]) -> tuple[JobAction, ...]:

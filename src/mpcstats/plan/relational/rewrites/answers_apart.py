@@ -44,10 +44,7 @@ def answers_apart(answer: Answer, context: Context, names: Names) -> Answer:
         inner.append(
             _grouped(part, answer, keys, [test for _, test in tests], columns, position, context)
         )
-    merged = tuple(
-        Aggregated(a.name, MERGED[a.kind], column(a.name))  # type: ignore[arg-type]
-        for a in answer.aggregates
-    )
+    merged = tuple(Aggregated(a.name, MERGED[a.kind], column(a.name)) for a in answer.aggregates)
     backed = {name: tuple(columns[1 + i]) for i, (name, _) in enumerate(tests)}
     return replace(
         answer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from sqlglot import exp
@@ -31,19 +32,19 @@ def left_to_inner(rel: Rel, _: Context) -> Rel:
     return Filter(found, rel.condition)
 
 
-def _rejects_null(condition: exp.Expr, right: object) -> bool:
+def _rejects_null(condition: exp.Expr, right: Collection[str]) -> bool:
     """Whether `condition` is not true where all columns of `right` are NULL."""
     node = condition.unnest()
     if isinstance(node, exp.Not) and isinstance(node.this.unnest(), exp.Is):
         inner = node.this.unnest()
         if not isinstance(inner.expression, exp.Null):
             return False
-        return _strict(inner.this) and bool(columns_of(inner.this) & set(right))  # type: ignore[call-overload]
+        return _strict(inner.this) and bool(columns_of(inner.this) & set(right))
     if isinstance(node, exp.In) and node.args.get("query") is None:
-        return _strict(node.this) and bool(columns_of(node.this) & set(right))  # type: ignore[call-overload]
+        return _strict(node.this) and bool(columns_of(node.this) & set(right))
     if isinstance(node, COMPARED):
         parts = list(node.iter_expressions())
-        named = columns_of(node) & set(right)  # type: ignore[call-overload]
+        named = columns_of(node) & set(right)
         return all(_strict(part) for part in parts) and bool(named)
     return False
 

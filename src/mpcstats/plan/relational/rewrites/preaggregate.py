@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mpcstats.plan.context import Context
-from mpcstats.plan.relational.algebra import Aggregated, Group, Owned, Rel, Union, column
+from mpcstats.plan.relational.algebra import (
+    Aggregated,
+    AggregateKind,
+    Group,
+    Owned,
+    Rel,
+    Union,
+    column,
+)
 from mpcstats.plan.relational.rewrites.collapse import collapse
 
-MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max"}
+MERGED: Mapping[AggregateKind, AggregateKind] = {
+    "count": "sum",
+    "sum": "sum",
+    "min": "min",
+    "max": "max",
+    "any": "any",
+}
 
 
 def preaggregate(rel: Rel, context: Context) -> Rel:
@@ -32,7 +47,7 @@ def preaggregate(rel: Rel, context: Context) -> Rel:
             merged.append(Aggregated(aggregate.name, "sum", column(aggregate.name)))
         elif aggregate.kind in MERGED:
             merged.append(
-                Aggregated(aggregate.name, MERGED[aggregate.kind], column(aggregate.name))  # type: ignore[arg-type]
+                Aggregated(aggregate.name, MERGED[aggregate.kind], column(aggregate.name))
             )
         else:
             return rel

@@ -83,6 +83,7 @@ class Pusher:
         if isinstance(plain, exp.If) and isinstance(node.parent, exp.Case):
             return None
         name = self.names.fresh("x")
+        self.names.note(name, node)
         found = self._down(rel, plain, name)
         return None if found is None else (found, name)
 
