@@ -120,6 +120,7 @@ EQUAL: list[str] = [
 ]
 CUBED = " * ".join(["a.n", "b.n"] * 14)
 REFUSED = [
+    ("SELECT COUNT(*) > 3 AS x FROM all_.t a", "x: expected a number, got a condition"),
     (
         f"SELECT COUNT(*) AS x FROM a.u a JOIN b.u b ON b.pid = a.pid WHERE {CUBED} > 3",
         "may reach beyond 2\\^62: state tighter bounds",
