@@ -45,7 +45,7 @@ class Layers:
         for layer, wants in reversed(self._layers):
             scalars = self._of_slot(columns, layer.input)
             if isinstance(layer, Filter):
-                hit = Call("and", (hit, scalars.flag(layer.condition)))
+                hit = both(hit, scalars.flag(layer.condition))
                 continue
             made = dict(layer.columns)
             columns |= {
@@ -87,6 +87,11 @@ def merged(base: Group, slots: Sequence[Slot], wants: Sequence[Want]) -> Slot:
             given = [slot.columns[source] for slot in slots]
             columns[want] = _together(kinds[want.name], want, given)
     return Slot(some([slot.hit for slot in slots]), columns)
+
+
+def both(hit: Node, condition: Node) -> Node:
+    """Whether there is a right row for which the condition is true: never NULL, as its negation is asked for too."""
+    return Call("and", (hit, Call("coalesce", (condition, Number(0)))))
 
 
 def some(flags: Sequence[Node]) -> Node:
