@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import product
 
 from sqlglot import exp
 
@@ -172,9 +173,12 @@ def _combinations(keys: Iterable[Fact], rows: int) -> int:
 
 def _passed_on(join: Joined, places: dict[str, Place | None]) -> set[frozenset[str]]:
     """The unique sets of the join under their output names, where all their columns are put out."""
-    named = {place: name for name, place in places.items() if place is not None}
+    named: dict[Place, list[str]] = {}
+    for name, place in places.items():
+        if place is not None:
+            named.setdefault(place, []).append(name)
     return {
-        frozenset(named[place] for place in columns)
+        frozenset(chosen)
         for columns in join.unique()
-        if all(place in named for place in columns)
+        for chosen in product(*(named.get(place, ()) for place in columns))
     }
