@@ -124,6 +124,8 @@ EQUAL: list[str] = [
     "ON z.pid = a.pid",
     # A key that is unique under each of its names.
     "SELECT COUNT(*) AS x FROM b.t a WHERE NOT EXISTS (SELECT 1 FROM a.t z WHERE z.pid = a.pid AND z.n > a.n)",
+    # An extreme of conditions.
+    "SELECT a.k AS k, COUNT(*) AS x FROM (SELECT r.pid, MAX(r.d > 1) AS k FROM all_.t r GROUP BY r.pid) a GROUP BY 1",
 ]
 CUBED = " * ".join(["a.n", "b.n"] * 14)
 REFUSED = [
