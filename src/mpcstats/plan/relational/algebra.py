@@ -1,13 +1,15 @@
 """The algebra of a question over several owners: frozen nodes over columns whose names are their own in the question.
 
 Expressions are sqlglot trees of the DuckDB dialect whose columns name no relation. Every node knows what the
-catalogue implies about it: facts of its columns, a bound on its rows, sets of columns that are unique.
+catalogue implies about it: facts of its columns, a bound on its rows, sets of columns that are unique. These are
+worked out once a node, which therefore has no slots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from sqlglot import exp
@@ -27,7 +29,7 @@ AggregateKind = Literal["count", "sum", "min", "max", "any", "distinct", "quanti
 WindowKind = Literal["lead", "lag", "row_number"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Owned:
     """What one owner's database computes: `query`, whose output columns have the names of `shape`.
 
@@ -55,13 +57,13 @@ class Owned:
         return self.shape.unique
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Union:
     """The rows of all parts together, with the columns that all have."""
 
     parts: tuple[Rel, ...]
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         """What is known of each column."""
         first, *others = (part.facts for part in self.parts)
@@ -71,12 +73,12 @@ class Union:
             if all(name in facts for facts in others)
         }
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """A bound on the number of rows."""
         return sum(part.rows for part in self.parts)
 
-    @property
+    @cached_property
     def unique(self) -> frozenset[frozenset[str]]:
         """What is unique in every part, where a column tells the parts apart."""
         telling = frozenset.intersection(
@@ -86,30 +88,30 @@ class Union:
         return frozenset(columns for columns in common if columns & telling)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Extend:
     """`input` with computed columns."""
 
     input: Rel
     columns: tuple[Named, ...]
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         """What is known of each column."""
         return {**self.input.facts, **{n: known(e, self.input) for n, e in self.columns}}
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """A bound on the number of rows."""
         return self.input.rows
 
-    @property
+    @cached_property
     def unique(self) -> frozenset[frozenset[str]]:
         """Sets of columns of which no two rows have the same values."""
         return self.input.unique
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Filter:
     """The rows of `input` for which `condition` is true."""
 
@@ -132,7 +134,7 @@ class Filter:
         return self.input.unique
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Join:
     """Rows of `left` with the rows of `right` whose columns `on` are equal and for which all of `residual` is true.
 
@@ -147,7 +149,7 @@ class Join:
     flag: str
     residual: tuple[Expr, ...] = ()
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         """What is known of each column."""
         own = dict(self.left.facts)
@@ -164,19 +166,19 @@ class Join:
             right = {name: replace(about, nullable=True) for name, about in right.items()}
         return {**own, **right}
 
-    @property
+    @cached_property
     def most(self) -> int | None:
         """At most how many right rows a left row has; None if that is not known."""
         return repeats(self.right, [b for _, b in self.on])
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """A bound on the number of rows."""
         if self.kind == "mark":
             return self.left.rows
         return self.left.rows * (self.right.rows if self.most is None else self.most)
 
-    @property
+    @cached_property
     def unique(self) -> frozenset[frozenset[str]]:
         """Sets of columns of which no two rows have the same values."""
         if self.kind == "mark" or self.most == 1:
@@ -196,7 +198,7 @@ class Aggregated:
     support: Expr | None = None  # which rows contribute; None: all
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """One row for each combination of values of the keys, which are columns of `input`; `person`: see Answer."""
 
@@ -204,7 +206,7 @@ class Group:
     keys: tuple[str, ...]
     aggregates: tuple[Aggregated, ...]
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         """What is known of each column."""
         given = self.input.facts
@@ -213,7 +215,7 @@ class Group:
             **{a.name: of_aggregate(a, self.input, self.most) for a in self.aggregates},
         }
 
-    @property
+    @cached_property
     def most(self) -> int:
         """At most how many rows a group has."""
         # What is known of how often a key comes says nothing of NULL, which is a group too.
@@ -222,12 +224,12 @@ class Group:
         known_most = repeats(self.input, self.keys)
         return self.input.rows if known_most is None else min(known_most, self.input.rows)
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """A bound on the number of rows."""
         return min(self.input.rows, combinations(self.input, self.keys))
 
-    @property
+    @cached_property
     def unique(self) -> frozenset[frozenset[str]]:
         """Sets of columns of which no two rows have the same values."""
         return frozenset({frozenset(self.keys)})
@@ -252,7 +254,7 @@ class Windowed:
     by: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Window:
     """`input` with columns of neighbouring rows in the partition."""
 
@@ -261,7 +263,7 @@ class Window:
     order: tuple[Ordering, ...]
     functions: tuple[Windowed, ...]
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         """What is known of each column."""
         given = self.input.facts
@@ -273,12 +275,12 @@ class Window:
                 found[function.name] = replace(given[function.of], nullable=True, person=False)
         return found
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """A bound on the number of rows."""
         return self.input.rows
 
-    @property
+    @cached_property
     def unique(self) -> frozenset[frozenset[str]]:
         """Sets of columns of which no two rows have the same values."""
         return self.input.unique
