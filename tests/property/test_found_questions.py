@@ -112,9 +112,30 @@ EQUAL: list[str] = [
         "SELECT COUNT(CASE WHEN a.x > 1 THEN a.pid END) AS x "
         "FROM (SELECT r.pid, COUNT(DISTINCT r.d) AS x FROM all_.t r GROUP BY 1) a"
     ),
+    # Owners are asked for nothing but how many rows they have.
+    "SELECT VAR_SAMP(9) AS x, COUNT(DISTINCT a.id) AS y FROM a.t a",
+    "SELECT VAR_SAMP(9) AS x FROM all_.t a GROUP BY a.party",
+    # Rows of one key are told apart by a label, so there are at most as many.
+    "SELECT COUNT(*) AS x FROM a.u a JOIN (SELECT DISTINCT r.pid, r.g FROM all_.t r) b ON b.pid = a.pid AND b.g > a.d",
+    # A further comparison with NULL is no match, and its negation is true.
+    "SELECT COUNT(*) AS x FROM b.t a ANTI JOIN a.t z ON z.pid = a.pid AND z.n > a.n",
+    "SELECT COUNT(*) AS x FROM b.t a LEFT JOIN c.t z ON z.pid = a.pid AND z.n > a.n",
+    (
+        "SELECT COUNT(*) AS x FROM a.u a ANTI JOIN (SELECT r.pid, SUM(r.n) AS n FROM all_.t r GROUP BY 1 "
+        "HAVING SUM(r.n) > 5) z ON z.pid = a.pid"
+    ),
+    # A key that is unique under each of its names.
+    "SELECT COUNT(*) AS x FROM b.t a WHERE NOT EXISTS (SELECT 1 FROM a.t z WHERE z.pid = a.pid AND z.n > a.n)",
+    # An extreme of conditions.
+    "SELECT a.k AS k, COUNT(*) AS x FROM (SELECT r.pid, MAX(r.d > 1) AS k FROM all_.t r GROUP BY r.pid) a GROUP BY 1",
 ]
 CUBED = " * ".join(["a.n", "b.n"] * 14)
 REFUSED = [
+    (
+        "SELECT COUNT(*) AS x FROM (SELECT r.pid, MIN(r.t) AS k FROM all_.t r GROUP BY 1) a WHERE a.k = 'ab'",
+        "the min of a text over several owners' rows is not known",
+    ),
+    ("SELECT COUNT(*) > 3 AS x FROM all_.t a", "x: expected a number, got a condition"),
     (
         f"SELECT COUNT(*) AS x FROM a.u a JOIN b.u b ON b.pid = a.pid WHERE {CUBED} > 3",
         "may reach beyond 2\\^62: state tighter bounds",

@@ -50,6 +50,7 @@ class _Reader:
         self._wanted[id(scopes[-1].expression)] = {name: {use} for name, use in uses.items()}
         for scope in reversed(scopes):
             self._read_scope(scope)
+        self._read_rows(query)
         special = flagged(query, self._special(query), blind)
         for base in special:
             self._uses.setdefault(base, {"filter"})
@@ -59,6 +60,13 @@ class _Reader:
             for use in sorted(self._uses[base], key=ORDER.__getitem__)
         ]
         return tuple(found)
+
+    def _read_rows(self, query: exp.Select) -> None:
+        """Of a table that is asked only for its rows the first column is read (plan.fragment)."""
+        known = {dataset for dataset, _ in self._uses}
+        for name in {f"{table.db}.{table.name}" for table in query.find_all(exp.Table)} - known:
+            first = (name, next(iter(self._context.catalogue.dataset(name).columns)))
+            self._uses[first] = {"key" if self._names_key(first) else "filter"}
 
     def _special(self, query: exp.Select) -> dict[Base, Ranges]:
         """The columns with special codes of the tables that `query` reads."""

@@ -218,6 +218,9 @@ class Group:
     @cached_property
     def most(self) -> int:
         """At most how many rows a group has."""
+        # What is known of how often a key comes says nothing of NULL, which is a group too.
+        if any(self.input.facts[key].nullable for key in self.keys):
+            return self.input.rows
         known_most = repeats(self.input, self.keys)
         return self.input.rows if known_most is None else min(known_most, self.input.rows)
 
@@ -320,6 +323,7 @@ class Answer:
     ] = ()  # as `counted`, for those who contribute to each aggregate; () is all
 
 
+MOST_APART = 16  # rows of one key that labels tell apart
 BOOLEAN = Fact("boolean", labels=(False, True), nullable=False)
 
 
@@ -346,10 +350,12 @@ def of_aggregate(aggregated: Aggregated, rel: Rel, most: int) -> Fact:
 
 
 def repeats(rel: Rel, columns: Iterable[str]) -> int | None:
-    """At most how many rows have the same values in `columns`; None if that is not known."""
+    """At most how many rows have the same values in `columns`, none of them NULL; None if that is not known."""
     given = frozenset(columns)
-    if any(unique <= given for unique in rel.unique):
-        return 1
+    known_parts = [_labelled(rel, unique - given) for unique in rel.unique]
+    apart = min((n for n in known_parts if n is not None), default=None)
+    if apart is not None:
+        return apart
     if isinstance(rel, Union):
         parts = [repeats(part, given) for part in rel.parts]
         return None if None in parts else sum(part for part in parts if part is not None)
@@ -357,6 +363,17 @@ def repeats(rel: Rel, columns: Iterable[str]) -> int | None:
         return repeats(rel.input, given & rel.input.facts.keys())
     bounds = [f.most for name in given if (f := rel.facts.get(name)) is not None and f.most]
     return min(bounds) if bounds and isinstance(rel, Owned) else None
+
+
+def _labelled(rel: Rel, columns: Iterable[str]) -> int | None:
+    """How many combinations of values the columns take, NULL among them, if all have few labels."""
+    count = 1
+    for name in columns:
+        fact_of = rel.facts[name]
+        if fact_of.labels is None or len(fact_of.labels) > MOST_APART:
+            return None
+        count *= len(fact_of.labels) + fact_of.nullable
+    return count if count <= MOST_APART else None
 
 
 def combinations(rel: Rel, keys: Iterable[str]) -> int:

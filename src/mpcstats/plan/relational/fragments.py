@@ -76,6 +76,10 @@ def unbounded(name: str, names: Names, context: Context) -> Exception:
 def fragment(leaf: Leaf, context: Context, *, compared: bool) -> plans.Fragment:
     """What the owner of `leaf` computes at home; `compared`: on shares, digests are compared with public texts."""
     query = leaf.rel.query
+    if not leaf.wanted and not leaf.composed:
+        # It is asked only how many rows there are, which any column tells.
+        first = next(iter(leaf.rel.facts))
+        leaf.wanted[Want(first, "known")] = Column(f"{leaf.name}_there", "flag", 0, 1)
     named: dict[str, tuple[Column, Expr, Use]] = {}
     for want, shared in leaf.wanted.items():
         named[shared.name] = (shared, _selected(want), USES[want.form])
@@ -92,8 +96,7 @@ def fragment(leaf: Leaf, context: Context, *, compared: bool) -> plans.Fragment:
             uses.setdefault(name, "key")
     plain = query.copy()
     kept = [item for item in plain.expressions if item.alias_or_name in used]
-    first = exp.alias_(exp.Literal.number(1), "row_", quoted=True)
-    plain.set("expressions", kept or [first])
+    plain.set("expressions", kept)
     plain = pruned(plain)
     plainly = {want.name for want in leaf.wanted if want.form not in ("digest", "known")}
     blind = frozenset() if compared else frozenset(used - plainly)
@@ -106,7 +109,7 @@ def fragment(leaf: Leaf, context: Context, *, compared: bool) -> plans.Fragment:
         name=leaf.name,
         owner=leaf.owner,
         # Names are the planner's own and quoted, and the inner text is a tree that was checked (plan.names).
-        sql=f"SELECT {outer or '1'} FROM ({text}) AS fragment",  # noqa: S608
+        sql=f"SELECT {outer} FROM ({text}) AS fragment",  # noqa: S608
         rows=leaf.rel.rows,
         values=(),
         codes=(),

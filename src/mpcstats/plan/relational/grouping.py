@@ -130,7 +130,14 @@ class Grouping:
         result = Table(
             step.name,
             rows,
-            {**found, **{w: c for w, (c, n) in results.items() if n is None and w.form != "known"}},
+            {
+                **found,
+                **{
+                    want: made
+                    for want, (made, counted) in results.items()
+                    if counted is None and want.form not in ("known", "flag")
+                },
+            },
         )
         return self._finished(result, found, results)
 
@@ -149,6 +156,10 @@ class Grouping:
             )
             if want.form == "known":
                 columns.append((want, lowering.shape(want, facts), some))
+            elif want.form == "flag":
+                flag = Call("lt", (Number(0), Reference(made.name)))
+                node = flag if counted is None else Call("if", (some, flag, Null()))
+                columns.append((want, lowering.shape(want, facts), node))
             elif counted is not None:
                 shared = replace(made, name=lowering.names.fresh(want.name), nullable=True)
                 columns.append((want, shared, Call("if", (some, Reference(made.name), Null()))))
@@ -224,7 +235,15 @@ class Grouping:
                 "value: write CASE WHEN ... THEN 1 ELSE 0 END",
             )
         elif aggregate.kind in ("min", "max"):
-            made = replace(source, name=fresh, nullable=False)
+            if source.kind == "digest":
+                raise lowering.context.refuse(
+                    aggregate.of,
+                    f"the {aggregate.kind} of a text over several owners' rows is not known: state the text's domain in "
+                    "the catalogue",
+                )
+            # The least and the greatest of flags are numbers, of which flags are made again (_finished).
+            kind = "number" if source.kind == "flag" else source.kind
+            made = replace(source, kind=kind, name=fresh, nullable=False)
         else:
             raise lowering.refuse(
                 aggregate.name,

@@ -105,6 +105,11 @@ class Opening:
         kind: Literal["ratio", "root"] = "ratio"
         if isinstance(node, exp.Sqrt):
             kind, node = "root", node.this.unnest()
+        if self._scalars.fact(node).kind == "boolean":
+            raise self._draft.context.refuse(
+                given,
+                f"{name}: expected a number, got a condition: write CASE WHEN ... THEN 1 ELSE 0 END",
+            )
         ratio = self._ratio(node)
         if ratio.over is not None:
             self._divided(name, ratio.top, ratio.over, given)
