@@ -17,8 +17,6 @@ DATA = ROOT.parent / "shared" / "data" / "synthea_1k"
 HERE = DATA.is_dir()
 MISSING = f"the data are not there: no {DATA}"
 NAMES = tuple(sorted(path.stem for path in (DEMO / "questions").glob("*.sql")))
-# The planner answers these; of the others it says what it cannot do yet.
-PLANNED = ("diabetics", "not_seen")
 UNIONS = {  # name -> the table, and how its owners are called
     "hospitals.patients": ("patients", "hospital_"),
     "hospitals.encounters": ("encounters", "hospital_"),

@@ -13,14 +13,12 @@ from tests.synthea import (
     HERE,
     MISSING,
     NAMES,
-    PLANNED,
     ROOT,
     question,
     sampled,
     together,
 )
 
-from mpcstats.errors import UsageError
 from mpcstats.party.data.table import load_table
 
 ONE_IN = 40
@@ -51,18 +49,11 @@ def all_plain(whole: Joint) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@pytest.mark.parametrize("name", PLANNED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_question_is_answered_as_duckdb_does(
     sample: Joint, plain: duckdb.DuckDBPyConnection, name: str
 ) -> None:
     assert differences(sample.ask(question(name)), *oracle(plain, question(name))) == []
-
-
-@pytest.mark.parametrize("name", sorted({*NAMES} - {*PLANNED}))
-def test_what_cannot_be_planned_yet_is_refused_with_its_place(sample: Joint, name: str) -> None:
-    """Once it can be planned this fails: then it belongs to PLANNED."""
-    with pytest.raises(UsageError, match=r"^line \d+, column \d+: "):
-        sample.plan(question(name))
 
 
 @pytest.mark.parametrize("name", NAMES)

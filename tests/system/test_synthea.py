@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from tests.joint import differences, oracle
-from tests.synthea import DATA, DEMO, HERE, MISSING, PLANNED, question, together
+from tests.synthea import DATA, DEMO, HERE, MISSING, NAMES, question, together
 
 import mpcstats
 from mpcstats.party.client import Party
@@ -39,7 +39,7 @@ def plain() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@pytest.mark.parametrize("name", PLANNED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_question_is_answered_as_duckdb_does(
     bureau: Party, plain: duckdb.DuckDBPyConnection, name: str
 ) -> None:
