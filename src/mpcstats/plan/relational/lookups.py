@@ -218,10 +218,12 @@ class Lookups:
         context, names = draft.context, draft.names
         used = list(dict.fromkeys(want.name for want in wants))
         number = names.fresh(ROW)
+        # Within a partition the keys are equal: they order nothing, and stay blind.
+        order = [exp.Ordered(this=column(n)) for n in used if n not in keys]
         window = exp.Window(
             this=exp.RowNumber(),
             partition_by=[column(k) for k in keys],
-            order=exp.Order(expressions=[exp.Ordered(this=column(n)) for n in (*keys, *used)]),
+            order=exp.Order(expressions=order) if order else None,
         )
         numbered = leaves.select_outer(part, [(number, window)], context)
         columns: dict[tuple[str, int], str] = {}
