@@ -101,8 +101,8 @@ class Authorised:
             PROJECT,
         )
 
-    def papers(self, name: str, asked: Question, exempt: Exempt | None = None) -> Papers:
-        """The request, the approval of the template that the pack's question is, and the operator's licence."""
+    def papers(self, name: str, asked: Question, exempt: Sequence[Exempt] = ()) -> Papers:
+        """The request, an approval of the template for each exemption (or one), and the operator's licence."""
         since, until = self.offices.day, later(self.offices.day, 30)
         term = {"scenario": asked.scenario, "since": since, "until": until}
         approval: dict[str, Any] = {
@@ -113,15 +113,18 @@ class Authorised:
             "initiators": [asked.initiator],
             "recipients": list(asked.recipients),
             "uses": 100,
-            "persons": 1 if exempt is not None else 11,
+            "persons": 11,
         }
-        if exempt is not None:
-            approval["exemption"] = {
-                "recipients": list(exempt.recipients),
-                "cells": list(exempt.cells),
+        approvals = [approval] if not exempt else []
+        for i, each in enumerate(exempt):
+            exemption = {
+                "recipients": list(each.recipients),
+                "cells": list(each.cells),
                 "because": "the domain pack's README says so",
-                "own_row": exempt.own_row,
+                "own_row": each.own_row,
             }
+            number = f"A-{name}-{i}"
+            approvals.append({**approval, "number": number, "persons": 1, "exemption": exemption})
         licence = {
             **term,
             "number": f"L-{name}",
@@ -133,7 +136,7 @@ class Authorised:
         }
         return (
             self.offices.signed(request_of(asked), LAB),
-            self.offices.sign(APPROVAL, approval, AUTHORISER),
+            *(self.offices.sign(APPROVAL, approval, AUTHORISER) for approval in approvals),
             self.offices.sign(LICENCE, licence, AUTHORISER),
         )
 

@@ -18,7 +18,7 @@ from mpcstats.party.tables.stage import Stage
 from mpcstats.party.tables.table import Broad, Table
 from mpcstats.plan.needs import tables_of
 from mpcstats.plan.physical import Fragment, Gate, Physical, Release, Step
-from mpcstats.plan.tables import Column, TableStep
+from mpcstats.plan.tables import LEAST_DIGEST, Column, TableStep
 from mpcstats.session import Session, Words
 from mpcstats.testing import Outcome, opened, opened_wide, run_together
 
@@ -82,7 +82,7 @@ def halves_of(text: Cell) -> tuple[int, int]:
 
 def short(text: Cell) -> int | None:
     """What a shared digest of the text opens to."""
-    return None if text is None else halves_of(text)[0]
+    return None if text is None else halves_of(text)[0] | LEAST_DIGEST
 
 
 def plan_of(engine: Engine, parts: Sequence[Part], steps: Sequence[Step], last: str) -> Physical:

@@ -121,8 +121,8 @@ EQUAL: list[str] = [
     "SELECT COUNT(*) AS x FROM b.t a ANTI JOIN a.t z ON z.pid = a.pid AND z.n > a.n",
     "SELECT COUNT(*) AS x FROM b.t a LEFT JOIN c.t z ON z.pid = a.pid AND z.n > a.n",
     (
-        "SELECT COUNT(*) AS x FROM a.u a ANTI JOIN (SELECT r.pid, SUM(r.n) AS n FROM all_.t r "
-        "GROUP BY 1 HAVING SUM(r.n) > 5) z ON z.pid = a.pid"
+        "SELECT COUNT(*) AS x FROM a.u a ANTI JOIN (SELECT r.pid, SUM(r.n) AS n FROM all_.t r GROUP BY 1 "
+        "HAVING SUM(r.n) > 5) z ON z.pid = a.pid"
     ),
     # A key that is unique under each of its names.
     "SELECT COUNT(*) AS x FROM b.t a WHERE NOT EXISTS (SELECT 1 FROM a.t z WHERE z.pid = a.pid AND z.n > a.n)",

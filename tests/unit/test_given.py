@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ import pytest
 from mpcstats.errors import UsageError
 from mpcstats.party.data.embedded import DuckDB
 from mpcstats.party.data.given import GivenColumn, codes_of
+from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.data.sources import Rows, _Database
 from mpcstats.party.inputs import content
 from mpcstats.plan.physical import Fragment, Gate, Physical, Release
-from mpcstats.plan.tables import Aggregate, Column, Find, Give, GroupOwned, TableStep
+from mpcstats.plan.tables import LEAST_DIGEST, Aggregate, Column, Find, Give, GroupOwned, TableStep
+from mpcstats.records.catalogue import Catalogue
 
 TEXT = Column("t", "digest", 0, (1 << 64) - 1, nullable=True)
 NUMBER = Column("n", "number", -5, 1 << 40, nullable=True)
@@ -30,11 +33,14 @@ def fragment(values: str = GOOD, columns: Sequence[Column] = COLUMNS, *, rows: i
     return Fragment("f", "a", sql, rows, (), (), (), columns=tuple(columns))
 
 
-def read(own: Fragment, *steps: TableStep) -> Rows:
+def plan(own: Fragment, *steps: TableStep) -> Physical:
     played = (*steps, Gate("gate", "o", (Release(("a",), 1),)))
-    plan = Physical("", "", "", "a", "rep3", ("a", "b", "c"), (own,), played, ())
+    return Physical("", "", "", "a", "rep3", ("a", "b", "c"), (own,), played, ())
+
+
+def read(own: Fragment, *steps: TableStep) -> Rows:
     with _Database(DuckDB()) as database:
-        return database.given(plan, own)
+        return database.given(plan(own, *steps), own)
 
 
 def found(right: str = "z") -> Find:
@@ -51,7 +57,7 @@ def test_digests_are_the_first_128_bits_of_sha_256() -> None:
         expected.append([int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")])
     assert columns["t"].values.tolist() == expected
     assert columns["t"].known.tolist() == [True, False, True]
-    assert columns["t"].words.tolist() == [row[0] | 1 << 63 for row in expected]
+    assert columns["t"].words.tolist() == [row[0] | LEAST_DIGEST for row in expected]
 
 
 def test_numbers_and_flags_have_0_where_they_are_null() -> None:
@@ -135,6 +141,16 @@ def test_rows_within_the_steps_bounds_pass() -> None:
     )
     assert read(repeated, *steps).columns["n"].words.tolist() == [1, 1, 1, 2]
     read(fragment(), found())  # NULL is no key that comes again
+
+
+def test_columns_are_rehearsed(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.toml"
+    path.write_text("version = 1\n", encoding="utf-8")
+    catalogue = Catalogue.load(path)
+    rehearse(plan(fragment()), catalogue)
+    other = fragment(columns=(*COLUMNS, Column("o", "number", 0, 1)))
+    with pytest.raises(UsageError, match="f, which a would compute at home, is no valid SQL"):
+        rehearse(plan(other), catalogue)
 
 
 def test_codes_tell_combinations_apart_and_null_from_0() -> None:

@@ -264,3 +264,14 @@ def test_altair_takes_the_chart() -> None:
     pytest.importorskip("altair", reason="needs the extra `plots`")
     made = ANSWER.plot(x="sex", y="fund", color="insutype").to_dict()
     assert [layer["mark"]["type"] for layer in made["layer"]] == ["bar", "text"]
+
+
+def test_null_is_said_in_groups_and_in_numbers() -> None:
+    found = Answer(
+        ("g", "n"), ((None, None), ("x", 1)), (("value", "value"),) * 2, frozenset({"g"})
+    )
+    assert str(found).split() == ["g", "n", "NULL", "NULL", "x", "1"]
+    shown = found._repr_html_()
+    assert '<th scope="row">NULL</th>' in shown
+    assert ">NULL</td>" in shown
+    assert "None" not in shown

@@ -177,8 +177,9 @@ def _passed_on(join: Joined, places: dict[str, Place | None]) -> set[frozenset[s
     for name, place in places.items():
         if place is not None:
             named.setdefault(place, []).append(name)
+    # A column may be put out under several names.
     return {
-        frozenset(chosen)
+        frozenset(names)
         for columns in join.unique()
-        for chosen in product(*(named.get(place, ()) for place in columns))
+        for names in product(*(named.get(place, []) for place in columns))
     }

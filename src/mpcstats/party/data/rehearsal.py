@@ -9,6 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from mpcstats.errors import UsageError
+from mpcstats.party.data.given import given_parts
 from mpcstats.party.data.scan import quoted_name
 from mpcstats.plan.physical import Physical
 from mpcstats.records.catalogue import Catalogue, Column
@@ -34,7 +35,8 @@ def rehearse(plan: Physical, catalogue: Catalogue) -> None:
         database.execute("SET enable_external_access = false")
         for fragment in plan.fragments:
             try:
-                database.execute(fragment.sql).fetchall()
+                asked = given_parts(fragment)[0] if fragment.columns else fragment.sql
+                database.execute(asked).fetchall()
             except duckdb.Error as error:
                 said = str(error).splitlines()[0]
                 raise UsageError(

@@ -98,7 +98,7 @@ def _head(name: str, unit: str | None, *, number: bool) -> str:
 
 def _cell(cell: Cell, state: State, number: bool) -> str:
     if not number:
-        return f'<th scope="row">{text(str(cell))}</th>'
+        return f'<th scope="row">{"NULL" if cell is None else text(str(cell))}</th>'
     if state != "value":
         return f'<td class="number {CLASSES[state]}" title="{text(TITLES[state])}">{state}</td>'
     if cell is None:

@@ -11,7 +11,7 @@ from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.lookups import Lookups
 from mpcstats.plan.relational.matching import Matching
 from mpcstats.plan.relational.scalars import Scalars, Wanted
-from mpcstats.plan.relational.slots import Slot, both, some
+from mpcstats.plan.relational.slots import Slot, also, some
 from mpcstats.plan.relational.wants import Want
 from mpcstats.plan.tables import Call, Column, Node, Null, Number, Reference
 
@@ -81,7 +81,7 @@ class Joining:
         """The slot where the residual holds too."""
         hit = slot.hit
         for node in self._further:
-            hit = both(hit, self._pair(table, slot).flag(node))
+            hit = also(hit, node, self._pair(table, slot))
         return Slot(hit, slot.columns)
 
     def _pair(self, table: Table, slot: Slot) -> Scalars:

@@ -48,21 +48,33 @@ REWRITES = (*TIDYING, spine, unions_left)
 
 def rewritten(answer: Answer, context: Context, names: Names) -> Answer:
     """`answer` with all rewrites made, and every expression computed by an owner where one can."""
-    pusher = Pusher(context, names)
     tidied = replace(answer, input=rewrite(answer.input, context, TIDYING))
     rel = rewrite(semi_from_inner(tidied).input, context, REWRITES)
-    keys = []
+    pusher = Pusher(context, names)
+    found = _with_keys(replace(answer, input=rel), pusher)
+    return _with_operands(answers_apart(found, context, names), pusher)
+
+
+def computed_by_owners(answer: Answer, context: Context, names: Names) -> Answer:
+    """`answer` with every expression computed by an owner where one can."""
+    pusher = Pusher(context, names)
+    return _with_operands(_with_keys(answer, pusher), pusher)
+
+
+def _with_keys(answer: Answer, pusher: Pusher) -> Answer:
+    rel, keys = answer.input, []
     for name, key in answer.keys:
         rel, node = pusher.placed(rel, key)
         keys.append((name, node))
-    found = replace(answer, input=rel, keys=tuple(keys))
-    found = answers_apart(found, context, names)
-    rel = found.input
-    aggregates = []
-    for aggregate in found.aggregates:
+    return replace(answer, input=rel, keys=tuple(keys))
+
+
+def _with_operands(answer: Answer, pusher: Pusher) -> Answer:
+    rel, aggregates = answer.input, []
+    for aggregate in answer.aggregates:
         rel, placed = _aggregate(rel, aggregate, pusher)
         aggregates.append(placed)
-    return replace(found, input=placed_within(rel, pusher), aggregates=tuple(aggregates))
+    return replace(answer, input=placed_within(rel, pusher), aggregates=tuple(aggregates))
 
 
 def rewrite(rel: Rel, context: Context, rules: Sequence[Rewrite] = REWRITES) -> Rel:

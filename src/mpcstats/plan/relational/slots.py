@@ -8,7 +8,7 @@ from functools import reduce
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.context import Context
-from mpcstats.plan.relational.algebra import AggregateKind, Extend, Filter, Group, Rel
+from mpcstats.plan.relational.algebra import AggregateKind, Expr, Extend, Filter, Group, Rel
 from mpcstats.plan.relational.forms import translated
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.wants import Want, natural
@@ -45,7 +45,7 @@ class Layers:
         for layer, wants in reversed(self._layers):
             scalars = self._of_slot(columns, layer.input)
             if isinstance(layer, Filter):
-                hit = both(hit, scalars.flag(layer.condition))
+                hit = also(hit, layer.condition, scalars)
                 continue
             made = dict(layer.columns)
             columns |= {
@@ -89,9 +89,10 @@ def merged(base: Group, slots: Sequence[Slot], wants: Sequence[Want]) -> Slot:
     return Slot(some([slot.hit for slot in slots]), columns)
 
 
-def both(hit: Node, condition: Node) -> Node:
-    """Whether there is a right row for which the condition is true: never NULL, as its negation is asked for too."""
-    return Call("and", (hit, Call("coalesce", (condition, Number(0)))))
+def also(hit: Node, condition: Expr, scalars: Scalars) -> Node:
+    """Whether there is a row and `condition` is true of it; what is not known is not true."""
+    both = Call("and", (hit, scalars.flag(condition)))
+    return Call("coalesce", (both, Number(0))) if scalars.fact(condition).nullable else both
 
 
 def some(flags: Sequence[Node]) -> Node:
@@ -114,5 +115,9 @@ def _together(kind: AggregateKind, want: Want, given: Sequence[Node]) -> Node:
             return given[0]
         return Call("least" if kind == "min" else "greatest", tuple(given))
     if want.form == "flag":
-        return reduce(lambda a, b: Call("and" if kind == "min" else "or", (a, b)), given)
+        # An owner without a value leaves the others' as it is.
+        neutral = Number(1 if kind == "min" else 0)
+        values = (Call("coalesce", (node, neutral)) for node in given)
+        together = reduce(lambda a, b: Call("and" if kind == "min" else "or", (a, b)), values)
+        return Call("if", (known, together, Null()))
     return Call("coalesce", tuple(given))
