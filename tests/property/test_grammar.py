@@ -34,6 +34,13 @@ REFUSALS = tuple(
 )
 LIMITS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 ANSWERED = 5  # of ten questions with a feature, at least
+# Further comparisons of a mark need at most one right row a key, and joins of joins a bound that few tables have.
+OFTEN_REFUSED = {
+    "residual of anti join": 1,
+    "residual of semi join": 1,
+    "residual of exists": 1,
+    "join in sub-query": 1,
+}
 ENOUGH = 60  # questions with a feature, to say so
 
 
@@ -78,7 +85,8 @@ class Tally:
         return {
             name: f"{self.answered[name]} of {asked}"
             for name, asked in self.asked.items()
-            if asked >= ENOUGH and 10 * self.answered[name] < ANSWERED * asked
+            if asked >= ENOUGH
+            and 10 * self.answered[name] < OFTEN_REFUSED.get(name, ANSWERED) * asked
         }
 
 
