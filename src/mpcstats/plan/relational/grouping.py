@@ -228,16 +228,10 @@ class Grouping:
                     "the catalogue",
                 )
             made = Column(fresh, "number", min(0, bounded[0]), max(0, bounded[1]))
-        elif aggregate.kind in ("min", "max") and source.kind == "flag":
-            raise lowering.refuse(
-                aggregate.name,
-                f"{lowering.names.said(aggregate.name)}: expected a number or a text of a public domain, got a truth "
-                "value: write CASE WHEN ... THEN 1 ELSE 0 END",
-            )
         elif aggregate.kind in ("min", "max"):
             if source.kind == "digest":
-                raise lowering.context.refuse(
-                    aggregate.of,
+                raise lowering.refuse(
+                    aggregate.name,
                     f"the {aggregate.kind} of a text over several owners' rows is not known: state its domain in the "
                     "catalogue",
                 )
