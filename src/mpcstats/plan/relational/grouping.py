@@ -232,8 +232,8 @@ class Grouping:
             if source.kind == "digest":
                 raise lowering.refuse(
                     aggregate.name,
-                    f"the {aggregate.kind} of a text over several owners' rows is not known: state its domain in the "
-                    "catalogue",
+                    f"the {aggregate.kind} of a text over several owners' rows is not known: state the text's "
+                    "domain in the catalogue",
                 )
             # The least and the greatest of flags are numbers, of which flags are made again (_finished).
             kind = "number" if source.kind == "flag" else source.kind
