@@ -331,7 +331,8 @@ class Writer:
             value = self.integer(source.columns)
             parts.append(f"SELECT r.pid, r.g, {value} AS x0 FROM {source.sql}{where}")
         columns = (Column("pid", "person"), Column("g", "number", True), Column("x0", "number"))
-        return self.feature("union all", Relation(f"({' UNION ALL '.join(parts)})", columns, True))
+        both = self.one("UNION ALL", "UNION ALL", "UNION")
+        return self.feature(both.lower(), Relation(f"({f' {both} '.join(parts)})", columns, True))
 
     def inner_join(self) -> Relation:
         a, b = self.table().named("r"), self.table().named("q")
@@ -364,7 +365,11 @@ class Writer:
             # Along one spine of persons a row without a key counts nowhere, unlike in SQL.
             conditions.append(self.feature("persons that may be NULL", "a.pid IS NOT NULL"))
         if self.chance(4):
-            conditions.append(self._test(first))
+            test = self._test(first)
+            if self.chance(3):
+                other = self.condition(columns, 0)
+                test = self.feature("in/exists under or", f"({other} OR {test})")
+            conditions.append(test)
         if len({c.sql[0] for c in columns if any(c.sql in w for w in conditions)}) > 1:
             self.features.add("where over several relations")
         rest = f"FROM {text}"
