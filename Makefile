@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo 'make demo       install the core in $(VENV) and run the settlement demo'
 	@echo 'make test       all tests but the long ones, on the built wheel'
-	@echo 'make test-all   the same, and those that need extras, PostgreSQL or Spark (in $(EXTRAS))'
+	@echo 'make test-all   the same, all questions of the demos over all processes, and what needs extras, PostgreSQL or Spark'
 	@echo 'make test-long  the long ones'
 	@echo 'make check      format, lint, types, layers, style'
 	@echo 'make bench      all benchmarks (ROWS=1e6); figures go to build/bench.json, a table to build/bench.md'
@@ -44,14 +44,15 @@ demo: core
 test: core dev
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/pytest -n 2 -m "not long and not system"
-	$(BIN)/pytest -m "system and not long"
+	$(BIN)/pytest -m "system and not long and not whole"
 else
 	$(BIN)/pytest $(ARGS)
 endif
 
-# What `make test` does without: the extras, a database server (skipped where there is none) and Spark. It has an
+# What `make test` does without: all questions of the demos over all their processes, the extras, a database server (skipped where there is none) and Spark. It has an
 # environment of its own, of some 900 MB.
 test-all: test extras
+	$(BIN)/pytest -m "whole and not long" $(ARGS)
 	$(EXTRAS)/bin/pytest -m "extras and not system" $(ARGS)
 	$(EXTRAS)/bin/pytest -m "extras and system" $(ARGS)
 	$(EXTRAS)/bin/pytest tests/unit/test_shown.py $(ARGS)

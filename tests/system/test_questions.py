@@ -25,7 +25,7 @@ from mpcstats.policy.check import reasons
 from mpcstats.records.budget import Spending
 from mpcstats.records.ledger import entries
 
-pytestmark = pytest.mark.skipif(not HERE, reason=MISSING)
+pytestmark = [pytest.mark.whole, pytest.mark.skipif(not HERE, reason=MISSING)]
 
 # What no gate tests yet. The states below are those of the default policy without it.
 P_RATIO = "dominance = 10\n"

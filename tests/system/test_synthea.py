@@ -17,7 +17,7 @@ from mpcstats.records.ledger import entries
 
 PARTIES = LocalFile.load(DEMO).parties
 
-pytestmark = pytest.mark.skipif(not HERE, reason=MISSING)
+pytestmark = [pytest.mark.whole, pytest.mark.skipif(not HERE, reason=MISSING)]
 
 
 @pytest.fixture(scope="module")
