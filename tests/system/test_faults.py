@@ -409,7 +409,9 @@ def test_a_recipient_that_cannot_write_the_answer_says_so_and_goes_on(town: Town
     with town.node() as node:
         result = ask(node, replace(question(), recipients=("hospital",)))
     assert result.answer is None
-    town.wait_log("hospital", f"{result.label}.json: expected a place for the answer, got: ")
+    town.wait_log(
+        "hospital", f"{result.label}-hospital.json: expected a place for the answer, got: "
+    )
     check_alive(town, "hospital")
 
 
