@@ -44,6 +44,12 @@ def with_step(plan: Physical, kind: type, **change: Any) -> Physical:
     return replace(plan, steps=tuple(steps))
 
 
+def released(plan: Physical, **change: Any) -> Physical:
+    """The plan with another rule for what its gate opens."""
+    (release,) = plan.gate.releases
+    return with_step(plan, Gate, releases=(replace(release, **change),))
+
+
 def narrowed(plan: Physical) -> Physical:
     """Every fragment of the hospital's yields one person alone."""
     return replace(
@@ -64,8 +70,8 @@ def swapped_helper(plan: Physical) -> Physical:
 
 
 ALTERED: Mapping[str, Callable[[Physical], Physical]] = {
-    "the gate's k": lambda plan: with_step(plan, Gate, k=1),
-    "a recipient": lambda plan: with_step(plan, Gate, recipients=("bureau", "insurer")),
+    "the gate's k": lambda plan: released(plan, k=1),
+    "a recipient": lambda plan: released(plan, recipients=("bureau", "insurer")),
     "another party's fragment": narrowed,
     "the criterion": lambda plan: with_step(plan, Cohort, criterion=Always()),
     "the helper": swapped_helper,
