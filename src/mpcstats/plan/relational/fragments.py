@@ -17,6 +17,7 @@ from mpcstats.plan.items import items
 from mpcstats.plan.names import DIALECT
 from mpcstats.plan.physical import Use
 from mpcstats.plan.relational.algebra import INSTITUTION, Expr, Owned, column
+from mpcstats.plan.relational.hidden import as_computed
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.wants import DIGEST_MAXIMUM, Want, shaped
 from mpcstats.plan.tables import Column
@@ -104,7 +105,7 @@ def fragment(leaf: Leaf, context: Context, *, compared: bool) -> plans.Fragment:
     outer = ", ".join(
         f"{node.sql(DIALECT)} AS {quoted(name)}" for name, (_, node, _) in named.items()
     )
-    text = normalised_text(plain, context)
+    text = normalised_text(as_computed(plain), context)
     return plans.Fragment(
         name=leaf.name,
         owner=leaf.owner,

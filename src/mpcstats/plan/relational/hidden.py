@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from sqlglot import exp
 
@@ -19,6 +20,23 @@ JOINED = frozenset({"", "INNER", "CROSS"})
 def column_of(alias: str, name: str) -> exp.Column:
     """The column `name` of relation `alias`."""
     return exp.column(name, table=alias, quoted=True)
+
+
+def any_person(node: Expr) -> exp.AnyValue:
+    """Any one of a group's persons; owners' databases take the least (`as_computed`), as not all can take any."""
+    found = exp.AnyValue(this=node)
+    found.meta[PERSON] = True
+    return found
+
+
+def as_computed(query: exp.Select) -> exp.Select:
+    """The query as a database computes it: the persons of groups are picked in the same way everywhere."""
+
+    def change(node: Expr) -> Expr:
+        picked = isinstance(node, exp.AnyValue) and node.meta.get(PERSON)
+        return exp.Min(this=node.this) if picked else node
+
+    return cast(exp.Select, query.transform(change))
 
 
 def institutions(datasets: Sequence[Dataset]) -> tuple[Label | None, ...]:
@@ -82,7 +100,7 @@ def _added(query: Expr, context: Context) -> dict[str, str]:
     grouped = _is_grouped(query)
     for role, node in inside.items():
         if grouped:
-            node = exp.AnyValue(this=node) if role == PERSON else exp.Sum(this=node)
+            node = any_person(node) if role == PERSON else exp.Sum(this=node)
         query.append("expressions", exp.alias_(node, _output(role), quoted=True))
     return {role: _output(role) for role in inside}
 

@@ -19,7 +19,7 @@ from mpcstats.plan.relational.algebra import (
     columns_of,
     renamed,
 )
-from mpcstats.plan.relational.hidden import column_of
+from mpcstats.plan.relational.hidden import any_person, column_of
 from mpcstats.plan.shapes import shape
 
 INNER, OTHER = "l", "r"
@@ -27,7 +27,6 @@ FUNCTIONS: Mapping[str, type[exp.Expr]] = {
     "sum": exp.Sum,
     "min": exp.Min,
     "max": exp.Max,
-    "any": exp.AnyValue,
 }
 NOT_FLAT = ("group", "having", "distinct", "limit", "offset", "qualify", "windows")
 
@@ -150,6 +149,8 @@ def _called(aggregate: Aggregated, defined: Mapping[str, Expr]) -> Expr:
             return exp.Count(this=exp.Star() if of is None else of)
         case "distinct":
             return exp.Count(this=exp.Distinct(expressions=[of]))
+        case "any" if of is not None:
+            return any_person(of)
         case _:
             return FUNCTIONS[aggregate.kind](this=of)
 
