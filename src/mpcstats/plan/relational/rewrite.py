@@ -44,6 +44,7 @@ TIDYING: tuple[Rewrite, ...] = (
     preaggregate,
 )
 REWRITES = (*TIDYING, spine, unions_left)
+MOST_PASSES = 100
 
 
 def rewritten(answer: Answer, context: Context, names: Names) -> Answer:
@@ -78,12 +79,17 @@ def _with_operands(answer: Answer, pusher: Pusher) -> Answer:
 
 
 def rewrite(rel: Rel, context: Context, rules: Sequence[Rewrite] = REWRITES) -> Rel:
-    """`rel` after all of `rules`, children first, until none changes anything."""
-    rel = _with_children(rel, context, rules)
-    for rule in rules:
-        found = rule(rel, context)
-        if found is not rel:
-            return rewrite(found, context, rules)
+    """`rel` after all of `rules`, children first, until none changes anything (or MOST_PASSES have).
+
+    Every pass leaves the same question, so that it may end anywhere.
+    """
+    for _ in range(MOST_PASSES):
+        rel = _with_children(rel, context, rules)
+        changed = (rule(rel, context) for rule in rules)
+        found = next((new for new in changed if new is not rel), rel)
+        if found is rel:
+            break
+        rel = found
     return rel
 
 
