@@ -121,7 +121,7 @@ class Builder:
             person_of(rel),
             passed,
             self._order(tree, asked),
-            _limit(tree),
+            self._limit(tree),
             institutions=_by_dataset(rel, found.found),
         )
 
@@ -163,7 +163,7 @@ class Builder:
 
     def _union(self, query: exp.Union, alias: str) -> tuple[Rel, Columns]:
         outputs = query.named_selects
-        columns = {name: self.names.fresh(f"{alias}.{name}") for name in outputs}
+        columns = {name: self.names.asked(alias, name) for name in outputs}
         sides = []
         for side in (query.this, query.expression):
             rel, own = self.query(side, alias)
@@ -175,11 +175,12 @@ class Builder:
         named = list(columns.values())
         if all(person is not None for _, _, person in sides):
             # The persons behind the rows of both sides, in one column.
-            named.append(self.names.fresh(f"{alias}.{PERSON}"))
+            named.append(self.names.hidden(alias, [PERSON])[PERSON])
         extra: tuple[Named, ...] = ()
         if any(INSTITUTION in name for rel, _, _ in sides for name in rel.facts):
             # Of an institution that has no rows: the sides' own ones have different columns.
-            extra = ((self.names.fresh(f"{alias}.{INSTITUTION}_0"), exp.Literal.number(0)),)
+            (none,) = self.names.hidden(alias, [f"{INSTITUTION}_0"]).values()
+            extra = ((none, exp.Literal.number(0)),)
         parts = []
         for rel, own_names, person in sides:
             given = [*own_names, *([person] if person is not None else [])]
@@ -220,7 +221,7 @@ class Builder:
         """The groups, each with one of the persons behind it if no key names them."""
         person = person_of(rel)
         if person is not None and person not in keys:
-            hidden = self.names.fresh(f"group.{PERSON}")
+            hidden = self.names.hidden("group", [PERSON])[PERSON]
             aggregates = (*aggregates, Aggregated(hidden, "any", column(person)))
         told = [name for name in rel.facts if INSTITUTION in name]
         aggregates = (*aggregates, *(Aggregated(name, "sum", column(name)) for name in told))
@@ -237,7 +238,7 @@ class Builder:
             if isinstance(plain, exp.Column):
                 columns[name] = plain.name
                 continue
-            columns[name] = self.names.fresh(f"{alias}.{name}")
+            columns[name] = self.names.asked(alias, name)
             computed.append((columns[name], node))
         return (Extend(rel, tuple(computed)) if computed else rel), columns
 
@@ -418,6 +419,16 @@ class Builder:
             found.append((position, bool(ordered.args.get("desc"))))
         return tuple(found)
 
+    def _limit(self, tree: exp.Select) -> int | None:
+        limit = tree.args.get("limit")
+        if limit is None:
+            return None
+        number = limit.expression
+        plain = isinstance(limit, exp.Limit) and not limit.args.get("limit_options")
+        if not plain or not isinstance(number, exp.Literal) or not number.is_int:
+            raise self.context.refuse(limit, "expected a whole number in LIMIT", "LIMIT")
+        return int(number.this)
+
 
 def _by_dataset(rel: Rel, aggregates: Sequence[Aggregated]) -> tuple[tuple[str, ...], ...]:
     """The columns that count institutions' rows, for each dataset of which amounts are aggregated."""
@@ -446,8 +457,3 @@ def _aggregates(query: exp.Select) -> bool:
         for part in parts
         for node in part.find_all(exp.AggFunc)
     )
-
-
-def _limit(tree: exp.Select) -> int | None:
-    limit = tree.args.get("limit")
-    return None if limit is None else int(limit.expression.this)

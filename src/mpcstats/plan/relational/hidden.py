@@ -91,8 +91,11 @@ def _added(query: Expr, context: Context) -> dict[str, str]:
     distinct = query.args.get("distinct")
     if distinct is not None and (distinct.args.get("on") is not None or _is_grouped(query)):
         return {}
+    if distinct is not None and any(_groups_badly(item) for item in query.expressions):
+        return {}
     inside = _inside(query, context)
-    if not inside:
+    # A column of the question's own that is called like a hidden one stands for nobody.
+    if not inside or any(_output(role) in query.named_selects for role in inside):
         return {}
     if distinct is not None:
         query.set("distinct", None)
@@ -137,6 +140,11 @@ def _of_table(name: str, alias: str, context: Context) -> dict[str, Expr]:
         for i, value in enumerate(institutions((dataset,))):
             found[f"{INSTITUTION}_{i}"] = is_of(dataset, alias, value)
     return found
+
+
+def _groups_badly(item: Expr) -> bool:
+    """Whether GROUP BY takes an output for something else, or not at all: a number is a place, a window no key."""
+    return isinstance(item.unalias(), exp.Literal) or item.find(exp.Window) is not None
 
 
 def _is_grouped(query: exp.Select) -> bool:

@@ -11,12 +11,10 @@ from mpcstats.plan.context import Context
 from mpcstats.plan.relational.algebra import (
     Aggregated,
     Expr,
-    Facts,
     Group,
     Join,
     Named,
     Owned,
-    columns_of,
     renamed,
 )
 from mpcstats.plan.relational.hidden import any_person, column_of
@@ -157,9 +155,3 @@ def _called(aggregate: Aggregated, defined: Mapping[str, Expr]) -> Expr:
 
 def _again(leaf: Owned, query: exp.Select, context: Context) -> Owned:
     return replace(leaf, query=query, shape=shape(exp.Subquery(this=query), context.shape))
-
-
-def computable(node: Expr, facts: Facts) -> bool:
-    """Whether an owner who has all columns of `facts` can compute `node`."""
-    used = columns_of(node)
-    return bool(used) and used <= facts.keys()

@@ -92,11 +92,6 @@ class Lookups:
             times = 1 if only_marks else repeats(part, on)
             if times is None or (part.owner == owner and times > 1):
                 return None
-            if part.owner != owner and not helpers(owner, part.owner, context):
-                self.obstacle = (
-                    f"no compute party is accepted as helper by both {owner} and {part.owner}"
-                )
-                return None
             if only_marks and repeats(part, on) != 1:
                 group = Group(part, tuple(dict.fromkeys(on)), ())
                 found.append((leaves.grouped(part, group, context), times))

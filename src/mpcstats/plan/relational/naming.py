@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -10,6 +11,7 @@ from sqlglot import exp
 from mpcstats.plan.names import DIALECT
 
 MOST_LETTERS = 40
+MOST_ALIAS = 20  # of a hidden column, whose role must be told from its name
 MOST_SHOWN = 80
 
 
@@ -29,6 +31,17 @@ class Names:
             name = f"{plain}_{number}"
         self.taken.add(name)
         return name
+
+    def asked(self, alias: str, name: str) -> str:
+        """A name for the column `name` of relation `alias` that the question names: never one of a hidden column."""
+        return self.fresh(f"{alias}.{name}".replace("#", "_"))
+
+    def hidden(self, alias: str, roles: Iterable[str]) -> dict[str, str]:
+        """Names for the hidden columns of `alias`, by role, all with one beginning that is their own."""
+        own = self.fresh(alias.replace("#", "_")[:MOST_ALIAS])
+        found = {role: f"{own}.{role}" for role in roles}
+        self.taken |= set(found.values())
+        return found
 
     def note(self, name: str, node: exp.Expr) -> None:
         """Remembers that `name` stands for `node`; the first place is kept."""

@@ -38,7 +38,7 @@ def scan(
     if union is None:
         dataset = context.catalogue.dataset(f"{table.db}.{table.name}")
         columns = {
-            name: names.fresh(f"{alias}.{name}")
+            name: names.asked(alias, name)
             for name, about in dataset.columns.items()
             if name in asked or about.person
         }
@@ -46,7 +46,7 @@ def scan(
         return _of_dataset(dataset, alias, columns, context, None, told), columns
     about = context.shape(union.name)
     columns = {
-        name: names.fresh(f"{alias}.{name}")
+        name: names.asked(alias, name)
         for name, known in about.columns.items()
         if name in asked or known.names_persons
     }
@@ -64,7 +64,8 @@ def _told(
 ) -> dict[str, Label | None]:
     """The columns that say of which institution a row is, and the institution; None: of one that is not known."""
     known = institutions(members) if context.contributors else ()
-    return {names.fresh(f"{alias}.{INSTITUTION}_{i}"): value for i, value in enumerate(known)}
+    roles = [f"{INSTITUTION}_{i}" for i in range(len(known))]
+    return dict(zip(names.hidden(alias, roles).values(), known, strict=True)) if roles else {}
 
 
 def owned(
@@ -72,31 +73,21 @@ def owned(
 ) -> tuple[Owned, Columns]:
     """What `owner` computes alone: `query`, with the person and the institutions behind each row."""
     whole = query.copy()
-    columns = {name: names.fresh(f"{alias}.{name}") for name in whole.named_selects}
-    passed = dict(columns)
+    columns = {name: names.asked(alias, name) for name in whole.named_selects}
     roles = with_hidden(whole, context)
-    for role, hidden in roles.items():
-        passed[hidden] = names.fresh(f"{alias}.{role}")
-    columns_in: list[tuple[str, Expr]] = [
-        (new, column_of(alias, old)) for old, new in passed.items()
-    ]
-    if untold(whole, context, roles):
-        # Of an institution that has no rows: amounts of such rows are never shown where institutions must be counted.
-        columns_in.append((names.fresh(f"{alias}.{INSTITUTION}_0"), exp.Literal.number(0)))
-    found = select_from(whole, alias, columns_in)
-    return Owned(owner, found, shape(exp.Subquery(this=found), context.shape)), columns
-
-
-def select_from(
-    query: Expr, alias: str, columns: list[tuple[str, Expr]], where: Expr | None = None
-) -> exp.Select:
-    """SELECT columns FROM (query) AS alias."""
+    lacking = [f"{INSTITUTION}_0"] if untold(whole, context, roles) else []
+    named = names.hidden(alias, (*roles, *lacking)) if roles or lacking else {}
+    items = [(new, column_of(alias, old)) for old, new in columns.items()]
+    items += [(named[role], column_of(alias, output)) for role, output in roles.items()]
+    # Of an institution that has no rows: amounts of such rows are never shown where institutions must be counted.
+    zeros = [(named[role], exp.Literal.number(0)) for role in lacking]
     source = exp.Subquery(
-        this=query, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
+        this=whole, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
     )
-    items = [exp.alias_(node, name, quoted=True) for name, node in columns]
-    found = exp.select(*items).from_(source)
-    return found.where(where) if where is not None else found
+    found = exp.select(
+        *(exp.alias_(node, name, quoted=True) for name, node in (*items, *zeros))
+    ).from_(source)
+    return Owned(owner, found, shape(exp.Subquery(this=found), context.shape)), columns
 
 
 def _of_dataset(

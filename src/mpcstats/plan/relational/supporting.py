@@ -50,34 +50,51 @@ class Supporting:
 
         None of these is more than the true number; of rows that are groups of several persons' rows it is at most 1.
         """
-        flags = self._flags(conditions)
-        if any(unique <= {self._person} for unique in self._answer.input.unique):
-            return self._rows(self._table, self._cell, flags)
+        known = self._named()
+        flags = self._flags(conditions, known)
+        if one_row_each(self._answer.input, self._person):
+            return self._rows(self._table, self._cell, flags, known)
         if behind_groups(self._answer.input, self._person):
             return self._at_least_one(flags)
         if self._at_home():
             return self._by_owner(flags)
         return self._by_sort(flags)
 
-    def _flags(self, conditions: Sequence[Expr]) -> list[Column]:
-        """Each condition as a flag of the rows, false where it is not known."""
+    def _named(self) -> Column | None:
+        """Where rows are persons, the flag whether a row names one; None if all do, or rows are not persons."""
+        rel, person = self._answer.input, self._person
+        if not one_row_each(rel, person) or not rel.facts[person].nullable:
+            return None
+        return self._lowering.get(self._table, Want(person, "known"), rel.facts)
+
+    def _flags(self, conditions: Sequence[Expr], known: Column | None) -> list[Column]:
+        """Each condition as a flag of the rows, false where it or, with `known`, the person is not known."""
         lowering, rel = self._lowering, self._answer.input
         scalars = lowering.scalars(rel, self._table)
         computed = []
         for condition in conditions:
             shared = Column(lowering.names.fresh("contributes"), "flag", 0, 1)
             node = Call("coalesce", (scalars.flag(condition), Number(0)))
+            if known is not None:
+                node = Call("and", (node, Reference(known.name)))
             computed.append((Want(shared.name, "flag"), shared, node))
         if computed:
             self._table = lowering.derive([self._table], computed, name="support")
         return [shared for _, shared, _ in computed]
 
     def _rows(
-        self, table: Table, cell: str | None, flags: Sequence[Column]
+        self,
+        table: Table,
+        cell: str | None,
+        flags: Sequence[Column],
+        known: Column | None = None,
     ) -> tuple[Table, list[Column]]:
-        """Every row is another person."""
+        """Every row is another person; with the flag `known`, every row that has it."""
         lowering = self._lowering
-        aggregates = [Aggregate(self._number("persons", table.rows), "count")]
+        persons = self._number("persons", table.rows)
+        aggregates = [
+            Aggregate(persons, "count") if known is None else Aggregate(persons, "sum", known.name)
+        ]
         aggregates += [Aggregate(self._number("support", table.rows), "sum", f.name) for f in flags]
         step = lowering.name("persons")
         lowering.steps.append(tables.Tally(step, table.step, cell, self._count, tuple(aggregates)))
@@ -211,6 +228,11 @@ class Supporting:
         return Table(step, self._count, {Want(c.name, "number"): c for c in columns}), columns
 
 
+def one_row_each(rel: Rel, person: str) -> bool:
+    """Whether no two rows that name a person name the same."""
+    return any(unique <= {person} for unique in rel.unique)
+
+
 def behind_groups(rel: Rel, name: str) -> bool:
     """Whether the column is one of the persons of a group that is made on shares."""
     match rel:
@@ -267,8 +289,8 @@ def _counts(node: Expr) -> bool:
 def wants_person(answer: Answer) -> Want | None:
     """What is wanted of the person column before there are rows, if it cannot be had of their owner later."""
     person = answer.person
-    if person is None or any(unique <= {person} for unique in answer.input.unique):
+    if person is None or person in at_leaves(answer.input):
         return None
-    if person in at_leaves(answer.input) or behind_groups(answer.input, person):
-        return None
-    return Want(person, "digest")
+    if one_row_each(answer.input, person):
+        return Want(person, "known") if answer.input.facts[person].nullable else None
+    return None if behind_groups(answer.input, person) else Want(person, "digest")

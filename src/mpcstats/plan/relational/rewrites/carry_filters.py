@@ -10,11 +10,14 @@ from mpcstats.plan.context import Context
 from mpcstats.plan.logical import conjuncts
 from mpcstats.plan.relational.algebra import (
     Expr,
+    Extend,
     Filter,
+    Group,
     Join,
     Owned,
     Rel,
     Union,
+    Window,
     column,
     columns_of,
     renamed,
@@ -77,6 +80,8 @@ def _filtered(rel: Rel, pairs: list[tuple[str, str]], conditions: list[Expr]) ->
 
 
 def _holds(rel: Rel, condition: Expr) -> bool:
+    """Whether `rel` has the condition inside, where filters_down puts it."""
+    used = columns_of(condition)
     match rel:
         case Owned():
             where = rel.query.args.get("where")
@@ -87,6 +92,11 @@ def _holds(rel: Rel, condition: Expr) -> bool:
             return all(_holds(part, condition) for part in rel.parts)
         case Filter():
             return condition in conjuncts(rel.condition) or _holds(rel.input, condition)
+        case Extend():
+            return _holds(rel.input, renamed(condition, dict(rel.columns)))
         case Join():
-            return False
-    return columns_of(condition) <= rel.input.facts.keys() and _holds(rel.input, condition)
+            if used <= rel.left.facts.keys():
+                return _holds(rel.left, condition)
+            return used <= rel.right.facts.keys() and _holds(rel.right, condition)
+        case Group() | Window():
+            return used <= rel.input.facts.keys() and _holds(rel.input, condition)

@@ -8,8 +8,6 @@ from mpcstats.plan.context import Context
 from mpcstats.plan.relational import leaf
 from mpcstats.plan.relational.algebra import Extend, Group, Join, Owned, Rel, Union
 
-ON_SHARES = frozenset({"quantile", "variance"})
-
 
 def collapse(rel: Rel, context: Context) -> Rel:
     """`rel` with the node at its top inside its owner's query, or inside each part of a union."""
