@@ -17,7 +17,9 @@ from mpcstats.engines.api import Engine
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion as criteria
-from mpcstats.protocols.gate import Cells, Opened, gate
+from mpcstats.protocols.cells import Behind, Cells, Opened
+from mpcstats.protocols.gate import gate
+from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import Found, LeftTable, Lookup, RightTable, lookup_join
 from mpcstats.session import Session, Words
@@ -168,10 +170,10 @@ async def play(
     )
     if apart:
         await wait_for_all(session.narrow("after-cohort"))
-    cells = Cells(
-        2 ** len(question.groups), len(question.totals), (counted.persons,), counted.totals
-    )
-    return await gate(session.narrow("gate"), engine, cells, k=question.k, to=question.recipients)
+    behind = tuple(Behind() for _ in question.totals)
+    cells = Cells(2 ** len(question.groups), (counted.persons,), counted.totals, behind)
+    step = session.narrow("gate")
+    return await gate(step, engine, cells, Rules(question.k), to=question.recipients)
 
 
 async def wait_for_all(session: Session) -> None:

@@ -18,7 +18,9 @@ from mpcstats.engines.rep3 import Rep3
 from mpcstats.plan import physical as plans
 from mpcstats.plan.cost import estimate
 from mpcstats.protocols import criterion as criteria
-from mpcstats.protocols.gate import Cells, gate
+from mpcstats.protocols.cells import Behind, Cells
+from mpcstats.protocols.gate import gate
+from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.held import Summand
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.session import Session
@@ -214,8 +216,8 @@ def test_a_sum_and_its_gate_cost_what_their_cards_say(
         ]
         summed = await vector_sum(session.narrow("sum"), engine, vectors, shape=(2, 3))
         persons = tuple(each[0] for each in summed.by_provider)
-        cells = Cells(3, 1, persons, summed.total[1:].flat())
-        return await gate(session.narrow("gate"), engine, cells, k=2, to=recipients)
+        cells = Cells(3, persons, summed.total[1:].flat(), (Behind(),))
+        return await gate(session.narrow("gate"), engine, cells, Rules(2), to=recipients)
 
     outcome = run_together(worlds.PARTIES, body)
     check(plan, outcome)

@@ -43,7 +43,7 @@ from mpcstats.party.domains.vault import Vault, make_key, read_key
 from mpcstats.party.question import Question
 from mpcstats.plan.physical import Item, OutputColumn
 from mpcstats.policy.permit import Permit, issue
-from mpcstats.protocols.gate import Opened
+from mpcstats.protocols.cells import Opened
 from mpcstats.records.canonical import JSON
 from mpcstats.records.ledger import Ledger, entries
 from mpcstats.records.levels import Level

@@ -38,7 +38,9 @@ from mpcstats.errors import UsageError
 from mpcstats.party.data.consent import columns_for_matter, matter_rows
 from mpcstats.party.data.table import load_table
 from mpcstats.party.desk.consent import ConsentDesk
-from mpcstats.protocols.gate import Cells, Opened, gate
+from mpcstats.protocols.cells import Behind, Cells, Opened
+from mpcstats.protocols.gate import gate
+from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.held import Summand
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.records.catalogue import Catalogue
@@ -403,8 +405,9 @@ def test_monthly_statistics_are_a_secure_sum_over_the_insurers() -> None:
                 for name in insurers
             ]
             summed = await vector_sum(session.narrow("sum"), engine, vectors, shape=(3, 3))
-            cells = Cells(3, 2, (summed.total[0],), summed.total[1:].flat())
-            return await gate(session.narrow("gate"), engine, cells, k=k, to=("bureau",))
+            behind = (Behind(), Behind())
+            cells = Cells(3, (summed.total[0],), summed.total[1:].flat(), behind)
+            return await gate(session.narrow("gate"), engine, cells, Rules(k), to=("bureau",))
 
         return run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,12 +17,15 @@ from mpcstats.party.tables.stage import Stage
 from mpcstats.plan.cells import GroupKey, Total
 from mpcstats.plan.tables import (
     Aggregate,
+    Amount,
+    Backing,
     Call,
     Column,
     Computed,
     Derive,
     Find,
     Give,
+    Institutions,
     Null,
     Number,
     Outcome,
@@ -29,7 +33,9 @@ from mpcstats.plan.tables import (
     TableStep,
     Tally,
 )
-from mpcstats.protocols.gate import Opened, gate
+from mpcstats.protocols.cells import Opened
+from mpcstats.protocols.gate import gate
+from mpcstats.protocols.safety import Rules
 from mpcstats.session import Session
 from mpcstats.testing import run_together
 
@@ -100,10 +106,10 @@ def steps(k: int, *, supports: bool = True) -> tuple[list[TableStep], Outcome]:
         (GroupKey("", "cell", tuple(range(CELLS))),),
         tuple(Total(name, (), 16000) for name in ("persons", "paid_or_null", "sum")),
         ("persons",),
-        ("in0",),
+        (Backing(), Backing("in0" if supports else None), Backing(amounts=(0,))),
+        (Institutions(("one", "two"), ("in0", "in1")),),
+        (Amount(None, (), 0),),
         "some",
-        (None, "in0", None) if supports else (),
-        (False, False, True),
     )
     return made, outcome
 
@@ -161,7 +167,10 @@ def played(
         on_step = heard[session.me].append
         cells = await play_tables(session, stage, made, outcome, on_step=on_step)
         step = session.narrow("gate")
-        return await gate(step, engine, cells, k=k, to=("a",), contributors=contributors)
+        behind = tuple(replace(b, magnitude=bool(b.amounts)) for b in cells.behind)
+        return await gate(
+            step, engine, replace(cells, behind=behind), Rules(k, contributors), to=("a",)
+        )
 
     found = run_together(PARTIES, body).results["a"]
     assert found is not None
@@ -219,7 +228,7 @@ def test_supports_and_contributors_count() -> None:
     one = [("p", 10), ("q", 20), ("r", 30)]
     shown, values, heard = opened(spine, one, [("p", 1)], k=1, having=0, contributors=2)
     assert shown == [True, True, True]
-    # Two contributors in cell 0 alone; of cell 2 nobody supports the second column.
+    # Both institutions have rows in cell 0 alone; of cell 2 nobody supports the second column.
     assert values == [[2, 2, 2], [30, 30, "-"], [31, "-", "-"]]
     assert heard[0] == "l"
     assert heard[1:3] == ["f0", "f1"]

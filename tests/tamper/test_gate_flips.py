@@ -13,7 +13,8 @@ from tests.tamper.test_flips import Tamperer, check_fault, last_bit, shorter
 
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.errors import PeerFault
-from mpcstats.protocols.gate import Opened, gate
+from mpcstats.protocols.cells import Opened
+from mpcstats.protocols.gate import gate
 from mpcstats.session import Message, Session
 from mpcstats.testing import Outcome, flipped, run_together
 
@@ -24,7 +25,7 @@ def gated(tamper: Tamperer | None = None) -> Outcome[Opened | None]:
     async def body(session: Session) -> Opened | None:
         cells = cells_of(case, session, TRIO)
         step, engine = session.narrow("gate"), Rep3(TRIO)
-        return await gate(step, engine, cells, k=case.k, to=case.to, contributors=case.least)
+        return await gate(step, engine, cells, case.rules, to=case.to)
 
     return run_together(PARTIES, body, tamper=tamper)
 

@@ -12,7 +12,7 @@ from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.plan import physical as plans
 from mpcstats.plan import tables
-from mpcstats.protocols.gate import Opened
+from mpcstats.protocols.cells import Opened
 
 GROUPS = (
     plans.GroupKey(plans.SPINE, "g0", ("x", "y")),
@@ -247,7 +247,7 @@ def test_a_column_of_no_release_is_not_computed() -> None:
 def test_what_having_has_not_let_through_is_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = opened([True, False, True, False], [1, 0, 3, 0])
     assert len(answer(plan(), [shown]).rows) == 4
-    monkeypatch.setattr(plans.Physical, "tests", plans.Tests(1, having=True))
+    monkeypatch.setattr(plans.Physical, "tests", plans.Tests(1, (), having=True))
     assert answer(plan(), [shown]).rows == (("x", 10, 1), ("y", 10, 3))
 
 

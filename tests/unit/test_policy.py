@@ -15,7 +15,8 @@ from mpcstats.errors import InternalError, PolicyRefused, UsageError
 from mpcstats.plan.physical import Item, Lookup, Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.case import Case
-from mpcstats.policy.check import check, least_persons
+from mpcstats.policy.check import check
+from mpcstats.policy.least import least
 from mpcstats.policy.permit import Permit, issue
 from mpcstats.policy.rule import Helper, Policy, Rule
 from mpcstats.policy.sensitivity import Sensitivity, item_level, sensitivity
@@ -504,9 +505,9 @@ def test_a_denial_does_not_hide_a_wrong_helper() -> None:
 
 
 def test_least_persons_is_what_the_rule_asks() -> None:
-    assert least_persons(PLAN, catalogue=CATALOGUE, policy=GOOD) == 10
-    assert least_persons(SPECIAL, catalogue=CATALOGUE, policy=GOOD) == 1
-    assert least_persons(SPECIAL, catalogue=CATALOGUE, policy=policy(NONE)) == 1
+    assert least(PLAN, catalogue=CATALOGUE, policy=GOOD).persons == 10
+    assert least(SPECIAL, catalogue=CATALOGUE, policy=GOOD).persons == 1
+    assert least(SPECIAL, catalogue=CATALOGUE, policy=policy(NONE)).persons == 1
 
 
 # --- permit ---

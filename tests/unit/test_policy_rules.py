@@ -64,7 +64,7 @@ RULE: dict[str, Any] = {
 HELPERS = tuple(Helper(owner=o, accepts=[p for p in OWNERS if p != o]) for o in OWNERS)
 
 
-def planned(text: str) -> Physical:
+def planned(text: str, k: int = 1) -> Physical:
     setting = Setting(
         catalogue=CATALOGUE,
         engine="rep3",
@@ -73,7 +73,7 @@ def planned(text: str) -> Physical:
         recipients=("bureau",),
         scenario="audit",
         purpose="a test",
-        k=11,
+        k=k,
         helpers=lambda left, right: tuple(p for p in COMPUTE if p not in (left, right)),
     )
     return plan_question(text, setting)
@@ -107,7 +107,7 @@ def refusals(
 
 
 JOINED = "FROM bureau.settlement s JOIN hospitals.cases c USING (certno)"
-COUNTED = planned(f"SELECT COUNT(*) AS n {JOINED}")
+COUNTED = planned(f"SELECT COUNT(*) AS n {JOINED}", k=11)
 SUMMED = planned(f"SELECT SUM(s.medfee_sumamt) AS fen {JOINED}")
 GROUPED = planned("SELECT insutype, COUNT(*) AS n FROM bureau.enrolment GROUP BY insutype")
 
@@ -258,7 +258,13 @@ def offering(*offers: Offer) -> Cards:
 
 
 def test_the_gate_alone_offers_something() -> None:
-    offers = ("minimum-persons", "minimum-contributors", "per-recipient")
+    offers = (
+        "minimum-persons",
+        "minimum-contributors",
+        "per-recipient",
+        "dominance",
+        "complement",
+    )
     assert CARDS["gate"].offers == offers
     assert [name for name, card in CARDS.items() if card.offers] == ["gate"]
 

@@ -175,7 +175,11 @@ def run(
 
     outcome = lockstep({party: body(party) for party in permit.plan.parties})
     cost = estimate(permit.plan, known.cards)
-    assert {p: n for p, n in outcome.traffic.bytes_sent.items() if n} == cost.bytes_sent
+    sent = {p: n for p, n in outcome.traffic.bytes_sent.items() if n}
+    if cost.exact:
+        assert sent == cost.bytes_sent
+    assert sent.keys() == cost.bytes_sent.keys()
+    assert all(n / 2 <= sent[p] <= n for p, n in cost.bytes_sent.items())
     assert cost.rounds / 2 <= outcome.traffic.rounds <= cost.rounds
     return outcome
 
@@ -206,7 +210,7 @@ def test_an_amount_of_too_few_institutions_is_suppressed_and_its_count_is_not(
 ) -> None:
     known = records(catalogue(tmp_path, CODES, own=True), minimum_contributors=4)
     plan = planned(question(BY_WARD), known)
-    assert plan.tests.contributors == 1
+    assert plan.tests.institutions == (("A1", "B1", "B2", "C1"),)
     assert plan.gate.releases == (Release(("bureau",), 11, 4),)
     (found,) = [a for a in answers(question(BY_WARD), known, files(tmp_path)).values() if a]
     ward = [STAYS[code][0] for code in EVERY]
@@ -224,20 +228,44 @@ def test_a_sum_of_ones_beside_an_amount_goes_by_the_amounts_minimum(tmp_path: Pa
 
 def test_without_a_minimum_nothing_is_counted(tmp_path: Path) -> None:
     plan = planned(question(BY_WARD), records(catalogue(tmp_path, CODES, own=True)))
-    assert plan.tests.contributors == 0
+    assert plan.tests.institutions == ()
     assert not any(item.use == "contributor" for f in plan.fragments for item in f.items)
 
 
 @pytest.mark.parametrize(
-    ("least", "shown"), [(1, True), (2, True), (3, False)], ids=["one", "two", "three"]
+    ("least", "shown"), [(1, True), (2, True), (4, True), (5, False)], ids=["1", "2", "4", "5"]
 )
-def test_counts_that_may_overlap_are_not_added(tmp_path: Path, least: int, shown: bool) -> None:
-    """Every hospital may have every institution: the largest count at one of them is all that is sure."""
+def test_institutions_are_counted_once_whoever_has_their_rows(
+    tmp_path: Path, least: int, shown: bool
+) -> None:
+    """Every hospital may have every institution of the column's domain: what nobody says, the rows do."""
     known = records(catalogue(tmp_path, {}), minimum_contributors=least)
-    plan = planned(question(BY_WARD), known)
-    assert plan.tests.contributors == (0 if least == 1 else 3)
     (found,) = [a for a in answers(question(BY_WARD), known, files(tmp_path)).values() if a]
     assert (found.states[0][2] == "value") is shown
+
+
+# The p-ratio: fees by institution of wards 1 and 2 are 66, 91, 3, 78 and 55, 0, 0, 1.
+@pytest.mark.parametrize(
+    ("rule", "shown"),
+    [
+        ({"dominance": 75}, (True, False)),
+        ({"dominance": 76}, (False, False)),
+        ({"dominance": 1}, (True, False)),
+        ({"concentration": {"largest": 1, "percent": 39}}, (True, False)),
+        ({"concentration": {"largest": 1, "percent": 38}}, (False, False)),
+        ({"concentration": {"largest": 2, "percent": 100}}, (True, True)),
+    ],
+)
+def test_an_amount_that_one_institution_dominates_is_suppressed(
+    tmp_path: Path, rule: dict[str, Any], shown: tuple[bool, bool]
+) -> None:
+    fewer = {code: (STAYS[code][0], STAYS[code][1]) for code in EVERY}
+    parts = [sorted(fees(persons[ward]) for persons in fewer.values()) for ward in (0, 1)]
+    assert parts == [[3, 66, 78, 91], [0, 0, 1, 55]]
+    known = records(catalogue(tmp_path, CODES, own=True), **rule)
+    (found,) = [a for a in answers(question(BY_WARD), known, files(tmp_path)).values() if a]
+    assert tuple(states[2] == "value" for states in found.states) == shown
+    assert all(states[1] == "value" for states in found.states)
 
 
 def test_institutions_that_the_catalogue_does_not_know_do_not_count(tmp_path: Path) -> None:
@@ -247,14 +275,13 @@ def test_institutions_that_the_catalogue_does_not_know_do_not_count(tmp_path: Pa
     assert found.states[0][2] == "suppressed"
 
 
-def test_a_policy_for_contributors_refuses_what_cannot_count_them(tmp_path: Path) -> None:
+def test_a_sub_query_that_hides_the_institution_does_not_hide_it_from_the_gate(
+    tmp_path: Path,
+) -> None:
     hidden = BY_WARD.replace("hospitals.cases", "(SELECT pid, ward, fee FROM hospitals.cases)")
-    known = records(catalogue(tmp_path, CODES, own=True), minimum_contributors=3)
-    with pytest.raises(
-        PolicyRefused, match="at least 3 contributors of a magnitude, which the plan"
-    ):
-        compile_question(question(hidden), known)
-    compile_question(question(BY_WARD), known)
+    known = records(catalogue(tmp_path, CODES, own=True), minimum_contributors=4)
+    (found,) = [a for a in answers(question(hidden), known, files(tmp_path)).values() if a]
+    assert [states[2] for states in found.states] == ["value", "suppressed"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,12 @@ CostKind = Literal["exact", "bounded"]
 OnCheating = Literal["detected", "undetected"]
 # What a protocol tests or adds before it opens a cell; a policy may ask for each.
 Offer = Literal[
-    "minimum-persons", "minimum-contributors", "per-recipient", "dominance", "noise-counts"
+    "minimum-persons",
+    "minimum-contributors",
+    "per-recipient",
+    "dominance",
+    "complement",
+    "noise-counts",
 ]
 
 

@@ -15,7 +15,7 @@ from mpcstats.party.received import Received, received
 from mpcstats.party.shown import chart, frame, markup, sheet
 from mpcstats.plan.physical import Label, OutputColumn, Physical, Sum
 from mpcstats.plan.tables import FRACTION_DIGITS
-from mpcstats.protocols.gate import Opened
+from mpcstats.protocols.cells import Opened
 from mpcstats.records.ledger.receipt import Receipt
 
 if TYPE_CHECKING:

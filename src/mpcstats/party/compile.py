@@ -12,16 +12,17 @@ from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
-from mpcstats.plan.physical import Gate, Physical, Release
+from mpcstats.plan.physical import Gate, Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.budget import Budget
 from mpcstats.policy.case import Case
-from mpcstats.policy.check import check, least_contributors, least_persons
+from mpcstats.policy.check import check
 from mpcstats.policy.conditions.approval import approved
+from mpcstats.policy.least import Least, least
 from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
-from mpcstats.policy.releases import releases
+from mpcstats.policy.releases import by_own, releases
 from mpcstats.policy.rule import Policy
 from mpcstats.records.budget import Spending
 from mpcstats.records.catalogue import Catalogue
@@ -113,9 +114,15 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
     )
     with _shallow():
         draft = plan_question(question.text, setting)
-        k, contributors = _minimums(draft, question, records)
-        if k > 1 or contributors > 1:
-            setting = replace(setting, k=k, contributors=contributors > 1)
+        asked = _least(draft, question, records)
+        setting = replace(
+            setting,
+            k=asked.persons,
+            contributors=asked.contributors > 1,
+            contributions=asked.p > 0 or asked.largest is not None,
+            complement=asked.complement and asked.persons > 1,
+        )
+        if setting.k > 1 or setting.contributors or setting.contributions:
             draft = plan_question(question.text, setting)
         return reduce(lambda plan, stage: stage(plan, question, records, papers), STAGES, draft)
 
@@ -198,28 +205,28 @@ def _shallow() -> Iterator[None]:
         raise UsageError("expected a question that nests less deeply, got one too deep") from None
 
 
-def _minimums(plan: Physical, question: Question, records: Records) -> tuple[int, int]:
-    """The persons and the contributors of a cell that the policy asks for."""
+def _least(plan: Physical, question: Question, records: Records) -> Least:
+    """What the policy asks of the gate."""
     catalogue = records.registers.graded(records.catalogue, question.day)
     profile, policy = records.registers.profile, records.policy
-    return (
-        least_persons(plan, catalogue=catalogue, policy=policy, profile=profile),
-        least_contributors(plan, catalogue=catalogue, policy=policy, profile=profile),
-    )
+    return least(plan, catalogue=catalogue, policy=policy, profile=profile)
 
 
 def _with_minimums(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
     """The gate opens what the policy permits for a question of this level, and no smaller cell.
 
-    Where nothing counts contributors, the gate cannot ask for them, and the policy refuses.
+    Where nothing tells who stands behind an amount, the gate cannot ask for it, and the policy refuses.
     """
     catalogue = records.registers.graded(records.catalogue, question.day)
-    k, contributors = _minimums(plan, question, records)
-    least = contributors if plan.tests.contributors else 1
-    names = magnitudes(plan, catalogue) if least > 1 else ()
-    amounts = tuple(i for i, t in enumerate(plan.aggregate.totals) if t.name in names)
-    ruled = (Release(question.recipients, k, least),)
-    return _gated(plan, replace(plan.gate, releases=ruled, magnitudes=amounts))
+    ruled = _least(plan, question, records).release(question.recipients)
+    amounts: tuple[int, ...] = ()
+    if ruled.on_amounts:
+        names = magnitudes(plan, catalogue)
+        amounts = tuple(i for i, t in enumerate(plan.aggregate.totals) if t.name in names)
+        if not all(plan.tests.backing[i].amounts for i in amounts):
+            amounts, ruled = (), replace(ruled, contributors=1, p=0, largest=None)
+    found = by_own(plan, catalogue, ruled)
+    return _gated(plan, replace(plan.gate, releases=found, magnitudes=amounts))
 
 
 def _with_exemptions(
@@ -228,8 +235,8 @@ def _with_exemptions(
     """Beside these, the gate opens what authorisers have exempted, to whom they have named."""
     if not any(paper.kind == APPROVAL for paper in papers):
         return plan
-    (ruled,) = plan.gate.releases
-    found = releases(case_of(plan, question, records, papers), ruled)
+    case = case_of(plan, question, records, papers)
+    found = tuple(each for ruled in plan.gate.releases for each in releases(case, ruled))
     return _gated(plan, replace(plan.gate, releases=found))
 
 

@@ -79,9 +79,21 @@ def _release(plan: Physical, release: Release) -> dict[str, JSON]:
         "to": list(release.recipients),
         "k": release.k,
         "contributors": release.contributors,
+        **{name: value for name, value in _rules(release).items() if value},
         "columns": None if columns is None else list(named),
         "cells": None if release.cells is None else len(release.cells),
         "approval": release.exempt,
+    }
+
+
+def _rules(release: Release) -> dict[str, JSON]:
+    """The rules beside minimums, of which most releases have few."""
+    return {
+        "p": release.p,
+        "largest": list(release.largest or ()),
+        "complement": release.complement,
+        "zeros": release.zeros,
+        "own": list(release.own),
     }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.physical import Physical, Release
-from mpcstats.protocols.gate import Opened
+from mpcstats.protocols.cells import Opened
 
 Flags = NDArray[np.bool_]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Arith
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
@@ -17,15 +16,16 @@ from mpcstats.party.registry import engine_for
 from mpcstats.party.tables.play import play_tables
 from mpcstats.party.tables.stage import Stage
 from mpcstats.plan import physical as plans
-from mpcstats.plan.contributors import CONTRIBUTORS
 from mpcstats.plan.tables import TableStep
 from mpcstats.policy.permit import Permit
 from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion as criteria
-from mpcstats.protocols.gate import Cells, Opened, gate
+from mpcstats.protocols.cells import Behind, Cells, Opened
+from mpcstats.protocols.gate import gate
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import Found, LeftTable, Lookup, RightTable, lookup_join
-from mpcstats.protocols.sum import Summed, vector_sum
+from mpcstats.protocols.safety import Rules
+from mpcstats.protocols.sum import vector_sum
 from mpcstats.session import Session, Words, parallel
 
 PERSONS = "persons"
@@ -72,8 +72,7 @@ class _Run:
 
     async def sum(self, step: plans.Sum) -> Cells:
         """Every provider's cells added up; a cell passes if one provider alone has enough persons in it."""
-        counts = [PERSONS] if step.contributors == "none" else [PERSONS, CONTRIBUTORS]
-        names = [*counts, *(_only_factor(total).column for total in step.totals)]
+        names = [PERSONS, *(_only_factor(total).column for total in step.totals)]
         cells = self.plan.cells
         vectors = []
         for name in step.fragments:
@@ -85,23 +84,8 @@ class _Run:
         summed = await vector_sum(session, self.engine, vectors, shape=(len(names), cells))
         # Distinct persons over several providers are at least as many as at any one of them.
         persons = tuple(by_provider[0] for by_provider in summed.by_provider)
-        return Cells(
-            cells,
-            len(step.totals),
-            persons,
-            summed.total[len(counts) :].flat(),
-            self._contributors(step, summed),
-        )
-
-    def _contributors(self, step: plans.Sum, summed: Summed) -> tuple[Arith, ...]:
-        """Lower bounds of the contributors of each cell: one where no contributor is at two owners, else one each."""
-        match step.contributors:
-            case "none":
-                return ()
-            case "added":
-                return (summed.total[1],)
-            case "apart":
-                return tuple(by_provider[1] for by_provider in summed.by_provider)
+        behind = tuple(Behind() for _ in step.totals)
+        return Cells(cells, persons, summed.total[1:].flat(), behind)
 
     async def cohort(self, step: plans.Cohort) -> Cells:
         """The spine's lookups side by side, then the cohort on them."""
@@ -110,13 +94,15 @@ class _Run:
         counted = await cohorts.cohort_count(
             self.session.narrow(step.name), self.engine, self._outline(step)
         )
-        return Cells(self.plan.cells, len(step.totals), (counted.persons,), counted.totals)
+        behind = tuple(Behind() for _ in step.totals)
+        return Cells(self.plan.cells, (counted.persons,), counted.totals, behind)
 
     async def releases(self, cells: Cells) -> list[Opened | None]:
         """What each release of the gate opens to this party, None where it is no recipient."""
         gated = self.session.narrow(self.plan.gate.name)
         releases, amounts = self.plan.gate.releases, self.plan.gate.magnitudes
-        cells = replace(cells, magnitudes=tuple(i in amounts for i in range(cells.columns)))
+        behind = tuple(replace(b, magnitude=i in amounts) for i, b in enumerate(cells.behind))
+        cells = replace(cells, behind=behind)
         if len(releases) == 1:
             return [await self._release(gated, releases[0], cells)]
         return await parallel(
@@ -131,15 +117,10 @@ class _Run:
     ) -> Opened | None:
         part = cells.part(columns_of(self.plan, release), cells_of(self.plan, release))
         if release.k == 1:  # nothing is to be hidden of a column to which nobody contributes
-            part = replace(part, supports=())
-        return await gate(
-            session,
-            self.engine,
-            part,
-            k=release.k,
-            to=release.recipients,
-            contributors=release.contributors,
-        )
+            behind = (replace(b, support=None, rests=(), rank=None) for b in part.behind)
+            part = replace(part, behind=tuple(behind))
+        rules = rules_of(self.plan, release)
+        return await gate(session, self.engine, part, rules, to=release.recipients)
 
     async def _lookup(self, step: plans.Lookup) -> Found:
         left, right = self.plan.fragment(step.left), self.plan.fragment(step.right)
@@ -210,6 +191,23 @@ class _Run:
             values = np.zeros(spine.rows, dtype=np.uint64)
             values[: own.keys.shape[0]] = _words(own.values[ref.column])
         return Held(spine.rows, (Summand(spine.owner, values),))
+
+
+def rules_of(plan: plans.Physical, release: plans.Release) -> Rules:
+    """What the gate asks of the cells of `release`."""
+    own = tuple(
+        tuple(i for i, label in enumerate(labels) if label in release.own)
+        for labels in plan.tests.institutions
+    )
+    return Rules(
+        release.k,
+        release.contributors,
+        release.p,
+        release.largest,
+        release.complement,
+        release.zeros,
+        own,
+    )
 
 
 def _carried(right: plans.Fragment) -> list[str]:

@@ -190,13 +190,7 @@ def _magnitude(column: Column) -> int:
 
 def _outcome(of: Tables, step: Outcome, table: Table) -> tuple[Sizing, ...]:
     """All as numbers, and which cells appear."""
-    supports = [name for name in step.supports if name is not None]
-    names = [
-        *(total.name for total in step.totals),
-        *step.persons,
-        *step.contributors,
-        *supports,
-    ]
+    names = [*(total.name for total in step.totals), *step.numbers]
     works = [table.as_number(name) for name in names]
     if step.appears is not None:
         known = anded(int(table.nullable(step.appears)))

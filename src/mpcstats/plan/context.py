@@ -19,15 +19,18 @@ Helpers = Callable[[str, str], tuple[str, ...]]  # (left, right) -> whom both ow
 class Context:
     """The surroundings of one question; `text` is only read to say where something stands.
 
-    `contributors`: fragments are to count the contributors of their cells, where they can.
+    What is to be found out beside the answer, for the gate: `persons` of cells and columns, `contributors`: the
+    institutions behind amounts, `contributions`: what each adds, `complement`: who does not contribute to a column.
     """
 
     text: str
     catalogue: Catalogue
     compute: tuple[str, ...]
     helpers: Helpers
-    persons: bool = True  # whether the persons of a cell are counted: not where one is enough
+    persons: bool = True  # not where one is enough
     contributors: bool = False
+    contributions: bool = False
+    complement: bool = False
 
     def refuse(self, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:
         """The error that `message` is true at `node`, at the `keyword` before it if one is given."""

@@ -13,6 +13,7 @@ from mpcstats.cards.load import Cards
 from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.flow import on_tables
+from mpcstats.plan.gatecost import gate_sizes
 from mpcstats.plan.needs import tables_of
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.sizing import Sizing
@@ -198,9 +199,8 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
     owners = [plan.fragment(name).owner for name in step.fragments]
     roles = Counter(("inside" if o in plan.compute else "outside", o) for o in owners)
     outside = sum(owner not in plan.compute for owner in owners)
-    counted = step.contributors != "none"
     sizes = {
-        "elements": (1 + counted + len(step.totals)) * plan.cells,
+        "elements": (1 + len(step.totals)) * plan.cells,
         "inside_providers": len(owners) - outside,
         "outside_providers": outside,
     }
@@ -225,18 +225,10 @@ def _release(plan: Physical, gate: plans.Gate, release: plans.Release, name: str
             roles["before_recipient", plan.compute[seat - 1]] += 1
             roles["after_recipient", plan.compute[(seat + 1) % len(plan.compute)]] += 1
     inside = sum(recipient in plan.compute for recipient in release.recipients)
-    columns = set(range(len(plan.aggregate.totals)))
-    if release.columns is not None:
-        columns &= set(release.columns)
-    tests, counted = plan.tests, release.contributors > 1 and columns & set(gate.magnitudes)
+    columns = range(len(plan.aggregate.totals)) if release.columns is None else release.columns
     sizes = {
         "cells": plan.cells if release.cells is None else len(release.cells),
-        "columns": len(columns),
-        "bounds": tests.persons,
-        "counts": tests.contributors if counted else 0,
-        "supports": len(columns & set(tests.supports)) if release.k > 1 else 0,
-        "nullable": len(columns & set(tests.nullable)),
-        "having": int(tests.having),
+        **gate_sizes(plan.tests, release, columns, gate.magnitudes),
         "inside_recipients": inside,
         "outside_recipients": len(release.recipients) - inside,
     }

@@ -63,6 +63,7 @@ class Fact:
     total: int | None = None
     person: bool = False  # the key names persons
     most: int | None = None  # rows that have one and the same value
+    counts: bool = False  # it is a COUNT
 
     @property
     def names_persons(self) -> bool:
@@ -194,7 +195,18 @@ def united(facts: Iterable[Fact]) -> Fact:
     key = keys.pop() if len(keys) == 1 and len(some) == len(given) else None
     total = _added([f.total for f in some])
     person = all(f.person for f in some)
-    return Fact(some[0].kind, minimum, maximum, labels, nullable, key, total=total, person=person)
+    counts = all(f.counts for f in some)
+    return Fact(
+        some[0].kind,
+        minimum,
+        maximum,
+        labels,
+        nullable,
+        key,
+        total=total,
+        person=person,
+        counts=counts,
+    )
 
 
 def _added(totals: list[int | None]) -> int | None:
@@ -286,8 +298,10 @@ def _aggregate(node: exp.Expr, columns: Columns, rows: int) -> Fact:
             total = None if isinstance(node, exp.Window) else inner.total
             return replace(inner, nullable=inner.nullable or not never_null, key=None, total=total)
         case exp.Count(this=exp.Distinct(expressions=[value])):
-            return integer(0, values(fact(value, columns, rows), rows))
-        case exp.Count() | exp.CountIf() | exp.RowNumber():
+            return replace(integer(0, values(fact(value, columns, rows), rows)), counts=True)
+        case exp.Count() | exp.CountIf():
+            return replace(integer(0, rows), counts=True)
+        case exp.RowNumber():
             return integer(0, rows)
         case exp.Sum() if not isinstance(node.this, exp.Distinct | exp.Order):
             inner = fact(node.this, columns, rows)

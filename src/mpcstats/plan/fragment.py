@@ -11,7 +11,6 @@ from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from mpcstats.plan import keys
 from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context
-from mpcstats.plan.contributors import CONTRIBUTORS
 from mpcstats.plan.facts import ARITHMETIC
 from mpcstats.plan.items import items
 from mpcstats.plan.local import known
@@ -30,7 +29,6 @@ def fragment(local: Local, context: Context) -> plans.Fragment:
         cells *= len(code.labels)
     query = _query(local, single=about.single)
     uses: dict[str, plans.Use] = {value.name: "value" for value in local.values}
-    uses |= {v.name: "contributor" for v in local.values if v.name == CONTRIBUTORS}
     uses |= {code.name: "group" for code in local.codes}
     if local.key is not None:
         uses[KEY] = "key"

@@ -110,6 +110,14 @@ def beside(plan: Physical, release: plans.Release) -> list[str]:
     words = []
     if release.contributors > 1:
         words.append(f"amounts of {release.contributors} contributors")
+    if release.p:
+        words.append(f"p-ratio {release.p} %")
+    if release.largest is not None:
+        words.append("({}, {}) dominance".format(*release.largest))
+    if release.complement:
+        words.append("complements too")
+    if release.zeros:
+        words.append("zeros shown")
     if release.columns is not None:
         names = [
             c.name

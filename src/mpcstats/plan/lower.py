@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context
-from mpcstats.plan.contributors import counted
 from mpcstats.plan.fragment import fragment
 from mpcstats.plan.logical import Block, Merged, Source, locals_of
 
@@ -34,8 +33,7 @@ def lower(block: Block, context: Context) -> Lowered:
     if block.spine is None:
         names = tuple(own.name for own in fragments)
         source = {s.name: plans.SPINE for s in block.sources}
-        counts = counted(everyone, context)
-        summed = plans.Sum(SUMMED, names, _groups(block, source), _totals(block, source), counts)
+        summed = plans.Sum(SUMMED, names, _groups(block, source), _totals(block, source))
         return Lowered(fragments, (summed,))
     lookups = tuple(
         plans.Lookup(f"find_{look.right}", block.spine, look.right, look.helper)

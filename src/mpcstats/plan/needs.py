@@ -80,10 +80,9 @@ def _columns(step: TableStep | Outcome) -> Iterable[str]:
         case steps.Divide():
             return [name for q in step.quotients for name in (q.numerator, q.denominator)]
         case Outcome():
-            supports = [name for name in step.supports if name is not None]
             totals = [total.name for total in step.totals]
             appears = () if step.appears is None else (step.appears,)
-            return [*totals, *step.persons, *step.contributors, *appears, *supports]
+            return [*totals, *step.numbers, *appears]
 
 
 def _references(node: Node) -> Iterable[str]:

@@ -16,14 +16,16 @@ from typing import ClassVar, Literal
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
 from mpcstats.plan.needs import made_by
-from mpcstats.plan.tables import Column, Outcome, TableStep
+from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
 
 __all__ = (
     "SPINE",
     "All",
     "Always",
+    "Amount",
     "Any",
     "Audit",
+    "Backing",
     "CodeColumn",
     "Cohort",
     "Criterion",
@@ -148,18 +150,13 @@ Criterion = Hit | Always | Not | All | Any
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Cell by cell, the sum of what the fragments' owners counted at home. Cells: the product of the codes.
-
-    `contributors`: whether every fragment counts the contributors of its cells, and these may be added, for no
-    contributor is at two owners; otherwise each owner's count is a lower bound of its own.
-    """
+    """Cell by cell, the sum of what the fragments' owners counted at home. Cells: the product of the codes."""
 
     card: ClassVar[str] = "sum"
     name: str
     fragments: tuple[str, ...]
     groups: tuple[GroupKey, ...]
     totals: tuple[Total, ...]
-    contributors: Literal["none", "added", "apart"] = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +185,22 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What `recipients` may see: each cell of at least `k` persons, and its magnitudes if of `contributors` or more.
+    """What `recipients` may see: each cell of at least `k` persons, and of it the columns that pass the other rules.
 
-    `columns` and `cells` are the positions of the only ones that they see; None: all. `exempt` is the digest of the
-    approval under which the rule's minimums do not hold for this release; None: they do.
+    The rules are those of protocols.safety.Rules: for magnitudes a minimum of `contributors`, `p` (p% rule, p-ratio)
+    and `largest` ((n,k) dominance), for all columns `complement` and `zeros`. `own` names the institutions that are
+    the recipients' own. `columns` and `cells` are the positions of the only ones that they see; None: all. `exempt`
+    is the digest of the approval under which the rule's minimums do not hold for this release; None: they do.
     """
 
     recipients: tuple[str, ...]
     k: int
     contributors: int = 1
+    p: int = 0
+    largest: tuple[int, int] | None = None
+    complement: bool = False
+    zeros: bool = False
+    own: tuple[Label, ...] = ()
     columns: tuple[int, ...] | None = None
     cells: tuple[int, ...] | None = None
     exempt: str | None = None
@@ -205,12 +209,22 @@ class Release:
         if not self.recipients or self.k < 1 or self.contributors < 1:
             raise InternalError("expected a release to somebody, with minimums of at least 1")
 
+    @property
+    def on_contributions(self) -> bool:
+        """Whether the size of institutions' contributions matters."""
+        return self.p > 0 or self.largest is not None
+
+    @property
+    def on_amounts(self) -> bool:
+        """Whether anything is asked of amounts."""
+        return self.contributors > 1 or self.on_contributions
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Opens cells of step `of` as each release says, to its recipients and to nobody else.
 
-    `magnitudes` are the positions of the columns for which a minimum of contributors holds.
+    `magnitudes` are the positions of the columns for which the rules on amounts hold.
     """
 
     card: ClassVar[str] = "gate"
@@ -241,15 +255,17 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """What the gate can test of an aggregate's cells: how many lower bounds on persons and on contributors it has.
+    """What the gate can test of an aggregate's cells: how many lower bounds on persons it has, and what of columns.
 
-    `supports` and `nullable` are the positions of the columns that have a number of persons of their own, and that
-    may be NULL; `having`: cells may not be in the answer.
+    `backing` has an entry a column, `institutions` the labels of those of each dataset of amounts, `amounts` what
+    they contribute. `nullable` are the positions of the columns that may be NULL; `having`: cells may not be in the
+    answer.
     """
 
     persons: int
-    contributors: int = 0
-    supports: tuple[int, ...] = ()
+    backing: tuple[Backing, ...]
+    institutions: tuple[tuple[Label, ...], ...] = ()
+    amounts: tuple[Amount, ...] = ()
     nullable: tuple[int, ...] = ()
     having: bool = False
 
@@ -328,23 +344,23 @@ class Physical:
     def tests(self) -> Tests:
         """What the gate can test of the aggregate's cells."""
         step = self.aggregate
-        if isinstance(step, Cohort):
-            return Tests(1)
-        if isinstance(step, Outcome):
-            return self._outcome_tests(step)
-        owners = len(step.fragments)
-        return Tests(owners, {"none": 0, "added": 1, "apart": owners}[step.contributors])
-
-    def _outcome_tests(self, step: Outcome) -> Tests:
-        made = [made_by(other) for other in self.steps if isinstance(other, TableStep)]
-        nullable = {column.name for columns in made for column in columns if column.nullable}
-        return Tests(
-            len(step.persons),
-            len(step.contributors),
-            tuple(i for i, name in enumerate(step.supports) if name is not None),
-            tuple(i for i, total in enumerate(step.totals) if total.name in nullable),
-            step.appears is not None,
-        )
+        none = tuple(Backing() for _ in step.totals)
+        match step:
+            case Sum():
+                return Tests(len(step.fragments), none)
+            case Cohort():
+                return Tests(1, none)
+            case Outcome():
+                made = [made_by(other) for other in self.steps if isinstance(other, TableStep)]
+                nullable = {c.name for columns in made for c in columns if c.nullable}
+                return Tests(
+                    len(step.persons),
+                    step.backing or none,
+                    tuple(each.labels for each in step.institutions),
+                    step.amounts,
+                    tuple(i for i, t in enumerate(step.totals) if t.name in nullable),
+                    step.appears is not None,
+                )
 
     @property
     def parties(self) -> tuple[str, ...]:

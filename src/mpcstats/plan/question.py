@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from mpcstats.errors import UsageError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context, Helpers
+from mpcstats.plan.contributing import everyone_contributes
 from mpcstats.plan.cost import sizings
 from mpcstats.plan.interval import TooLarge
 from mpcstats.plan.logical import Block
@@ -48,7 +49,9 @@ class Setting:
     """What a question is asked with, beside its text: who asks whom, where it is computed, and under which k.
 
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
-    of a cell that may be opened. `contributors`: owners count the contributors of their cells too, where they can.
+    of a cell that may be opened. `contributors`: the institutions behind amounts are counted, where they can be;
+    `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
+    column are counted.
     """
 
     catalogue: Catalogue
@@ -61,6 +64,8 @@ class Setting:
     k: int
     helpers: Helpers
     contributors: bool = False
+    contributions: bool = False
+    complement: bool = False
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -77,7 +82,9 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         setting.compute,
         setting.helpers,
         persons=setting.k > 1,
-        contributors=setting.contributors,
+        contributors=setting.contributors or setting.contributions,
+        contributions=setting.contributions,
+        complement=setting.complement,
     )
     try:
         found = _cohort(context) or relational(context)
@@ -110,13 +117,20 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
 
 
 def _cohort(context: Context) -> Planned | None:
-    """The plan along one spine of persons; None where the question is none for it."""
+    """The plan along one spine of persons; None where the question is none for it, or tables show more of its cells.
+
+    A cohort counts the persons of cells, and neither those who contribute to a column nor institutions.
+    """
+    if context.contributors:
+        return None
     try:
         block = parse(context)
         for rule in RULES:
             block = rule(block, context)
         lowered = lower(block, context)
     except UsageError:
+        return None
+    if context.persons and not all(everyone_contributes(m, block) for m in block.measures):
         return None
     return Planned(lowered.fragments, lowered.steps, block.output, block.order)
 

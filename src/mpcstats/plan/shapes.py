@@ -97,10 +97,10 @@ def _projected(query: exp.Select, join: Joined, columns: Columns) -> Shape:
             keys = [fact(key, columns, rows) for key in group.expressions]
             rows = min(rows, _combinations(keys, rows))
     elif any(_aggregates(item) for item in query.expressions):
-        # Over no rows at all there is one row, and in it every aggregate but a count is NULL.
+        # Over no rows at all there is one row, and in it every aggregate but a count is NULL; a constant is itself.
         outputs = {
             item.alias_or_name: outputs[item.alias_or_name]
-            if isinstance(item.unalias(), exp.Count)
+            if isinstance(item.unalias(), exp.Count | exp.Literal)
             else replace(outputs[item.alias_or_name], nullable=True)
             for item in query.expressions
         }

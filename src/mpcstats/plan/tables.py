@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from mpcstats.plan.cells import GroupKey, Total
+from mpcstats.plan.cells import GroupKey, Label, Total
 
 Kind = Literal["number", "flag", "digest", "wide"]
 LEAST_DIGEST = 1 << 63  # digests have 63 bits of SHA-256 below a bit that is 1; numbers are smaller
+# Of a cell, all of an amount: the gate multiplies sums of up to 20 of these by 100, which must stay below 2^62.
+MOST_CONTRIBUTED = 1 << 50
 FRACTION_DIGITS = 17  # of a quotient's second part: 10^17 < 2^57
 
 
@@ -22,7 +24,8 @@ class Column:
     """A column of shared values, within [minimum, maximum] where they are not NULL.
 
     number: a signed integer. flag: SQL's boolean, 0 or 1. digest: 63 bits of SHA-256 of a text below a 1, only
-    compared for equality. wide: a signed integer of 128 bits, which only a Divide takes.
+    compared for equality. wide: a signed integer of 128 bits, which only a Divide takes. `counts`: of a fragment,
+    a COUNT of its owner's rows, whatever else the fragment reads.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Column:
     minimum: int
     maximum: int
     nullable: bool = False
+    counts: bool = False
 
 
 # Expressions on shares, as protocols.expression has them.
@@ -314,13 +318,47 @@ class Divide:
 
 
 @dataclass(frozen=True, slots=True)
+class Institutions:
+    """Columns with the rows of each institution of one dataset in a cell; `labels` says whose; None: nobody knows."""
+
+    labels: tuple[Label, ...]
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Columns with an amount of each cell by its size, and with what each institution of the dataset `of` adds to it.
+
+    No part is below 0. Rows of several institutions count whole for each of them. None and no parts: the institutions
+    are counted alone.
+    """
+
+    total: str | None
+    parts: tuple[str, ...]
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What stands behind one total, where that is not all that stands behind its cell.
+
+    support: the column with the persons who contribute to it; rests: with persons who do not. rank: of a quantile,
+    numerator and denominator. amounts: the positions of those that it is made of; none: it is none of amounts.
+    """
+
+    support: str | None = None
+    rests: tuple[str, ...] = ()
+    rank: tuple[int, int] | None = None
+    amounts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the gate may open of table `of`, whose rows are the cells: the columns `totals`, by name.
 
-    `persons` are columns of which each is at most the number of persons of a cell, `contributors` likewise; `appears`
-    is a flag: a cell without it is not shown at all (HAVING). `supports` has for each total the column with the
-    number of persons that contribute to it, or None where that is all of the cell; `magnitudes` says which totals
-    are amounts, of which contributors count.
+    `persons` are columns of which each is at most the number of persons of a cell; `appears` is a flag: a cell
+    without it is not shown at all (HAVING). `backing` has an entry a total, or none at all. `institutions` are those
+    behind amounts, of each dataset of amounts; `amounts` what these contribute, where that is asked for.
     """
 
     card: ClassVar[str] = "table"
@@ -329,10 +367,27 @@ class Outcome:
     groups: tuple[GroupKey, ...]
     totals: tuple[Total, ...]
     persons: tuple[str, ...]
-    contributors: tuple[str, ...] = ()
+    backing: tuple[Backing, ...] = ()
+    institutions: tuple[Institutions, ...] = ()
+    amounts: tuple[Amount, ...] = ()
     appears: str | None = None
-    supports: tuple[str | None, ...] = ()
-    magnitudes: tuple[bool, ...] = ()
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The columns that count persons behind totals, each once."""
+        names = (name for each in self.backing for name in (each.support, *each.rests))
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns that the gate tests and does not open, each once."""
+        found = [
+            *self.persons,
+            *self.counts,
+            *(name for each in self.institutions for name in each.rows),
+            *(name for each in self.amounts for name in (each.total, *each.parts) if name),
+        ]
+        return tuple(dict.fromkeys(found))
 
 
 Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Neighbours

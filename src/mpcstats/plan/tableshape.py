@@ -11,7 +11,15 @@ from mpcstats.plan import tables
 from mpcstats.plan.flow import on_tables
 from mpcstats.plan.interval import EDGE, Interval, interval
 from mpcstats.plan.physical import Fragment, Physical
-from mpcstats.plan.tables import Aggregate, Column, Kind, Node, Outcome, TableStep
+from mpcstats.plan.tables import (
+    MOST_CONTRIBUTED,
+    Aggregate,
+    Column,
+    Kind,
+    Node,
+    Outcome,
+    TableStep,
+)
 
 WIDE_EDGE = 1 << 126
 Shapes = Mapping[str, "Shape"]
@@ -336,11 +344,15 @@ class _Walk:
         of = self._table(step.of)
         if of.partial or of.rows != self._plan.cells:
             raise self._fail(f"a table of all {self._plan.cells} cells", f"{of.rows} rows")
-        supports = [name for name in step.supports if name is not None]
         if not step.persons:
             raise self._fail("a number of persons of each cell", "none")
-        for name in (*step.persons, *step.contributors, *supports):
+        for name in step.numbers:
             self._column(of, name, "number")
+        for amount in step.amounts:
+            for name in filter(None, (amount.total, *amount.parts)):
+                column = self._column(of, name, "number")
+                if column.minimum < 0 or column.maximum > MOST_CONTRIBUTED:
+                    raise self._fail(f"contributions from 0 to {MOST_CONTRIBUTED}", column)
         for place, total in enumerate(step.totals):
             column = self._column(of, total.name, "number", "flag")
             if column.nullable != (place in self._plan.tests.nullable):
@@ -348,9 +360,13 @@ class _Walk:
                 raise self._fail(f"a column that {said} to be declared so", total.name)
         if step.appears is not None:
             self._column(of, step.appears, "flag")
-        for each in (step.supports, step.magnitudes):
-            if each and len(each) != len(step.totals):
-                raise self._fail(f"an entry for each of {len(step.totals)} totals", len(each))
+        if step.backing and len(step.backing) != len(step.totals):
+            raise self._fail(f"an entry for each of {len(step.totals)} totals", len(step.backing))
+        known = range(len(step.institutions)), range(len(step.amounts))
+        if any(amount.of not in known[0] for amount in step.amounts) or any(
+            a not in known[1] for each in step.backing for a in each.amounts
+        ):
+            raise self._fail("amounts and institutions that the outcome has", "others")
 
 
 def _widest(columns: Sequence[Column]) -> Column:

@@ -44,13 +44,15 @@ def surely_count(
 ) -> bool:
     """Whether a column of the fragment within these bounds adds 0 or 1 for each row of a dataset.
 
-    It is a COUNT of rows (`counted`), or the fragment reads no column for its value; and no more comes of it than the
+    It is a COUNT of rows (`counted`), or the fragment reads no column for its value, and no more comes of it than the
     smallest of its datasets has rows: larger constants (a CASE over thresholds) could be amounts in disguise.
     """
     datasets = {item.dataset for item in fragment.items}
     if not datasets or not all(catalogue.has(name) for name in datasets):
         return False
-    if not counted and any(item.use == "value" for item in fragment.items):
+    if counted:
+        return minimum >= 0
+    if any(item.use == "value" for item in fragment.items):
         return False
     rows = min(catalogue.dataset(name).rows for name in datasets)
     return minimum >= 0 and maximum <= rows
@@ -63,7 +65,8 @@ class _Reader:
     def given(self, fragment: Fragment, column: Column) -> Amount:
         if column.kind in ("flag", "digest"):
             return FLAG
-        if surely_count(fragment, column.minimum, column.maximum, self._catalogue):
+        counted, ends = column.counts, (column.minimum, column.maximum)
+        if surely_count(fragment, *ends, self._catalogue, counted=counted):
             return FLAG if column.maximum <= 1 else COUNT
         return Amount(frozenset({fragment.name}), 1)
 

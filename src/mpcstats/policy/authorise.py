@@ -27,6 +27,8 @@ Duty = (
         "minimum-persons",
         "minimum-contributors",
         "dominance",
+        "concentration",
+        "complement",
         "noise",
         "adversary",
         "signatures",
@@ -152,6 +154,11 @@ def _duties(rule: Rule, wish: Wish) -> Iterator[Obligation]:
         if rule.dominance > 0:
             words = f"a p-ratio of {rule.dominance} % of a magnitude"
             yield Obligation("dominance", words, rule.dominance)
+        if rule.concentration is not None:
+            words = f"{rule.concentration} of a magnitude"
+            yield Obligation("concentration", words, rule.concentration.percent)
+    if rule.complement:
+        yield Obligation("complement", "complements that are none or as large as a cell must be")
     if LOUDNESS[rule.noise] > 0:
         yield Obligation("noise", f"noise on {rule.noise}")
     if STRENGTH[rule.adversary] > 0:

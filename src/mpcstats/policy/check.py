@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 
 from mpcstats.errors import PolicyRefused
-from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case, Condition
 from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.conditions.bounds import bounds
@@ -24,14 +23,9 @@ from mpcstats.policy.conditions.project import own_project
 from mpcstats.policy.conditions.protocols import protocols
 from mpcstats.policy.conditions.standing import standing
 from mpcstats.policy.conditions.table import table
-from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.permit import Permit, issue
 from mpcstats.policy.reason import VIOLATIONS, Reason
-from mpcstats.policy.rule import Policy
-from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.policy.uses import uses
-from mpcstats.records.catalogue import Catalogue
-from mpcstats.records.profiles.profile import Profile
 
 # All are asked, so that a refusal has every reason; the order is that of the reasons.
 CONDITIONS: tuple[Condition, ...] = (
@@ -98,23 +92,3 @@ def check(case: Case, *, party: str) -> Permit:
         papers=uses(case),
         template=min(approved(case), default=None),
     )
-
-
-def least_contributors(
-    plan: Physical, *, catalogue: Catalogue, policy: Policy, profile: Profile | None = None
-) -> int:
-    """The contributors of an amount that the policy asks of a plan like this one, or the profile if more; else 1."""
-    if not magnitudes(plan, catalogue):
-        return 1
-    rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
-    least = 1 if profile is None else profile.minimum_contributors
-    return least if rule is None else max(least, rule.minimum_contributors)
-
-
-def least_persons(
-    plan: Physical, *, catalogue: Catalogue, policy: Policy, profile: Profile | None = None
-) -> int:
-    """The k that the policy asks of a plan like this one, or the profile if that is more; else 1."""
-    rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
-    least = 1 if profile is None else profile.minimum_persons
-    return least if rule is None else max(least, rule.minimum_persons)

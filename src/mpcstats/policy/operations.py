@@ -81,12 +81,12 @@ def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def _counted(plan: Physical) -> frozenset[str]:
-    """The columns by which the gate counts persons and contributors of cells."""
-    found: set[str | None] = set()
+    """The columns by which the gate counts the persons of cells, and which it does not open."""
+    found: set[str] = set()
     for step in plan.steps:
         if isinstance(step, Outcome):
-            found |= {*step.persons, *step.contributors, *step.supports}
-    return frozenset(name for name in found if name is not None)
+            found |= {*step.persons, *step.counts} - {total.name for total in step.totals}
+    return frozenset(found)
 
 
 def _of_aggregate(aggregate: Aggregate) -> Operation:

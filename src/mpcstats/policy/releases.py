@@ -67,10 +67,41 @@ def _exempted(case: Case, ruled: Release, paper: Paper[Approval]) -> list[Releas
 def _least(case: Case, ruled: Release) -> Release:
     """`ruled` under what an approval cannot exempt from: the minimums of the jurisdiction's profile."""
     profile = case.registers.profile
+    free = replace(ruled, k=1, contributors=1, p=0, largest=None, complement=False)
     if profile is None:
-        return replace(ruled, k=1, contributors=1)
-    contributors = min(ruled.contributors, profile.minimum_contributors)
-    return replace(ruled, k=profile.minimum_persons, contributors=contributors)
+        return free
+    return replace(
+        free,
+        k=profile.minimum_persons,
+        contributors=min(ruled.contributors, profile.minimum_contributors),
+        p=min(ruled.p, profile.dominance),
+    )
+
+
+def by_own(plan: Physical, catalogue: Catalogue, ruled: Release) -> tuple[Release, ...]:
+    """`ruled` to each of its recipients, together with those whose own institutions are the same.
+
+    What one institution adds to an amount the rules take as known to somebody in any case; of several that are one
+    recipient's it knows the sum.
+    """
+    found: dict[tuple[Label, ...], list[str]] = {}
+    for name in ruled.recipients:
+        own = _own_institutions(plan, catalogue, name) if ruled.on_amounts else ()
+        found.setdefault(own, []).append(name)
+    return tuple(replace(ruled, recipients=tuple(who), own=own) for own, who in found.items())
+
+
+def _own_institutions(plan: Physical, catalogue: Catalogue, party: str) -> tuple[Label, ...]:
+    """The labels of the party's institutions, of datasets of which it has several."""
+    read = sorted({item.dataset for f in plan.fragments for item in f.items})
+    mine = {
+        value
+        for name in read
+        if catalogue.has(name)
+        for value in catalogue.dataset(name).contributors.get(party, ())
+    }
+    several = (labels for labels in plan.tests.institutions if len(mine & {*labels}) > 1)
+    return tuple(dict.fromkeys(label for labels in several for label in labels if label in mine))
 
 
 def columns_of(plan: Physical, exemption: Exemption) -> tuple[int, ...]:

@@ -33,6 +33,7 @@ STRENGTH: dict[Adversary, int] = {"semi-honest": 0, "malicious": 1}
 Form = Literal["aggregate", "plain"]
 WIDTH: dict[Form, int] = {"aggregate": 0, "plain": 1}
 Noise = Literal["none", "counts"]  # what noise is added to before a cell is opened
+Zeros = Literal["suppressed", "shown"]  # of a column to which nobody contributes
 LOUDNESS: dict[Noise, int] = {"none": 0, "counts": 1}
 
 
@@ -52,6 +53,20 @@ Requirement = Literal[
 COUNTED: Mapping[str, Requirement] = {"project": "project", "template": "approval"}
 
 
+class Concentration(Table):
+    """(n,k) dominance: the `largest` contributions of an amount together are at most `percent` of it."""
+
+    largest: Annotated[int, Field(ge=1, le=3)]
+    percent: Annotated[int, Field(ge=1, le=100)]
+
+    def within(self, other: Concentration) -> bool:
+        """Whether what this one lets pass the other does as well: fewer contributions are never more."""
+        return self.largest >= other.largest and self.percent <= other.percent
+
+    def __str__(self) -> str:
+        return f"({self.largest}, {self.percent}) dominance"
+
+
 class Rule(Table):
     """What scenario and level permit. Without `permit` nothing, and `because` says why.
 
@@ -59,7 +74,9 @@ class Rule(Table):
     least; leakage: all that may leak; recipients: who may learn an answer ("*": any party).
     minimum_contributors, dominance: for magnitudes (policy.magnitude), least contributors of a cell, and the
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
-    the largest. noise: on what. operations: all that may be computed; not given: anything.
+    the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
+    none or as many as a cell must have. zeros: whether it may be told that nobody contributes.
+    noise: on what. operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
     fee: who asks is charged.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
@@ -80,6 +97,9 @@ class Rule(Table):
     requires: list[Requirement] = Field(default_factory=list)
     minimum_contributors: Annotated[int, Field(ge=1, le=1 << 20)] = 1
     dominance: Annotated[int, Field(ge=0, le=100)] = 0
+    concentration: Concentration | None = None
+    complement: bool = False
+    zeros: Zeros = "suppressed"
     noise: Noise = "none"
     budget: Budget | None = None
     operations: Annotated[list[Operation], Field(min_length=1)] | None = None
@@ -262,6 +282,11 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
     for name in ("minimum_contributors", "dominance"):
         if getattr(one, name) < getattr(other, name):
             yield f"a smaller {name}"
+    kept = one.concentration
+    if other.concentration is not None and (kept is None or not kept.within(other.concentration)):
+        yield f"a concentration that is not within {other.concentration}"
+    if one.zeros == "shown" and other.zeros == "suppressed":
+        yield "zeros that are shown"
     if one.signatures < other.signatures:
         yield "fewer signatures"
     if LOUDNESS[one.noise] < LOUDNESS[other.noise]:
@@ -270,7 +295,7 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield f"a budget that is not within {other.budget}"
     if WIDTH[one.form] > WIDTH[other.form]:
         yield f"a wider form ({one.form})"
-    for name in ("government_led", "fee"):
+    for name in ("complement", "government_led", "fee"):
         if getattr(other, name) and not getattr(one, name):
             yield f"no {name}"
 

@@ -7,29 +7,45 @@ from mpcstats.engines.share import Arith, Bits
 from mpcstats.party.tables.form import numbers_of
 from mpcstats.party.tables.table import Table
 from mpcstats.plan import tables as plans
+from mpcstats.protocols.cells import Amount, Behind, Cells
 from mpcstats.protocols.derive import passing
-from mpcstats.protocols.gate import Cells
 from mpcstats.session import Session
 
 
 async def outcome(session: Session, engine: Engine, step: plans.Outcome, table: Table) -> Cells:
     """The cells as the gate takes them: a total is NULL where its column is, and shown only where `appears` is true."""
     totals = [table.value(total.name) for total in step.totals]
-    names = [*step.persons, *step.contributors, *(s for s in step.supports if s is not None)]
-    counts = await numbers_of(session.narrow("counts"), engine, [table.value(n) for n in names])
+    counts = await numbers_of(
+        session.narrow("counts"), engine, [table.value(name) for name in step.numbers]
+    )
     values = await numbers_of(session.narrow("values"), engine, totals)
-    number = dict(zip(names, counts, strict=True))
-    known = tuple(total.known for total in totals)
+    number = dict(zip(step.numbers, counts, strict=True))
+    backing = step.backing or tuple(plans.Backing() for _ in totals)
     return Cells(
         table.rows,
-        len(totals),
         tuple(number[name] for name in step.persons),
         Arith.concatenate(values) if values else counts[0].zeros(0),
-        contributors=tuple(number[name] for name in step.contributors),
-        magnitudes=step.magnitudes,
-        supports=tuple(None if name is None else number[name] for name in step.supports),
-        known=known if any(row is not None for row in known) else (),
-        appears=await _appears(session.narrow("appears"), engine, step, table),
+        tuple(
+            Behind(
+                None if each.support is None else step.counts.index(each.support),
+                tuple(step.counts.index(name) for name in each.rests),
+                total.known,
+                each.rank,
+                each.amounts,
+            )
+            for each, total in zip(backing, totals, strict=True)
+        ),
+        tuple(number[name] for name in step.counts),
+        tuple(tuple(number[name] for name in each.rows) for each in step.institutions),
+        tuple(
+            Amount(
+                None if amount.total is None else number[amount.total],
+                tuple(number[name] for name in amount.parts),
+                amount.of,
+            )
+            for amount in step.amounts
+        ),
+        await _appears(session.narrow("appears"), engine, step, table),
     )
 
 

@@ -21,7 +21,7 @@ from mpcstats.party.tables.table import Table
 from mpcstats.party.tables.tally import tally
 from mpcstats.plan import tables as plans
 from mpcstats.plan.needs import tables_of, wanted_after
-from mpcstats.protocols.gate import Cells
+from mpcstats.protocols.cells import Cells
 from mpcstats.session import Session, parallel
 
 

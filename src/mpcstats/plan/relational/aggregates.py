@@ -9,9 +9,9 @@ from fractions import Fraction
 from sqlglot import exp
 
 from mpcstats.plan.context import Context
+from mpcstats.plan.contributing import contributing
 from mpcstats.plan.relational.algebra import Aggregated, AggregateKind, Expr, column
 from mpcstats.plan.relational.naming import Names, shown
-from mpcstats.plan.relational.supporting import contributing
 
 SUPPORTED = (
     "COUNT(*), COUNT(x), COUNT(DISTINCT x), COUNT_IF(condition), SUM, AVG, MIN, MAX, VAR_SAMP, STDDEV, "

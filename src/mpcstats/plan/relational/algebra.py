@@ -20,6 +20,7 @@ PERSON = "#person"  # in the name of a column that stands for the person behind 
 INSTITUTION = (
     "#institution"  # in that of a column that counts the rows of an institution behind a row
 )
+PART = "#part"  # in that of a column with what one institution adds to another column
 
 Expr = exp.Expr
 Facts = Mapping[str, Fact]
@@ -189,13 +190,17 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Aggregated:
-    """An aggregate of a group's rows; count without `of`: of all rows. `at`: (numerator, denominator) of a quantile."""
+    """An aggregate of a group's rows; count without `of`: of all rows. `at`: (numerator, denominator) of a quantile.
+
+    `hidden`: it is for the gate alone, and is never shown; of nothing it is 0.
+    """
 
     name: str
     kind: AggregateKind
     of: Expr | None = None
     at: tuple[int, int] | None = None
     support: Expr | None = None  # which rows contribute; None: all
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -298,12 +303,26 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Contributed:
+    """What institutions contribute to an aggregate of amounts: aggregates of its sum, and of the rows of each of them.
+
+    `of` is the position among the answer's `institutions` of the dataset that they are of. Without a total it is the
+    sum of the parts; without parts the institutions are counted alone.
+    """
+
+    aggregate: str
+    of: int
+    total: str | None = None
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The question's outer SELECT: cells by `keys`, of those for which `having` is true; sorted, and cut off.
 
     `person` is the column of `input` that names the person whom a row is about, None if there is none: the number of
     its values in a cell is at most the number of the cell's persons. `counted`: where rows are groups of owners' rows,
-    columns each of whose sums over a cell is at most that number.
+    columns each of whose sums over a cell is at most that number. `contributed`: who stands behind amounts.
     """
 
     input: Rel
@@ -318,6 +337,7 @@ class Answer:
     institutions: tuple[
         tuple[str, ...], ...
     ] = ()  # for each dataset of amounts, a column an institution
+    contributed: tuple[Contributed, ...] = ()
     backed: tuple[
         tuple[str, ...], ...
     ] = ()  # as `counted`, for those who contribute to each aggregate; () is all
@@ -436,6 +456,11 @@ def institutions_behind(rel: Rel, names: Iterable[str]) -> frozenset[str]:
                 c for name in asked for c in (columns_of(made[name]) if name in made else {name})
             }
             return institutions_behind(rel.input, inner)
+
+
+def beginning(name: str) -> str:
+    """What the names of all columns that count the rows of one dataset's institutions begin with."""
+    return name.rpartition("_")[0]
 
 
 def columns_of(node: Expr) -> frozenset[str]:

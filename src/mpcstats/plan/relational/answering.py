@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
 from sqlglot import exp
 
@@ -43,11 +42,8 @@ class Answering:
         table, cell, count = self._with_cell(table, keys)
         table, operands = self._operands(table)
         cells = Counting(draft, self._answer, table, cell, count).cells(operands, self._counts())
-        persons, supports = self._persons(table, cell, count, cells)
-        contributors = self._contributors(cells)
-        return Opening(draft, self._answer, cells, count).outcome(
-            keys, persons, supports, contributors
-        )
+        persons, supports, rests = self._persons(table, cell, count, cells)
+        return Opening(draft, self._answer, cells, count).outcome(keys, persons, supports, rests)
 
     def _wants(self) -> list[Want]:
         answer, draft = self._answer, self._draft
@@ -194,18 +190,13 @@ class Answering:
 
     def _persons(
         self, table: Table, cell: str | None, count: int, cells: Cells
-    ) -> tuple[tuple[str, ...], dict[str, str]]:
-        """Columns none of which is more than a cell's persons, and of those who contribute, by aggregate."""
+    ) -> tuple[tuple[str, ...], dict[str, str], dict[str, Node]]:
+        """Columns none of which is more than a cell's persons; by aggregate, those who contribute, and who do not."""
         answer, draft = self._answer, self._draft
         if answer.counted:
-            backed = {
-                aggregate.name: self._largest(cells, names)
-                for aggregate, names in zip(answer.aggregates, answer.backed, strict=False)
-                if names
-            }
-            return tuple(cells.plain(name).name for name in answer.counted), backed
+            return self._counted(cells)
         if not draft.context.persons:
-            return (cells.plain(ROWS).name,), {}
+            return (cells.plain(ROWS).name,), {}, {}
         if answer.person is None:
             raise draft.context.refuse(
                 None,
@@ -218,29 +209,27 @@ class Answering:
         found, columns = behind.counted(conditions)
         cells.add(found, columns)
         persons, *supports = columns
-        return (persons.name,), {
-            name: supports[conditions.index(test)].name for name, test in tests.items()
+        named = {name: supports[conditions.index(test)].name for name, test in tests.items()}
+        rests: dict[str, Node] = {
+            name: Call("sub", (Reference(persons.name), Reference(support)))
+            for name, support in named.items()
         }
+        return (persons.name,), named, rests
 
-    def _contributors(self, cells: Cells) -> tuple[str, ...]:
-        """A column with the number of institutions of a cell, of the dataset of amounts that has the fewest."""
-        counts: list[Node] = []
-        for names in self._answer.institutions:
-            rows = [Call("lt", (Number(0), Reference(cells.plain(name).name))) for name in names]
-            some: list[Node] = [Call("if", (flag, Number(1), Number(0))) for flag in rows]
-            counts.append(reduce(lambda a, b: Call("add", (a, b)), some))
-        if not counts:
-            return ()
-        most = max(len(names) for names in self._answer.institutions)
-        shared = Column(self._draft.names.fresh("cell_contributors"), "number", 0, most)
-        node = counts[0] if len(counts) == 1 else Call("least", tuple(counts))
-        cells.tables[:] = [
-            self._draft.derive(
-                cells.tables, [(Want(shared.name, "number"), shared, node)], name="contributors"
-            )
-        ]
-        cells.columns[shared.name] = shared
-        return (shared.name,)
+    def _counted(self, cells: Cells) -> tuple[tuple[str, ...], dict[str, str], dict[str, Node]]:
+        """The persons where each owner has counted its own: of those who do not contribute, the most at one owner."""
+        answer = self._answer
+        persons = tuple(cells.plain(name).name for name in answer.counted)
+        supports: dict[str, str] = {}
+        rests: dict[str, Node] = {}
+        for aggregate, names in zip(answer.aggregates, answer.backed, strict=False):
+            if not names:
+                continue
+            supports[aggregate.name] = self._largest(cells, names)
+            own = [Reference(cells.plain(name).name) for name in names]
+            left = [Call("sub", (Reference(a), b)) for a, b in zip(persons, own, strict=True)]
+            rests[aggregate.name] = left[0] if len(left) == 1 else Call("greatest", tuple(left))
+        return persons, supports, rests
 
     def _tests(self) -> dict[str, Expr]:
         """For each aggregate to which not all rows contribute, which do."""
@@ -248,6 +237,8 @@ class Answering:
             return {}
         found = {}
         for aggregate in self._answer.aggregates:
+            if aggregate.hidden:
+                continue
             if aggregate.support is not None:
                 found[aggregate.name] = aggregate.support
             elif aggregate.of is not None and known(aggregate.of, self._rel).nullable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -28,7 +28,12 @@ from mpcstats.plan.relational.algebra import (
     Union,
     column,
     columns_of,
-    institutions_behind,
+)
+from mpcstats.plan.relational.institutions import (
+    by_dataset,
+    contributed,
+    of_groups,
+    of_outputs,
 )
 from mpcstats.plan.relational.naming import Names, shown
 from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
@@ -113,16 +118,19 @@ class Builder:
         if having is not None:
             passed = found.taken_out(self._resolved(having.this, env), by_key)
         self._check_outputs(tree, outputs, [name for name, _ in named], found)
+        institutions = by_dataset(rel, found.found)
+        behind, sums = contributed(rel, found.found, institutions, self.context, self.names)
         return Answer(
             rel,
             tuple(named),
-            tuple(found.found),
+            (*found.found, *sums),
             outputs,
             person_of(rel),
             passed,
             self._order(tree, asked),
             self._limit(tree),
-            institutions=_by_dataset(rel, found.found),
+            institutions=institutions,
+            contributed=behind,
         )
 
     def _check_outputs(
@@ -223,6 +231,8 @@ class Builder:
         if person is not None and person not in keys:
             hidden = self.names.hidden("group", [PERSON])[PERSON]
             aggregates = (*aggregates, Aggregated(hidden, "any", column(person)))
+        if self.context.contributions:
+            aggregates = (*aggregates, *of_groups(rel, aggregates, self.names))
         told = [name for name in rel.facts if INSTITUTION in name]
         aggregates = (*aggregates, *(Aggregated(name, "sum", column(name)) for name in told))
         return Group(rel, keys, aggregates)
@@ -240,6 +250,8 @@ class Builder:
                 continue
             columns[name] = self.names.asked(alias, name)
             computed.append((columns[name], node))
+        if self.context.contributions:
+            computed += of_outputs(rel, computed, self.names)
         return (Extend(rel, tuple(computed)) if computed else rel), columns
 
     def _grouped(
@@ -428,20 +440,6 @@ class Builder:
         if not plain or not isinstance(number, exp.Literal) or not number.is_int:
             raise self.context.refuse(limit, "expected a whole number in LIMIT", "LIMIT")
         return int(number.this)
-
-
-def _by_dataset(rel: Rel, aggregates: Sequence[Aggregated]) -> tuple[tuple[str, ...], ...]:
-    """The columns that count institutions' rows, for each dataset of which amounts are aggregated."""
-    amounts = {
-        name
-        for aggregate in aggregates
-        if aggregate.of is not None and aggregate.kind not in ("count", "distinct")
-        for name in columns_of(aggregate.of)
-    }
-    found: dict[str, list[str]] = {}
-    for name in sorted(institutions_behind(rel, amounts)):
-        found.setdefault(name.rpartition("_")[0], []).append(name)
-    return tuple(tuple(names) for names in found.values())
 
 
 def person_of(rel: Rel) -> str | None:

@@ -97,7 +97,12 @@ class Counting:
                 self._whole(name, self._made(self._spread, name, "distinct", of, (0, most)))
             case "sum":
                 ends = self._summed(aggregate, source)
-                self._nullable(aggregate, source, self._made(self._tally, name, "sum", of, ends))
+                made = self._made(self._tally, name, "sum", of, ends)
+                if aggregate.hidden:
+                    self._cells.values[name] = made
+                    self._cells.facts[name] = integer(*ends, nullable=False)
+                else:
+                    self._nullable(aggregate, source, made)
             case "min" | "max":
                 ends = (source.minimum, source.maximum)
                 made = self._made(self._spread, name, aggregate.kind, of, ends)

@@ -202,6 +202,7 @@ def united(each: Sequence[Column], name: str) -> Column:
         min(c.minimum for c in each),
         max(c.maximum for c in each),
         any(c.nullable for c in each),
+        all(c.counts for c in each),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from sqlglot import exp
@@ -10,10 +11,11 @@ from sqlglot import exp
 from mpcstats.plan.cells import Label
 from mpcstats.plan.context import Context
 from mpcstats.plan.relational.algebra import INSTITUTION, PERSON, Expr
+from mpcstats.plan.relational.parts import Inside, added_parts
 from mpcstats.records.catalogue import Dataset
 
 SUFFIX = "_hidden"
-MOST_INSTITUTIONS = 16
+MOST_INSTITUTIONS = 15  # with the rest 16, of which the gate compares all pairs in 24 rounds
 JOINED = frozenset({"", "INNER", "CROSS"})
 
 
@@ -64,16 +66,42 @@ def is_of(dataset: Dataset, alias: str, value: Label | None) -> Expr:
     )
 
 
-def with_hidden(query: Expr, context: Context) -> dict[str, str]:
-    """Adds hidden outputs to `query`, and says under which names: PERSON, and one for each institution.
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """The hidden outputs of a query: their names by role, and by output of a sum the roles of what institutions add.
+
+    `single`: a row is of one institution.
+    """
+
+    roles: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    single: bool = False
+
+
+NOTHING = Hidden()
+
+
+def with_hidden(query: Expr, context: Context) -> Hidden:
+    """Adds hidden outputs to `query`, and says which: PERSON, one for each institution, and parts of sums.
 
     The person is one of those behind a row of groups: different ones are behind no more rows than there are persons.
-    The number of an institution counts the rows of it that are behind. There is none where they cannot be counted.
+    An institution's is 1 if rows of it are behind. There are none where institutions cannot be told.
     """
     found = _added(query, context)
-    if not untold(query, context, found):
+    if not untold(query, context, found.roles):
         return found
-    return {role: name for role, name in found.items() if not role.startswith(INSTITUTION)}
+    return Hidden({role: name for role, name in found.roles.items() if role == PERSON})
+
+
+def labels(
+    query: Expr, context: Context, roles: Iterable[str]
+) -> Iterator[tuple[str, Label | None]]:
+    """Of each role that counts an institution's rows, which one: all are of the only dataset that has any."""
+    asked = [n for n in _tables(query) if context.contributors and _contributor(n, context)]
+    known = institutions([context.catalogue.dataset(name) for name in asked])
+    for i, value in enumerate(known):
+        if f"{INSTITUTION}_{i}" in roles:
+            yield f"{INSTITUTION}_{i}", value
 
 
 def untold(query: Expr, context: Context, found: Iterable[str]) -> bool:
@@ -83,50 +111,68 @@ def untold(query: Expr, context: Context, found: Iterable[str]) -> bool:
     return bool(asked) and not (told and len(asked) == 1)
 
 
-def _added(query: Expr, context: Context) -> dict[str, str]:
+def _added(query: Expr, context: Context) -> Hidden:
     if isinstance(query, exp.Subquery):
         return _added(query.this, context)
     if not isinstance(query, exp.Select) or query.args.get("limit"):
-        return {}
+        return NOTHING
     distinct = query.args.get("distinct")
     if distinct is not None and (distinct.args.get("on") is not None or _is_grouped(query)):
-        return {}
+        return NOTHING
     if distinct is not None and any(_groups_badly(item) for item in query.expressions):
-        return {}
+        return NOTHING
     inside = _inside(query, context)
     # A column of the question's own that is called like a hidden one stands for nobody.
-    if not inside or any(_output(role) in query.named_selects for role in inside):
-        return {}
+    if not inside.roles or any(_output(role) in query.named_selects for role in inside.roles):
+        return NOTHING
     if distinct is not None:
         query.set("distinct", None)
         query.set("group", exp.Group(expressions=[i.unalias().copy() for i in query.expressions]))
     grouped = _is_grouped(query)
-    for role, node in inside.items():
+    parts = added_parts(query, inside, grouped=grouped) if context.contributions else {}
+    for role, node in inside.roles.items():
         if grouped:
-            node = any_person(node) if role == PERSON else exp.Sum(this=node)
+            node = any_person(node) if role == PERSON else exp.Max(this=node)
         query.append("expressions", exp.alias_(node, _output(role), quoted=True))
-    return {role: _output(role) for role in inside}
+    for own in parts.values():
+        for role, node in own.items():
+            query.append("expressions", exp.alias_(node, _output(role), quoted=True))
+    names = [*inside.roles, *(role for own in parts.values() for role in own)]
+    return Hidden(
+        {role: _output(role) for role in names},
+        {output: tuple(own) for output, own in parts.items()},
+        inside.single and not grouped,
+    )
 
 
-def _inside(query: exp.Select, context: Context) -> Mapping[str, Expr]:
+def _inside(query: exp.Select, context: Context) -> Inside:
     """The hidden columns of the first relations in FROM that have them."""
     source = query.args.get("from_")
     joins = [j for j in query.args.get("joins") or () if not j.side and j.kind in JOINED]
+    items = [source.this, *(j.this for j in joins)] if source is not None else []
     found: dict[str, Expr] = {}
-    for item in [source.this, *(j.this for j in joins)] if source is not None else []:
+    parts: dict[tuple[str, str], list[Expr]] = {}
+    single = False
+    for item in items:
         alias = item.alias_or_name
         own: dict[str, Expr] = {}
+        below: Hidden = NOTHING
         if isinstance(item, exp.Table):
             own = _of_table(f"{item.db}.{item.name}", alias, context)
         elif isinstance(item, exp.Subquery):
-            own = {
-                role: column_of(alias, name) for role, name in _added(item.this, context).items()
-            }
-        if PERSON in own:
-            found.setdefault(PERSON, own.pop(PERSON))
-        if own and not any(role.startswith(INSTITUTION) for role in found):
-            found |= own
-    return found
+            below = _added(item.this, context)
+            own = {role: column_of(alias, name) for role, name in below.roles.items()}
+        person = own.pop(PERSON, None)
+        if person is not None:
+            found.setdefault(PERSON, person)
+        told = {role: node for role, node in own.items() if role.startswith(INSTITUTION)}
+        if told and not any(role.startswith(INSTITUTION) for role in found):
+            found |= told
+            single = isinstance(item, exp.Table) or below.single
+            for output, roles in below.parts.items():
+                parts[alias, output] = [own[role] for role in roles]
+    whole = query.args.get("joins") or ()
+    return Inside(found, parts, single, items[0].alias_or_name if items and not whole else None)
 
 
 def _of_table(name: str, alias: str, context: Context) -> dict[str, Expr]:

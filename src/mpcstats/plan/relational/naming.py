@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from mpcstats.plan.cells import Label
 from mpcstats.plan.names import DIALECT
 
 MOST_LETTERS = 40
@@ -17,10 +18,18 @@ MOST_SHOWN = 80
 
 @dataclass(slots=True)
 class Names:
-    """The names that are taken, and the part of the question that each stands for, where it is one."""
+    """The names that are taken, and the part of the question that each stands for, where it is one.
+
+    Of hidden columns: `institutions` says which institution's rows one counts, where the catalogue knows it; `parts`
+    has, of a column of sums and the beginning of the names of its dataset's institutions, the columns with what each
+    of these adds to it; `single` are the beginnings of those of which a row has one.
+    """
 
     taken: set[str] = field(default_factory=set)
     places: dict[str, exp.Expr] = field(default_factory=dict)
+    institutions: dict[str, Label] = field(default_factory=dict)
+    parts: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    single: set[str] = field(default_factory=set)
 
     def fresh(self, wanted: str) -> str:
         """`wanted`, or with a number behind it if that is taken."""

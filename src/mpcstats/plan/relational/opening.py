@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
 from typing import Literal
 
 from sqlglot import exp
@@ -13,12 +15,12 @@ from mpcstats.plan import tables
 from mpcstats.plan.cells import GroupKey, Label, Total
 from mpcstats.plan.interval import interval
 from mpcstats.plan.physical import OutputColumn
-from mpcstats.plan.relational.algebra import Answer, Expr, columns_of
+from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, column, columns_of
 from mpcstats.plan.relational.counting import Cells
 from mpcstats.plan.relational.draft import Draft
 from mpcstats.plan.relational.scalars import Ratio, Scalars
 from mpcstats.plan.relational.wants import LARGEST, Want
-from mpcstats.plan.tables import Call, Column, Node, Number, Reference
+from mpcstats.plan.tables import MOST_CONTRIBUTED, Backing, Call, Column, Node, Number, Reference
 
 FRACTION = 10**tables.FRACTION_DIGITS
 
@@ -52,17 +54,18 @@ class Opening:
         keys: Sequence[Key],
         persons: tuple[str, ...],
         supports: Mapping[str, str],
-        contributors: tuple[str, ...],
+        rests: Mapping[str, Node],
     ) -> tuple[tables.Outcome, tuple[OutputColumn, ...]]:
         """The last step before the gate, and the columns of the answer.
 
-        `persons` are columns of cells none of which is more than a cell's persons; `supports` those with the persons
-        who contribute, by aggregate; `contributors` as `persons`, of the institutions.
+        `persons` are columns of cells none of which is more than a cell's persons; by aggregate, `supports` are those
+        with the persons who contribute, `rests` the numbers of those who do not.
         """
         answer = self._answer
         positions = {key.name: i for i, key in enumerate(keys)}
         output = tuple(self._output(item.name, item.node, positions) for item in answer.outputs)
-        backing = [self._backing(item.node, supports) for item in answer.outputs]
+        amounts = self._amounts()
+        backing = [self._backing(item.node, supports, rests) for item in answer.outputs]
         appears = self._appears()
         step = self._step()
         found = tables.Outcome(
@@ -71,11 +74,57 @@ class Opening:
             tuple(GroupKey(step, key.name, key.labels) for key in keys),
             tuple(self._totals),
             persons,
-            contributors,
-            appears=appears,
-            supports=_by_total(output, backing, len(self._totals)),
+            _by_total(output, backing, len(self._totals)),
+            tuple(self._institutions(names) for names in answer.institutions),
+            amounts,
+            appears,
         )
         return found, output
+
+    def _institutions(self, names: Sequence[str]) -> tables.Institutions:
+        """The columns with the rows of each institution of one dataset."""
+        known = self._draft.names.institutions
+        return tables.Institutions(
+            tuple(known.get(name) for name in names),
+            tuple(self._cells.plain(name).name for name in names),
+        )
+
+    def _amounts(self) -> tuple[tables.Amount, ...]:
+        """What institutions contribute to the answer's amounts, by size."""
+        found = []
+        for each in self._answer.contributed:
+            given = column(each.aggregate)
+            parts = [self._size(name) for name in each.parts]
+            total = self._size(each.total) if each.total is not None else None
+            if total is None and parts:
+                total = self._cut_off(reduce(lambda a, b: Call("add", (a, b)), parts))
+            found.append(
+                tables.Amount(
+                    None if total is None else self._placed("amount", total, given).name,
+                    tuple(self._placed("contribution", part, given).name for part in parts),
+                    each.of,
+                )
+            )
+        return tuple(found)
+
+    def _size(self, name: str) -> Node:
+        """The absolute value of an aggregate, 0 where that is NULL."""
+        node = self._cells.values[name]
+        about = interval(node, self._cells.columns)
+        if about.nullable:
+            node = Call("coalesce", (node, Number(0)))
+        if about.minimum < 0:
+            node = Call("abs", (node,))
+        return self._cut_off(node)
+
+    def _cut_off(self, node: Node) -> Node:
+        """An amount, cut off where the gate could no longer compare it.
+
+        It then looks smaller than its largest parts together, which is the safe side.
+        """
+        if interval(node, self._cells.columns).maximum <= MOST_CONTRIBUTED:
+            return node
+        return Call("least", (node, Number(MOST_CONTRIBUTED)))
 
     def _step(self) -> str:
         """The step whose columns are all that is opened."""
@@ -127,13 +176,27 @@ class Opening:
         variance = self._cells.variances.get(node.name) if isinstance(node, exp.Column) else None
         return self._scalars.ratio(node) if variance is None else variance
 
-    def _backing(self, node: Expr, supports: Mapping[str, str]) -> str | None:
-        """The column with the persons who contribute to an output: the least of its aggregates' ones."""
-        names = dict.fromkeys(supports[c] for c in sorted(columns_of(node)) if c in supports)
-        if len(names) < 2:
-            return next(iter(names), None)
-        least = Call("least", tuple(Reference(name) for name in names))
-        return self._placed("support", least, node).name
+    def _backing(
+        self, node: Expr, supports: Mapping[str, str], rests: Mapping[str, Node]
+    ) -> Backing:
+        """What stands behind an output: the persons of its aggregates, of which the least counts, ranks and amounts."""
+        used = sorted(columns_of(node))
+        names = dict.fromkeys(supports[c] for c in used if c in supports)
+        support = next(iter(names), None)
+        if len(names) > 1:
+            least = Call("least", tuple(Reference(name) for name in names))
+            support = self._placed("support", least, node).name
+        left = dict.fromkeys(rests[c] for c in used if c in rests)
+        complements = left if self._draft.context.complement else ()
+        ranks = {a.name: _rank(a) for a in self._answer.aggregates}
+        found = [rank for c in used if (rank := ranks.get(c)) is not None]
+        return Backing(
+            support,
+            tuple(self._placed("others", each, node).name for each in complements),
+            # The one that wants the most values around it; the ends want more than there are.
+            max(found, key=_reach, default=None),
+            tuple(i for i, each in enumerate(self._answer.contributed) if each.aggregate in used),
+        )
 
     def _divided(self, name: str, numerator: Node, denominator: Node, given: Expr) -> None:
         """A quotient's whole part and fraction, as two totals."""
@@ -175,14 +238,24 @@ class Opening:
         return shared
 
 
+def _rank(aggregate: Aggregated) -> tuple[int, int] | None:
+    """Which of the values in their order an aggregate is, if it is one of them."""
+    return {"quantile": aggregate.at, "min": (0, 1), "max": (1, 1)}.get(aggregate.kind)
+
+
+def _reach(rank: tuple[int, int]) -> Fraction:
+    """How far a rank is from the middle."""
+    return abs(Fraction(*rank) - Fraction(1, 2))
+
+
 def _by_total(
-    output: Sequence[OutputColumn], backing: Sequence[str | None], totals: int
-) -> tuple[str | None, ...]:
-    """The columns of `backing`, one an output column, by the totals that stand behind these; () if there are none."""
-    found: list[str | None] = [None] * totals
-    for shown, column in zip(output, backing, strict=True):
+    output: Sequence[OutputColumn], backing: Sequence[Backing], totals: int
+) -> tuple[Backing, ...]:
+    """`backing`, one an output column, by the totals that stand behind these; () if nothing is special."""
+    found = [Backing()] * totals
+    for shown, each in zip(output, backing, strict=True):
         if shown.kind != "group":
-            found[shown.position] = column
+            found[shown.position] = each
             if shown.by is not None:
-                found[shown.by] = column
-    return tuple(found) if any(found) else ()
+                found[shown.by] = each
+    return tuple(found) if any(each != Backing() for each in found) else ()

@@ -8,11 +8,12 @@ from sqlglot import exp
 
 from mpcstats.plan.cells import Label
 from mpcstats.plan.context import Context
-from mpcstats.plan.relational.algebra import INSTITUTION, Expr, Owned, Rel, Union
+from mpcstats.plan.relational.algebra import INSTITUTION, Expr, Owned, Rel, Union, beginning
 from mpcstats.plan.relational.hidden import (
     column_of,
     institutions,
     is_of,
+    labels,
     untold,
     with_hidden,
 )
@@ -65,7 +66,10 @@ def _told(
     """The columns that say of which institution a row is, and the institution; None: of one that is not known."""
     known = institutions(members) if context.contributors else ()
     roles = [f"{INSTITUTION}_{i}" for i in range(len(known))]
-    return dict(zip(names.hidden(alias, roles).values(), known, strict=True)) if roles else {}
+    found = dict(zip(names.hidden(alias, roles).values(), known, strict=True)) if roles else {}
+    names.institutions |= found
+    names.single |= {beginning(name) for name in found}
+    return found
 
 
 def owned(
@@ -74,11 +78,18 @@ def owned(
     """What `owner` computes alone: `query`, with the person and the institutions behind each row."""
     whole = query.copy()
     columns = {name: names.asked(alias, name) for name in whole.named_selects}
-    roles = with_hidden(whole, context)
+    hidden = with_hidden(whole, context)
+    roles = hidden.roles
     lacking = [f"{INSTITUTION}_0"] if untold(whole, context, roles) else []
     named = names.hidden(alias, (*roles, *lacking)) if roles or lacking else {}
     items = [(new, column_of(alias, old)) for old, new in columns.items()]
     items += [(named[role], column_of(alias, output)) for role, output in roles.items()]
+    names.institutions |= {named[role]: label for role, label in labels(query, context, roles)}
+    if f"{INSTITUTION}_0" in roles:
+        own = beginning(named[f"{INSTITUTION}_0"])
+        names.single |= {own} if hidden.single else set()
+        for output, parts in hidden.parts.items():
+            names.parts[columns[output]] = {own: tuple(named[role] for role in parts)}
     # Of an institution that has no rows: amounts of such rows are never shown where institutions must be counted.
     zeros = [(named[role], exp.Literal.number(0)) for role in lacking]
     source = exp.Subquery(

@@ -249,43 +249,6 @@ def behind_groups(rel: Rel, name: str) -> bool:
     return False
 
 
-def contributing(of: Expr | None) -> Expr | None:
-    """When a row contributes to an aggregate of `of`, by its form: where CASE gives neither 0 nor NULL.
-
-    None: always.
-    """
-    if of is None:
-        return None
-    plain = of.unnest()
-    if not isinstance(plain, exp.Case | exp.If):
-        return None
-    branches = plain.args["ifs"] if isinstance(plain, exp.Case) else [plain]
-    default = plain.args.get("default") if isinstance(plain, exp.Case) else plain.args.get("false")
-    results = [_counts(branch.args["true"]) for branch in branches]
-    last = default is not None and _counts(default)
-    if all(results) and last:
-        return None
-    found = exp.Case(
-        ifs=[
-            exp.If(this=branch.this.copy(), true=exp.Boolean(this=result))
-            for branch, result in zip(branches, results, strict=True)
-        ],
-        default=exp.Boolean(this=last),
-    )
-    if isinstance(plain, exp.Case) and plain.this is not None:
-        found.set("this", plain.this.copy())
-    return found
-
-
-def _counts(node: Expr) -> bool:
-    """Whether a row with this value contributes anything."""
-    plain = node.unnest()
-    nothing = (
-        isinstance(plain, exp.Literal) and not plain.is_string and str(plain.this) in ("0", "0.0")
-    )
-    return not nothing and not isinstance(plain, exp.Null)
-
-
 def wants_person(answer: Answer) -> Want | None:
     """What is wanted of the person column before there are rows, if it cannot be had of their owner later."""
     person = answer.person

@@ -50,7 +50,7 @@ def shaped(want: Want, fact: Fact, name: str, *, nullable: bool | None = None) -
         case "number":
             if fact.bounded is None or max(map(abs, fact.bounded)) >= LARGEST:
                 return None
-            return Column(name, "number", *fact.bounded, null)
+            return Column(name, "number", *fact.bounded, null, fact.counts)
         case "code":
             return Column(name, "number", 0, max(0, len(want.labels) - 1), null)
         case "digest":

@@ -1,7 +1,6 @@
 """Rule: a question without joins between owners becomes columns that each owner adds up, cell by cell, at home.
 
-The first column of every owner counts its persons in the cell: that is what the gate tests. A second one counts its
-contributors, where the policy asks for them.
+The first column of every owner counts its persons in the cell: that is what the gate tests.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from dataclasses import replace
 from sqlglot import exp
 
 from mpcstats.plan.context import Context
-from mpcstats.plan.contributors import with_contributors
 from mpcstats.plan.facts import Fact
 from mpcstats.plan.local import Known, known
 from mpcstats.plan.logical import Block, Expr, Local, Measure, Merged, Source, Value, locals_of
@@ -27,7 +25,6 @@ def cells(block: Block, context: Context) -> Block:
     if others or locals_of(source)[0].key is not None:
         return block
     own = [_with_persons(local, context) for local in locals_of(source)]
-    own = with_contributors(own, context)
     found = []
     for position, measure in enumerate(block.measures):
         _check_additive(measure, source, context)

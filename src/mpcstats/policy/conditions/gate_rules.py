@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from mpcstats.cards.card import Card, Offer
@@ -18,13 +19,13 @@ from mpcstats.policy.rule import Rule
 class Demand:
     """Something that a rule asks of the gate; `words` end "asks for ..."; `magnitudes`: of amounts alone.
 
-    `least` is the number that it asks for, where the plan must ask the same of the gate.
+    `held` says whether a release of the plan asks it of the gate.
     """
 
     offer: Offer
     words: str
+    held: Callable[[Release], bool]
     magnitudes: bool = False
-    least: int = 0
 
 
 class Asking(Protocol):
@@ -45,25 +46,50 @@ class Asking(Protocol):
 
 def demands(rule: Rule) -> tuple[Demand, ...]:
     """What `rule` asks of the gate."""
-    noise = (Demand("noise-counts", "noise on counts"),) if rule.noise == "counts" else ()
-    return (*thresholds(rule), *noise)
+    found = [*thresholds(rule)]
+    concentration = rule.concentration
+    if concentration is not None:
+        asked = concentration.largest, concentration.percent
+        held = partial(_is, "largest", asked)
+        found.append(Demand("dominance", f"{concentration} of a magnitude", held, magnitudes=True))
+    if rule.complement and rule.minimum_persons > 1:
+        words = f"no complement of 1 to {rule.minimum_persons - 1} persons"
+        found.append(Demand("complement", words, partial(_is, "complement", True)))
+    if rule.noise == "counts":
+        found.append(Demand("noise-counts", "noise on counts", lambda _: False))
+    return tuple(found)
 
 
 def thresholds(asking: Asking) -> tuple[Demand, ...]:
     """The thresholds that a rule or a profile asks the gate to hold."""
     found = []
-    if asking.minimum_persons > 1:
+    persons, contributors, p = (
+        asking.minimum_persons,
+        asking.minimum_contributors,
+        asking.dominance,
+    )
+    if persons > 1:
+        # Of how many persons is asked in bounds.py and profile.py.
         found.append(
-            Demand("minimum-persons", f"at least {asking.minimum_persons} persons of a cell")
+            Demand("minimum-persons", f"at least {persons} persons of a cell", lambda _: True)
         )
-    if asking.minimum_contributors > 1:
-        words = f"at least {asking.minimum_contributors} contributors of a magnitude"
-        least = asking.minimum_contributors
-        found.append(Demand("minimum-contributors", words, magnitudes=True, least=least))
-    if asking.dominance > 0:
-        words = f"a p-ratio of {asking.dominance} % of a magnitude"
-        found.append(Demand("dominance", words, magnitudes=True))
+    if contributors > 1:
+        words = f"at least {contributors} contributors of a magnitude"
+        held = partial(_at_least, "contributors", contributors)
+        found.append(Demand("minimum-contributors", words, held, magnitudes=True))
+    if p > 0:
+        held = partial(_at_least, "p", p)
+        words = f"a p-ratio of {p} % of a magnitude"
+        found.append(Demand("dominance", words, held, magnitudes=True))
     return tuple(found)
+
+
+def _is(name: str, value: object, release: Release) -> bool:
+    return bool(getattr(release, name) == value)
+
+
+def _at_least(name: str, value: int, release: Release) -> bool:
+    return bool(getattr(release, name) >= value)
 
 
 def gate_rules(case: Case) -> Iterator[Reason]:
@@ -71,6 +97,8 @@ def gate_rules(case: Case) -> Iterator[Reason]:
     if case.rule is not None and case.rule.permit:
         ruled = case.plan.gate.ruled
         yield from unheld(case, f"rule {case.rule.name}", demands(case.rule), ruled)
+        if case.rule.zeros == "suppressed" and any(release.zeros for release in ruled):
+            yield Reason("gate", f"rule {case.rule.name} has zeros suppressed, the plan shows them")
 
 
 def unheld(
@@ -102,16 +130,22 @@ def unheld(
 def _asked_for(
     plan: Physical, demand: Demand, amounts: tuple[str, ...], releases: tuple[Release, ...]
 ) -> bool:
-    """Whether the plan asks its gate for what is demanded; bounds.py and profile.py hold k themselves."""
-    if demand.offer != "minimum-contributors":
-        return demand.offer == "minimum-persons"
-    totals = plan.aggregate.totals
-    about = {i for i, total in enumerate(totals) if total.name in amounts}
-    # A name that no total has stands for a step that is not known here: what it makes is not tested.
-    if not plan.tests.contributors or not set(amounts) <= {total.name for total in totals}:
+    """Whether the plan asks its gate for what is demanded, and has what the gate must know for it."""
+    totals, backing = plan.aggregate.totals, plan.tests.backing
+    about = set(range(len(totals)))
+    if demand.magnitudes:
+        about = {i for i, total in enumerate(totals) if total.name in amounts}
+        # A name that no total has stands for a step that is not known here: what it makes is not tested.
+        if not set(amounts) <= {total.name for total in totals}:
+            return False
+        if not about <= set(plan.gate.magnitudes) or not all(backing[i].amounts for i in about):
+            return False
+    if demand.offer == "dominance" and any(amount.total is None for amount in plan.tests.amounts):
         return False
-    return about <= set(plan.gate.magnitudes) and all(
-        release.contributors >= demand.least
+    if demand.offer == "complement" and any(b.support and not b.rests for b in backing):
+        return False
+    return all(
+        demand.held(release)
         for release in releases
         if release.columns is None or about & set(release.columns)
     )

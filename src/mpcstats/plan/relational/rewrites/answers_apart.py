@@ -33,7 +33,7 @@ def answers_apart(answer: Answer, context: Context, names: Names) -> Answer:
     keys = tuple(dict.fromkeys(key.name for _, key in answer.keys if isinstance(key, exp.Column)))
     tests: list[tuple[str, Expr]] = []
     for aggregate in answer.aggregates if context.persons else ():
-        test = _test(aggregate, answer)
+        test = None if aggregate.hidden else _test(aggregate, answer)
         if test is not None:
             tests.append((aggregate.name, test))
     inner: list[Owned] = []
@@ -44,7 +44,10 @@ def answers_apart(answer: Answer, context: Context, names: Names) -> Answer:
         inner.append(
             _grouped(part, answer, keys, [test for _, test in tests], columns, position, context)
         )
-    merged = tuple(Aggregated(a.name, MERGED[a.kind], column(a.name)) for a in answer.aggregates)
+    merged = tuple(
+        Aggregated(a.name, MERGED[a.kind], column(a.name), hidden=a.hidden)
+        for a in answer.aggregates
+    )
     backed = {name: tuple(columns[1 + i]) for i, (name, _) in enumerate(tests)}
     return replace(
         answer,

@@ -1,0 +1,161 @@
+"""Institutions behind amounts: the columns that count their rows, and the sums of what each of them contributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from mpcstats.plan.context import Context
+from mpcstats.plan.relational.algebra import (
+    INSTITUTION,
+    Aggregated,
+    Contributed,
+    Expr,
+    Rel,
+    beginning,
+    column,
+    columns_of,
+    institutions_behind,
+    known,
+)
+from mpcstats.plan.relational.linear import in_parts
+from mpcstats.plan.relational.naming import Names
+
+Institutions = tuple[tuple[str, ...], ...]
+
+
+def by_dataset(rel: Rel, aggregates: Sequence[Aggregated]) -> Institutions:
+    """The columns that count institutions' rows, for each dataset of which amounts are aggregated."""
+    amounts = {name for a in aggregates for name in _amount(a)}
+    return _grouped(institutions_behind(rel, amounts))
+
+
+def of_groups(rel: Rel, aggregates: Sequence[Aggregated], names: Names) -> tuple[Aggregated, ...]:
+    """What institutions add to the sums of a group, as sums beside these; `names` learns of them."""
+    found: list[Aggregated] = []
+    for aggregate in aggregates:
+        if aggregate.kind != "sum" or aggregate.of is None:
+            continue
+        for rows in _grouped(institutions_behind(rel, _amount(aggregate))):
+            parts = _exact(aggregate.of, rows, rel, names)
+            if parts is None:
+                continue
+            sums = [Aggregated(names.fresh("part"), "sum", part) for part in parts]
+            own = names.parts.setdefault(aggregate.name, {})
+            own[beginning(rows[0])] = tuple(each.name for each in sums)
+            found += sums
+    return tuple(found)
+
+
+def of_outputs(
+    rel: Rel, computed: Sequence[tuple[str, Expr]], names: Names
+) -> tuple[tuple[str, Expr], ...]:
+    """As `of_groups`, for computed columns that are linear in sums."""
+    found: list[tuple[str, Expr]] = []
+    for name, node in computed:
+        for rows in _grouped(institutions_behind(rel, columns_of(node))):
+            parts = _linear(node, rows, names)
+            if parts is None:
+                continue
+            columns = [(names.fresh("part"), part) for part in parts]
+            own = names.parts.setdefault(name, {})
+            own[beginning(rows[0])] = tuple(part for part, _ in columns)
+            found += columns
+    return tuple(found)
+
+
+def contributed(
+    rel: Rel,
+    aggregates: Sequence[Aggregated],
+    institutions: Institutions,
+    context: Context,
+    names: Names,
+) -> tuple[tuple[Contributed, ...], tuple[Aggregated, ...]]:
+    """For each aggregate of amounts and each dataset behind it what institutions contribute, and the sums of that.
+
+    Exactly, where a row is of one institution or the aggregate is linear in sums whose parts are known. What is
+    neither (what a person pays beyond a deductible) is no sum of institutions' amounts: then a row counts whole for
+    each of its institutions, and the amount is the sum of these. To one value of many (a quantile), and to a sum
+    of ones, institutions contribute rows.
+    """
+    sums = _Sums(aggregates, names)
+    found: list[Contributed] = []
+    for aggregate in aggregates:
+        behind = institutions_behind(rel, _amount(aggregate))
+        for position, rows in enumerate(institutions):
+            if aggregate.of is None or behind.isdisjoint(rows):
+                continue
+            if not context.contributions:
+                found.append(Contributed(aggregate.name, position))
+                continue
+            ends = known(aggregate.of, rel).bounded
+            if aggregate.kind in ("quantile", "min", "max") or (ends and set(ends) <= {0, 1}):
+                found.append(Contributed(aggregate.name, position, None, tuple(rows)))
+                continue
+            of = aggregate.of
+            exact = _exact(of, rows, rel, names)
+            parts = exact or [_times_flag(of, name, rel) for name in rows]
+            own = tuple(sums.name(part, "contribution") for part in parts)
+            total = None if exact is None else sums.name(of, "amount")
+            found.append(Contributed(aggregate.name, position, total, own))
+    return tuple(found), tuple(sums.made)
+
+
+@dataclass(slots=True)
+class _Sums:
+    """The sums that there are, and those that are made for what institutions contribute, each once."""
+
+    given: Sequence[Aggregated]
+    names: Names
+    made: list[Aggregated] = field(default_factory=list)
+
+    def name(self, of: Expr, wanted: str) -> str:
+        for each in (*self.given, *self.made):
+            if each.kind == "sum" and each.of == of:
+                return each.name
+        self.made.append(Aggregated(self.names.fresh(wanted), "sum", of, hidden=True))
+        return self.made[-1].name
+
+
+def _exact(of: Expr, rows: Sequence[str], rel: Rel, names: Names) -> list[Expr] | None:
+    """`of` by institution, where a row is of one of them or it is linear; None elsewhere."""
+    flags = [rel.facts[name].bounded for name in rows]
+    if beginning(rows[0]) in names.single and all(ends == (0, 1) for ends in flags):
+        return [_times_flag(of, name, rel) for name in rows]
+    return _linear(of, rows, names)
+
+
+def _linear(of: Expr, rows: Sequence[str], names: Names) -> list[Expr] | None:
+    own = beginning(rows[0])
+
+    def parts(node: exp.Column) -> list[Expr] | None:
+        found = names.parts.get(node.name, {}).get(own)
+        return None if found is None else [column(name) for name in found]
+
+    return in_parts(of, parts)
+
+
+def _times_flag(of: Expr, rows: str, rel: Rel) -> Expr:
+    """`of` in the rows that have one of the institution's behind them, else 0 or NULL."""
+    if rel.facts[rows].bounded == (0, 1):
+        return exp.Mul(this=exp.Paren(this=of.copy()), expression=column(rows))
+    some = exp.GT(this=column(rows), expression=exp.Literal.number(0))
+    return exp.Case(ifs=[exp.If(this=some, true=of.copy())], default=exp.Literal.number(0))
+
+
+def _amount(aggregate: Aggregated) -> frozenset[str]:
+    """The columns of an aggregate that may be of amounts."""
+    if aggregate.of is None or aggregate.kind in ("count", "distinct"):
+        return frozenset()
+    return columns_of(aggregate.of)
+
+
+def _grouped(names: Iterable[str]) -> Institutions:
+    """The columns that count institutions' rows by dataset, in the order of the institutions."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names, key=lambda n: (beginning(n), int(n.rpartition("_")[2]))):
+        if INSTITUTION in name:
+            found.setdefault(beginning(name), []).append(name)
+    return tuple(tuple(each) for each in found.values())
