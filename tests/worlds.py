@@ -19,9 +19,9 @@ from mpcstats.protocols import cohort_count as cohorts
 from mpcstats.protocols import criterion as criteria
 from mpcstats.protocols.cells import Behind, Cells, Opened
 from mpcstats.protocols.gate import gate
-from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import Found, LeftTable, Lookup, RightTable, lookup_join
+from mpcstats.protocols.safety import Rules
 from mpcstats.session import Session, Words
 
 COMPUTE = ("a", "b", "c")

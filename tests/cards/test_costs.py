@@ -20,8 +20,8 @@ from mpcstats.plan.cost import estimate
 from mpcstats.protocols import criterion as criteria
 from mpcstats.protocols.cells import Behind, Cells
 from mpcstats.protocols.gate import gate
-from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.held import Summand
+from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.session import Session
 from mpcstats.testing import Outcome, run_together

@@ -40,8 +40,8 @@ from mpcstats.party.data.table import load_table
 from mpcstats.party.desk.consent import ConsentDesk
 from mpcstats.protocols.cells import Behind, Cells, Opened
 from mpcstats.protocols.gate import gate
-from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.held import Summand
+from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.consent.terms import Ask

@@ -21,8 +21,8 @@ from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.plan.gatecost import gate_sizes
 from mpcstats.plan import physical as plans
+from mpcstats.plan.gatecost import gate_sizes
 from mpcstats.plan.tables import Amount as PlanAmount
 from mpcstats.protocols.cells import Amount, Behind, Cells, Opened
 from mpcstats.protocols.gate import gate
@@ -84,7 +84,7 @@ def p_rule_holds(parts: Sequence[int], p: int, known: Sequence[int] = ()) -> boo
     if known:
         others = [x for i, x in enumerate(parts) if i not in known]
         return all(100 * (sum(others) - x) >= p * x for x in others)
-    largest, second, *rest = sorted(parts, reverse=True)
+    largest, _, *rest = sorted(parts, reverse=True)
     return 100 * sum(rest) >= p * largest
 
 

@@ -147,7 +147,6 @@ def test_the_remarks_are_what_the_gate_does_not_offer() -> None:
     assert rule is not None
     said = [remark.text for remark in remarks(rule, CARDS["gate"])]
     assert [text.partition("asks for ")[2].partition(",")[0] for text in said] == [
-        "a p-ratio of 10 % of a magnitude",
         "noise on counts",
     ]
 
@@ -202,7 +201,7 @@ def test_explain_writes_a_page_of_its_own(tmp_path: Path) -> None:
     shown = Page(text)
     assert (shown.rows, shown.open) == (17, [])
     assert not {"script", "link", "img"} & shown.elements
-    assert "gate v2 does not test yet" in text
+    assert "gate v3 does not add yet" in text
     assert POLICY.digest in text
 
 

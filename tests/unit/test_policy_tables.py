@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests import plans
@@ -11,7 +12,16 @@ from tests.plans import CATALOGUE, READMITTED, SHARED, STAY, called, changed, nu
 
 from mpcstats.cards.load import load_cards
 from mpcstats.plan.physical import Item, Physical
-from mpcstats.plan.tables import Aggregate, Computed, Node, Null, Number, Reference
+from mpcstats.plan.tables import (
+    Aggregate,
+    Backing,
+    Computed,
+    Node,
+    Null,
+    Number,
+    Outcome,
+    Reference,
+)
 from mpcstats.policy.case import Case
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
 from mpcstats.policy.derived import AFTER_GATE, derived
@@ -142,11 +152,19 @@ def test_distinct_values_of_groups_are_an_operation_of_their_own() -> None:
     assert "distinct" not in operations(plan, CATALOGUE)
 
 
-@pytest.mark.parametrize("field", ["persons", "contributors", "supports"])
+@pytest.mark.parametrize("field", ["persons", "support", "rests"])
 def test_what_the_gate_counts_cells_by_is_no_operation_of_its_own(field: str) -> None:
-    plan = changed(SHARED, "outcome", **{field: ("days",)})
+    (shown,) = (step for step in SHARED.steps if step.name == "outcome")
+    assert isinstance(shown, Outcome)
+    totals = tuple(total for total in shown.totals if total.name != "days")
+    names: dict[str, Any] = {"support": {"support": "days"}, "rests": {"rests": ("days",)}}
+    backing = (Backing(**names.get(field, {})), *(Backing() for _ in totals[1:]))
+    persons = ("days",) if field == "persons" else shown.persons
+    plan = changed(SHARED, "outcome", totals=totals, backing=backing, persons=persons)
     assert "distinct" not in operations(plan, CATALOGUE)
     assert "distinct" in operations(SHARED, CATALOGUE)
+    opened = changed(SHARED, "outcome", persons=("days",))
+    assert "distinct" in operations(opened, CATALOGUE)
 
 
 DEMO = Path(plans.__file__).parents[1] / "demos" / "six_parties"

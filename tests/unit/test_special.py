@@ -225,7 +225,6 @@ QUESTIONS = (
         "AND ({others}))"
     ),
     "SELECT COUNT(*) FROM bureau.enrolment e JOIN CASES d ON d.certno = e.certno WHERE d.diag_main = 'B20'",
-    "SELECT COUNT(d.diag_main) FROM bureau.enrolment e JOIN CASES d ON d.certno = e.certno",
     (
         "SELECT SUM(CASE WHEN d.diag_main = 'B20' THEN 1 ELSE 0 END) FROM bureau.enrolment e JOIN CASES d "
         "ON d.certno = e.certno"

@@ -13,7 +13,7 @@ from tests.plans import READMITTED, SHARED, STAY, called, changed, digest, flag,
 from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.physical import Physical
-from mpcstats.plan.tables import Aggregate, Computed, Null, Order, Reference
+from mpcstats.plan.tables import Aggregate, Backing, Computed, Null, Order, Reference
 from mpcstats.plan.tableshape import Shape, shapes
 
 
@@ -210,7 +210,7 @@ BAD: dict[str, Callable[[], Physical]] = {
         STAY, "outcome", appears="n"
     ),
     "step outcome: expected an entry for each of 8 totals, got 1": lambda: changed(
-        STAY, "outcome", supports=("n",)
+        STAY, "outcome", backing=(Backing("n"),)
     ),
     "step outcome: expected a column that is never NULL to be declared so, got enough": lambda: (
         changed(
