@@ -6,7 +6,7 @@ Specification and argument: protocols/gate/spec.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits, Positions
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.protocols.criterion import conjunction
+from mpcstats.protocols.margins import Margins, beside
 from mpcstats.session import Session, parallel
 
 LEAK = "gated-cell"
@@ -28,7 +29,8 @@ class Cells:
     of shape (count,) on a cell's persons and contributing institutions: the largest of them counts. `magnitudes`,
     `supports` and `known` have one entry a column, or none at all: whether the column is an amount, so that the
     minimum of contributors holds for it; the number of persons who contribute to it, (count,); and one row of bits,
-    0 where its value is NULL. `appears` is one row: 0 in a cell that is not in the answer (HAVING).
+    0 where its value is NULL. `appears` is one row: 0 in a cell that is not in the answer (HAVING). `margins`: the
+    cells are those of a table with totals, whose values add up; None: they are not.
     """
 
     count: int
@@ -40,6 +42,7 @@ class Cells:
     supports: tuple[Arith | None, ...] = ()
     known: tuple[Bits | None, ...] = ()
     appears: Bits | None = None
+    margins: Margins | None = None
 
     def __post_init__(self) -> None:
         if not self.persons:
@@ -56,6 +59,11 @@ class Cells:
             return tuple(e if e is None else e.taken(cells) for e in (entries[c] for c in wanted))
 
         wanted = [int(column) for column in columns]
+        margins = self.margins
+        if margins is not None:
+            if not np.array_equal(cells, np.arange(self.count)):
+                raise InternalError("expected all cells of a table with totals, got some")
+            margins = replace(margins, kinds=tuple(margins.kinds[c] for c in wanted))
         return Cells(
             len(cells),
             len(wanted),
@@ -66,6 +74,7 @@ class Cells:
             of(self.supports) if self.supports else (),
             tuple(_taken(self.known[c], cells) for c in wanted if self.known),
             _taken(self.appears, cells),
+            margins,
         )
 
 
@@ -121,6 +130,19 @@ async def gate(
     """
     least = Minimums(k, contributors)
     rows = await _decided(session, engine, cells, least)
+    if cells.margins is not None and (k > 1 or contributors > 1):
+        rows.bits = await beside(
+            session.narrow("margins"),
+            engine,
+            cells.margins,
+            rows.bits,
+            sorted({0, *rows.released}),
+            [
+                cells.values.between(c * cells.count, (c + 1) * cells.count)
+                for c in range(cells.columns)
+            ],
+            k=k,
+        )
     bits = await engine.to_arith(session.narrow("bit"), Bits.stack(rows.bits))
     masked = bits.flat()
     if cells.columns:
