@@ -314,13 +314,41 @@ class Divide:
 
 
 @dataclass(frozen=True, slots=True)
+class Margins:
+    """The cells of table `of` and totals: of each of `axes` the number of labels, and whether their total is there.
+
+    Cells are the product of the axes' nodes, the last axis running fastest, a total behind its labels. Columns stay
+    within their bounds: these hold for all rows that are counted.
+    """
+
+    card: ClassVar[str] = "margins"
+    name: str
+    of: str
+    axes: tuple[tuple[int, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Totals that are shown beside cells: the keys of each grouping set, by position, and how cells are hidden.
+
+    `kinds`: for each total of the outcome whether it is the number of persons, another count, or amounts of at least
+    0; all are sums over the rows of a cell. `method` chooses secondary cells; `percent` as in protocols.margins.
+    """
+
+    sets: tuple[tuple[int, ...], ...]
+    kinds: tuple[Literal["persons", "count", "amount"], ...]
+    method: Literal["greedy", "optimal"] = "greedy"
+    percent: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the gate may open of table `of`, whose rows are the cells: the columns `totals`, by name.
 
     `persons` are columns of which each is at most the number of persons of a cell, `contributors` likewise; `appears`
     is a flag: a cell without it is not shown at all (HAVING). `supports` has for each total the column with the
     number of persons that contribute to it, or None where that is all of the cell; `magnitudes` says which totals
-    are amounts, of which contributors count.
+    are amounts, of which contributors count. `beside`: the cells are those of a table with totals.
     """
 
     card: ClassVar[str] = "table"
@@ -333,8 +361,9 @@ class Outcome:
     appears: str | None = None
     supports: tuple[str | None, ...] = ()
     magnitudes: tuple[bool, ...] = ()
+    beside: Beside | None = None
 
 
 Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Neighbours
-Cellwise = Tally | Spread | Quantile | Deviation | Divide
+Cellwise = Tally | Spread | Quantile | Deviation | Divide | Margins
 TableStep = Rowwise | Cellwise

@@ -101,12 +101,12 @@ def slack(pattern: Pattern, protection: Protection) -> Slack:
     )
 
 
-def largest(protection: Protection, bound: int, moves: int) -> int:
-    """No slack is further from 0, for values of at most `bound` in all cells and so many moves."""
+def largest(protection: Protection, bound: int, sets: int, moves: int) -> int:
+    """No slack is further from 0: of values whose sum over each of so many grouping sets is at most `bound`."""
     if isinstance(protection, Persons):
-        return (1 + moves) * (bound + protection.k)
-    terms = HUNDRED + moves * (HUNDRED + protection.percent)
-    return terms * (bound + protection.least + protection.floor)
+        return (1 + sets) * bound + (1 + moves) * protection.k
+    constant = HUNDRED * (moves * protection.least + protection.floor)
+    return (HUNDRED + sets * (HUNDRED + protection.percent)) * bound + constant
 
 
 def promised(protection: Protection, value: int) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.party.tables.form import numbers_of
+from mpcstats.party.tables.margins import margins_of
 from mpcstats.party.tables.table import Table
 from mpcstats.plan import tables as plans
 from mpcstats.protocols.derive import passing
@@ -30,6 +31,7 @@ async def outcome(session: Session, engine: Engine, step: plans.Outcome, table: 
         supports=tuple(None if name is None else number[name] for name in step.supports),
         known=known if any(row is not None for row in known) else (),
         appears=await _appears(session.narrow("appears"), engine, step, table),
+        margins=margins_of(step),
     )
 
 

@@ -102,6 +102,8 @@ class Opening:
         node = given.unnest()
         if isinstance(node, exp.Column) and node.name in positions:
             return OutputColumn(name, "group", positions[node.name])
+        if isinstance(node, exp.Grouping):
+            return OutputColumn(name, "grouping", positions[node.expressions[0].name])
         kind: Literal["ratio", "root"] = "ratio"
         if isinstance(node, exp.Sqrt):
             kind, node = "root", node.this.unnest()
@@ -181,7 +183,7 @@ def _by_total(
     """The columns of `backing`, one an output column, by the totals that stand behind these; () if there are none."""
     found: list[str | None] = [None] * totals
     for shown, column in zip(output, backing, strict=True):
-        if shown.kind != "group":
+        if shown.kind not in ("group", "grouping"):
             found[shown.position] = column
             if shown.by is not None:
                 found[shown.by] = column

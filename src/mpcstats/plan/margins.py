@@ -1,0 +1,38 @@
+"""Totals beside the cells of an outcome: the layout of its table, and what its cells are totals over."""
+
+from __future__ import annotations
+
+from mpcstats.plan.physical import Physical
+from mpcstats.plan.tables import Outcome
+from mpcstats.suppression.layout import Layout, grouping_sets
+
+
+def layout_of(step: Outcome) -> Layout | None:
+    """The layout of the table that the outcome is; None if it has no totals."""
+    if step.beside is None:
+        return None
+    whole = _whole(step)
+    sizes = [len(g.labels) - int(i in whole) for i, g in enumerate(step.groups)]
+    return grouping_sets(sizes, step.beside.sets)
+
+
+def left_out(plan: Physical) -> frozenset[int]:
+    """Cells of the plan's answer that no grouping set asks for."""
+    step = plan.aggregate
+    layout = layout_of(step) if isinstance(step, Outcome) else None
+    return frozenset() if layout is None else layout.left_out
+
+
+def totals_over(plan: Physical, cell: int) -> frozenset[int]:
+    """The positions of the group keys that the cell does not tell apart."""
+    step = plan.aggregate
+    layout = layout_of(step) if isinstance(step, Outcome) else None
+    if layout is None:
+        return frozenset()
+    pairs = zip(layout.axes, layout.nodes(cell), strict=True)
+    return frozenset(i for i, (axis, node) in enumerate(pairs) if node >= axis.size)
+
+
+def _whole(step: Outcome) -> frozenset[int]:
+    sets = () if step.beside is None else step.beside.sets
+    return frozenset(i for i in range(len(step.groups)) if any(i not in s for s in sets))
