@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from mpcstats.cards.load import load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.answer import Answer
 from mpcstats.plan.cost import sizings
+from mpcstats.plan.margins import check_chooses
+from mpcstats.plan.physical import Outcome
 from mpcstats.suppression.audit import Bounds, audit
 from mpcstats.suppression.layout import grouping_sets
 
@@ -181,6 +184,25 @@ def test_what_does_not_add_up_is_refused(tmp_path: Path, text: str, told: str) -
     joint = filled([K] * 6).joint(tmp_path)
     with pytest.raises(UsageError, match=told):
         joint.plan(text, k=K)
+
+
+def test_a_party_that_cannot_choose_as_planned_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "highspy", None)
+    joint = filled([K] * 6).joint(tmp_path, "rep3")
+    plan = joint.plan(asked("CUBE (p.g, p.s)"), k=K)
+    outcome = plan.aggregate
+    assert isinstance(outcome, Outcome)
+    assert outcome.beside is not None
+    check_chooses(plan, "x")
+    other = replace(outcome, beside=replace(outcome.beside, method="optimal"))
+    steps = tuple(other if step == outcome else step for step in plan.steps)
+    optimal = replace(plan, steps=steps)
+    assert optimal.digest() != plan.digest()
+    check_chooses(optimal, "a")
+    with pytest.raises(UsageError, match="expected highspy"):
+        check_chooses(optimal, "x")
 
 
 def test_the_cost_of_totals_is_that_of_the_card(tmp_path: Path) -> None:

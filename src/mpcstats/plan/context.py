@@ -11,6 +11,7 @@ from mpcstats.errors import UsageError
 from mpcstats.plan.facts import Fact, Shape, of_column, united
 from mpcstats.plan.places import refusal
 from mpcstats.records.catalogue import Catalogue, Dataset, Union
+from mpcstats.suppression.secondary import Method
 
 Helpers = Callable[[str, str], tuple[str, ...]]  # (left, right) -> whom both owners accept
 
@@ -19,7 +20,8 @@ Helpers = Callable[[str, str], tuple[str, ...]]  # (left, right) -> whom both ow
 class Context:
     """The surroundings of one question; `text` is only read to say where something stands.
 
-    `contributors`: fragments are to count the contributors of their cells, where they can.
+    `contributors`: fragments are to count the contributors of their cells, where they can. `suppression` chooses which
+    cells are hidden beside others.
     """
 
     text: str
@@ -28,6 +30,7 @@ class Context:
     helpers: Helpers
     persons: bool = True  # whether the persons of a cell are counted: not where one is enough
     contributors: bool = False
+    suppression: Method = "greedy"
 
     def refuse(self, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:
         """The error that `message` is true at `node`, at the `keyword` before it if one is given."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.tables import Outcome
 from mpcstats.suppression.layout import Layout, grouping_sets
+from mpcstats.suppression.secondary import check_method
 
 
 def layout_of(step: Outcome) -> Layout | None:
@@ -31,6 +32,13 @@ def totals_over(plan: Physical, cell: int) -> frozenset[int]:
         return frozenset()
     pairs = zip(layout.axes, layout.nodes(cell), strict=True)
     return frozenset(i for i, (axis, node) in enumerate(pairs) if node >= axis.size)
+
+
+def check_chooses(plan: Physical, party: str) -> None:
+    """Raises UsageError if `party` computes, and cannot choose hidden cells by the plan's method."""
+    step = plan.aggregate
+    if isinstance(step, Outcome) and step.beside is not None and party in plan.compute:
+        check_method(step.beside.method)
 
 
 def _whole(step: Outcome) -> frozenset[int]:

@@ -25,6 +25,7 @@ from mpcstats.plan.rules.spine import spine
 from mpcstats.plan.rules.split_owners import split_owners
 from mpcstats.plan.sql import parse
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.suppression.secondary import Method
 
 Rule = Callable[[Block, Context], Block]
 
@@ -49,6 +50,7 @@ class Setting:
 
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
     of a cell that may be opened. `contributors`: owners count the contributors of their cells too, where they can.
+    `suppression` is the method that chooses which cells are hidden beside others, where totals are shown.
     """
 
     catalogue: Catalogue
@@ -61,6 +63,7 @@ class Setting:
     k: int
     helpers: Helpers
     contributors: bool = False
+    suppression: Method = "greedy"
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -78,6 +81,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         setting.helpers,
         persons=setting.k > 1,
         contributors=setting.contributors,
+        suppression=setting.suppression,
     )
     try:
         found = _cohort(context) or relational(context)

@@ -74,7 +74,9 @@ class Totals:
         """What the gate is told of them; `keys` are those without a label for all."""
         asked = [i.node for i in self.answer.outputs if not self._of_keys(i.node)]
         found = tables.Beside(
-            self.answer.sets, tuple(self._kind(self._aggregated(node)) for node in asked)
+            self.answer.sets,
+            tuple(self._kind(self._aggregated(node)) for node in asked),
+            self.draft.context.suppression,
         )
         layout = grouping_sets([len(key.labels) for key in keys], self.answer.sets)
         rows = self.answer.input.rows
