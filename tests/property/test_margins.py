@@ -129,7 +129,7 @@ def check_cost(case: Case, outcome: Outcome[Any], more: int = 0, released: int =
     assert rounds - 1 <= outcome.traffic.span("run/it/") <= rounds
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=cases(), more=st.integers(0, 2), data=st.data())
 def test_shares_equal_the_plain_choice_at_the_cost_of_the_card(
     case: Case, more: int, data: st.DataObject
@@ -192,7 +192,7 @@ def wide_enough(case: Case, column: int, said: dict[int, tuple[int, int | None]]
     return all(low != high for cell, (low, high) in said.items() if cell in case.pattern().hidden)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(case=cases())
 def test_no_hidden_cell_is_bounded_tighter_than_its_protection(case: Case) -> None:
     found = gated(case)
@@ -241,7 +241,7 @@ def test_totals_stay_inside_where_a_neighbour_has_no_room(persons: list[int]) ->
     assert shown.sum() == 9 - 4
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=cases(), data=st.data())
 def test_whether_totals_go_out_says_nothing_of_the_persons_in_hidden_cells(
     case: Case, data: st.DataObject

@@ -72,7 +72,7 @@ def test_a_cube_a_rollup_and_sets_have_the_cells_that_sql_gives_them() -> None:
 def test_no_hidden_cell_is_determined(method: Method) -> None:
     with_solver(method)
 
-    @settings(max_examples=80 if method == "greedy" else 15)
+    @settings(max_examples=50 if method == "greedy" else 15)
     @given(table=tables())
     def check(table: tuple[Layout, Whole, frozenset[int]]) -> None:
         layout, _, primary = table
@@ -190,7 +190,7 @@ def enumerated(
     return {c: ends for c, ends in found.items() if c not in published}
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_the_audit_equals_enumeration_with_two_axes(data: st.DataObject) -> None:
     layout = data.draw(st.sampled_from([cube((2, 2)), cube((2, 3)), rollup((2, 2)), cube((4,))]))
