@@ -26,24 +26,25 @@ GOVERNANCE = frozenset({"cards", "records", "plan", "policy"})
 
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
+    "suppression": ERRORS,
     "algebra": ERRORS,
     "session": ERRORS | {"algebra"},
     "engines": ERRORS | {"algebra", "session"},
-    "protocols": ERRORS | {"algebra", "session", "engines"},
+    "protocols": ERRORS | {"suppression", "algebra", "session", "engines"},
     "transport": ERRORS | {"session"},
     "cards": ERRORS,
     "records": ERRORS,
-    "plan": ERRORS | {"cards", "records"},
-    "policy": ERRORS | {"cards", "records", "plan"},
-    "party": ERRORS | CRYPTOGRAPHY | GOVERNANCE,
+    "plan": ERRORS | {"suppression", "cards", "records"},
+    "policy": ERRORS | {"suppression", "cards", "records", "plan"},
+    "party": ERRORS | {"suppression"} | CRYPTOGRAPHY | GOVERNANCE,
     "cli": ERRORS | {"party"},
-    "testing": ERRORS | CRYPTOGRAPHY | {"cards"},
-    ROOT: ERRORS | CRYPTOGRAPHY | GOVERNANCE | {"party"},
+    "testing": ERRORS | {"suppression"} | CRYPTOGRAPHY | {"cards"},
+    ROOT: ERRORS | {"suppression"} | CRYPTOGRAPHY | GOVERNANCE | {"party"},
 }
 
 BANNED = ("numpy.random", "random", "pickle", "marshal", "shelve")
 # No socket, thread or clock in protocol code: the same coroutine runs under every driver.
-DRIVERLESS = frozenset({"algebra", "session", "engines", "protocols"})
+DRIVERLESS = frozenset({"suppression", "algebra", "session", "engines", "protocols"})
 DRIVER_MODULES = (
     *("socket", "socketserver", "ssl", "select", "selectors", "subprocess", "signal"),
     *("threading", "_thread", "concurrent", "multiprocessing", "queue"),

@@ -13,6 +13,7 @@ import numpy as np
 from mpcstats.errors import InternalError
 from mpcstats.party.received import Received, received
 from mpcstats.party.shown import chart, frame, markup, sheet
+from mpcstats.plan.margins import left_out, totals_over
 from mpcstats.plan.physical import Label, OutputColumn, Physical, Sum
 from mpcstats.plan.tables import FRACTION_DIGITS
 from mpcstats.protocols.cells import Opened
@@ -150,6 +151,7 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
     totals = _Totals(found, zero=zero, nullable=plan.tests.nullable)
     present = found.present | (not grouped and not plan.tests.having)
     rows: list[tuple[tuple[Cell, ...], tuple[State, ...]]] = []
+    present[sorted(left_out(plan))] = False
     for cell in np.flatnonzero(present):
         row: list[Cell] = []
         states: list[State] = []
@@ -157,6 +159,9 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
         for column in plan.output:
             if column.kind == "group":
                 row.append(labels[column.position])
+                states.append("value")
+            elif column.kind == "grouping":
+                row.append(int(column.position in totals_over(plan, int(cell))))
                 states.append("value")
             else:
                 value, state = totals.shown(column, int(cell))

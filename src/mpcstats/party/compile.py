@@ -12,6 +12,7 @@ from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
+from mpcstats.plan.margins import check_chooses
 from mpcstats.plan.physical import Gate, Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.budget import Budget
@@ -146,7 +147,11 @@ def permitted(
     papers: Papers = (),
     known: Known = NOTHING,
 ) -> Permit:
-    """The permit of this party for `plan`, which is that of `question`. Raises PolicyRefused with every reason."""
+    """The permit of this party for `plan`, which is that of `question`.
+
+    Raises PolicyRefused with every reason, UsageError if this party cannot compute the plan.
+    """
+    check_chooses(plan, records.party)
     return check(case_of(plan, question, records, papers, known), party=records.party)
 
 

@@ -37,6 +37,8 @@ def cell_sizing(of: Tables, step: tables.Cellwise | Outcome) -> tuple[Sizing, ..
             return _deviation(of, step, table)
         case tables.Divide():
             return _divide(of, step, table)
+        case tables.Margins():
+            return ()
         case Outcome():
             return _outcome(of, step, table)
 

@@ -11,6 +11,7 @@ from mpcstats.errors import UsageError
 from mpcstats.plan.facts import Fact, Shape, of_column, united
 from mpcstats.plan.places import refusal
 from mpcstats.records.catalogue import Catalogue, Dataset, Union
+from mpcstats.suppression.secondary import Method
 
 Helpers = Callable[[str, str], tuple[str, ...]]  # (left, right) -> whom both owners accept
 
@@ -21,6 +22,7 @@ class Context:
 
     What is to be found out beside the answer, for the gate: `persons` of cells and columns, `contributors`: the
     institutions behind amounts, `contributions`: what each adds, `complement`: who does not contribute to a column.
+    `suppression` chooses which cells are hidden beside others.
     """
 
     text: str
@@ -31,6 +33,7 @@ class Context:
     contributors: bool = False
     contributions: bool = False
     complement: bool = False
+    suppression: Method = "greedy"
 
     def refuse(self, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:
         """The error that `message` is true at `node`, at the `keyword` before it if one is given."""

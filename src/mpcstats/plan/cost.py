@@ -209,11 +209,13 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
 
 def _gate(plan: Physical, step: plans.Gate) -> Sizing:
     first, *others = step.releases
-    beside = (
+    beside = [
         _release(plan, step, release, f"{step.name}/release{i}")
         for i, release in enumerate(others, 1)
-    )
-    return replace(_release(plan, step, first, step.name), beside=tuple(beside))
+    ]
+    found = _release(plan, step, first, step.name)
+    then = tuple(run for sizing in (found, *beside) for run in sizing.then)
+    return replace(found, beside=tuple(replace(b, then=()) for b in beside), then=then)
 
 
 def _release(plan: Physical, gate: plans.Gate, release: plans.Release, name: str) -> Sizing:
@@ -232,7 +234,29 @@ def _release(plan: Physical, gate: plans.Gate, release: plans.Release, name: str
         "inside_recipients": inside,
         "outside_recipients": len(release.recipients) - inside,
     }
-    return Sizing(name, gate.card, sizes, dict(roles))
+    return Sizing(name, gate.card, sizes, dict(roles), then=_margins(plan, gate, release, name))
+
+
+def _margins(
+    plan: Physical, gate: plans.Gate, release: plans.Release, name: str
+) -> tuple[Sizing, ...]:
+    """What the gate does so that totals do not tell of the cells beside them."""
+    step, tests = plan.aggregate, plan.tests
+    if not isinstance(step, plans.Outcome) or step.beside is None:
+        return ()
+    if release.k == 1 and not release.on_amounts:
+        return ()
+    columns = range(len(step.totals)) if release.columns is None else release.columns
+    opened = gate_sizes(tests, release, columns, gate.magnitudes)["opened"]
+    sizes = {
+        "cells": plan.cells,
+        "columns": len(columns),
+        "rows": opened,
+        "released": opened - len({*columns} & {*tests.nullable}),
+    }
+    roles = Counter(_everyone(plan))
+    roles["seat0", plan.compute[0]] += 1
+    return (Sizing(f"{name}/margins", "margins", sizes, dict(roles)),)
 
 
 class _CohortCount:

@@ -129,7 +129,7 @@ def _made(
             for function in step.functions:
                 of = None if function.of is None else known[function.of]
                 yield function.column.name, reader.neighbour(function, of)
-        case Outcome():
+        case Outcome() | tables.Margins():
             yield from found[step.of].items()
         case _:
             yield from _of_groups(plan, step, reader, found[step.of], reach)

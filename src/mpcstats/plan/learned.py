@@ -122,7 +122,7 @@ def beside(plan: Physical, release: plans.Release) -> list[str]:
         names = [
             c.name
             for c in plan.output
-            if c.kind != "group" and {c.position, c.by} & set(release.columns)
+            if c.kind not in ("group", "grouping") and {c.position, c.by} & set(release.columns)
         ]
         words.append(f"of {', '.join(names) or 'no column'} alone")
     if release.cells is not None:

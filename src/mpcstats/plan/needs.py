@@ -31,7 +31,7 @@ def made_by(step: TableStep | Outcome) -> tuple[Column, ...]:
     match step:
         case steps.Give():
             return step.columns
-        case steps.Stack() | Outcome():
+        case steps.Stack() | steps.Margins() | Outcome():
             return ()
         case steps.Find() | steps.Match():
             return (*step.columns, Column(step.hit, "flag", 0, 1))
@@ -58,7 +58,7 @@ def wanted_after(plan: Sequence[TableStep | Outcome], position: int) -> frozense
 
 def _columns(step: TableStep | Outcome) -> Iterable[str]:
     match step:
-        case steps.Give() | steps.Stack() | steps.Find():
+        case steps.Give() | steps.Stack() | steps.Find() | steps.Margins():
             return ()
         case steps.Match():
             return [name for pair in step.on for name in pair]

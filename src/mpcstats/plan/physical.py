@@ -277,12 +277,13 @@ Step = Sum | Lookup | Cohort | TableStep | Outcome | Gate
 class OutputColumn:
     """A column of the answer: the label of group key `position`, or the total at `position`.
 
+    grouping: 1 in cells that group key `position` does not tell apart, else 0, as SQL's GROUPING.
     ratio: that total, a whole number, and the total `by`, its fraction (plan.tables.Quotient); root: the
     square root of such a number. quotient: that total divided by the total `by`, both of which the recipient gets.
     """
 
     name: str
-    kind: Literal["group", "total", "ratio", "root", "quotient"]
+    kind: Literal["group", "total", "ratio", "root", "quotient", "grouping"]
     position: int
     by: int | None = None
 

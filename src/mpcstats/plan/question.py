@@ -26,6 +26,7 @@ from mpcstats.plan.rules.spine import spine
 from mpcstats.plan.rules.split_owners import split_owners
 from mpcstats.plan.sql import parse
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.suppression.secondary import Method
 
 Rule = Callable[[Block, Context], Block]
 
@@ -51,7 +52,8 @@ class Setting:
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
     of a cell that may be opened. `contributors`: the institutions behind amounts are counted, where they can be;
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
-    column are counted.
+    column are counted. `suppression` is the method that chooses which cells are hidden beside others, where totals
+    are shown.
     """
 
     catalogue: Catalogue
@@ -66,6 +68,7 @@ class Setting:
     contributors: bool = False
     contributions: bool = False
     complement: bool = False
+    suppression: Method = "greedy"
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -85,6 +88,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         contributors=setting.contributors or setting.contributions,
         contributions=setting.contributions,
         complement=setting.complement,
+        suppression=setting.suppression,
     )
     try:
         found = _cohort(context) or relational(context)

@@ -181,5 +181,7 @@ def _of_cells(step: tables.Cellwise | Outcome) -> str:
             return "squares of shared values are added up exactly, in 128 bits where they must"
         case tables.Divide():
             return "the answer shows quotients, and not what they are made of"
+        case tables.Margins():
+            return "totals are sums of the cells' shares: nothing is sent for them"
         case Outcome():
             return "the gate takes numbers, and which cells are in the answer"

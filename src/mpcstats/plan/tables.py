@@ -353,12 +353,41 @@ class Backing:
 
 
 @dataclass(frozen=True, slots=True)
+class Margins:
+    """The cells of table `of` and totals: of each of `axes` the number of labels, and whether their total is there.
+
+    Cells are the product of the axes' nodes, the last axis running fastest, a total behind its labels. Columns stay
+    within their bounds: these hold for all rows that are counted.
+    """
+
+    card: ClassVar[str] = "margins"
+    name: str
+    of: str
+    axes: tuple[tuple[int, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Totals that are shown beside cells: the keys of each grouping set, by position, and how cells are hidden.
+
+    `kinds`: for each total of the outcome whether it is the number of persons, another count, or amounts of at least
+    0; all are sums over the rows of a cell. `method` chooses secondary cells; `percent` as in protocols.margins.
+    """
+
+    sets: tuple[tuple[int, ...], ...]
+    kinds: tuple[Literal["persons", "count", "amount"], ...]
+    method: Literal["greedy", "optimal"] = "greedy"
+    percent: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the gate may open of table `of`, whose rows are the cells: the columns `totals`, by name.
 
     `persons` are columns of which each is at most the number of persons of a cell; `appears` is a flag: a cell
     without it is not shown at all (HAVING). `backing` has an entry a total, or none at all. `institutions` are those
-    behind amounts, of each dataset of amounts; `amounts` what these contribute, where that is asked for.
+    behind amounts, of each dataset of amounts; `amounts` what these contribute, where that is asked for. `beside`: the
+    cells are those of a table with totals.
     """
 
     card: ClassVar[str] = "table"
@@ -371,6 +400,7 @@ class Outcome:
     institutions: tuple[Institutions, ...] = ()
     amounts: tuple[Amount, ...] = ()
     appears: str | None = None
+    beside: Beside | None = None
 
     @property
     def counts(self) -> tuple[str, ...]:
@@ -391,5 +421,5 @@ class Outcome:
 
 
 Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Neighbours
-Cellwise = Tally | Spread | Quantile | Deviation | Divide
+Cellwise = Tally | Spread | Quantile | Deviation | Divide | Margins
 TableStep = Rowwise | Cellwise

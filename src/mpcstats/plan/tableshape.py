@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from types import MappingProxyType
 
 from mpcstats.errors import InternalError
@@ -95,6 +96,8 @@ class _Walk:
                 return self._neighbours(step)
             case tables.Divide():
                 return self._divide(step)
+            case tables.Margins():
+                return self._margins(step)
             case _:
                 return self._cells(step)
 
@@ -338,6 +341,15 @@ class _Walk:
             new += [replace(c, nullable=True) for c in (quotient.whole, quotient.fraction)]
         return replace(of, columns=self._added(of.columns, new))
 
+    def _margins(self, step: tables.Margins) -> Shape:
+        of = self._table(step.of)
+        if of.partial or of.rows != prod(size for size, _ in step.axes):
+            raise self._fail(f"a table of the cells of {step.axes}", f"{of.rows} rows")
+        for column in of.columns.values():
+            if column.kind != "number" or column.nullable:
+                raise self._fail("numbers that are never NULL to add up", column)
+        return replace(of, rows=prod(size + total for size, total in step.axes))
+
     def check_outcome(self, step: Outcome) -> None:
         """What the gate may open is there, and each total has its support and says whether it is an amount."""
         self._step = step.name
@@ -367,6 +379,9 @@ class _Walk:
             a not in known[1] for each in step.backing for a in each.amounts
         ):
             raise self._fail("amounts and institutions that the outcome has", "others")
+        beside = step.beside
+        if beside is not None and len(beside.kinds) != len(step.totals):
+            raise self._fail(f"a kind for each of {len(step.totals)} totals", len(beside.kinds))
 
 
 def _widest(columns: Sequence[Column]) -> Column:

@@ -63,6 +63,9 @@ def _of_cells(plan: Physical, step: tables.Cellwise | Outcome) -> str:
         case tables.Divide():
             pairs = _listed(f"{q.numerator} / {q.denominator}" for q in step.quotients)
             return f"{pairs} in {counted(plan.cells, 'cell')}"
+        case tables.Margins():
+            added = sum(total for _, total in step.axes)
+            return f"adds up cells over {counted(added, 'key')}"
         case Outcome():
             having = f", where {step.appears}" if step.appears is not None else ""
             totals = counted(len(step.totals), "total")

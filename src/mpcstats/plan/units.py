@@ -65,7 +65,7 @@ def units(plan: Physical, catalogue: Catalogue) -> tuple[str | None, ...]:
 
 def _of_output(column: OutputColumn, totals: Sequence[Measured]) -> Measured:
     match column:
-        case OutputColumn(kind="group"):
+        case OutputColumn(kind="group" | "grouping"):
             return Pure.UNKNOWN
         case OutputColumn(kind="quotient", by=int(by)):
             return divided(totals[column.position], totals[by])

@@ -131,7 +131,7 @@ class _Deriving:
     def _of_output(self) -> Iterator[Derived]:
         step = self._plan.aggregate
         for column in self._plan.output:
-            if column.kind == "group":
+            if column.kind in ("group", "grouping"):
                 items = self._group(step.groups[column.position])
             else:
                 items = self._total(step.totals[column.position])
@@ -143,7 +143,7 @@ class _Deriving:
             yield Derived("answer", column.name, "output", level, because)
 
     def _exempt(self, column: OutputColumn) -> bool:
-        return column.kind != "group" and any(
+        return column.kind not in ("group", "grouping") and any(
             release.columns is None or {column.position, column.by} & set(release.columns)
             for release in self._plan.gate.releases
             if release.exempt is not None

@@ -46,6 +46,7 @@ OF_CARD: Mapping[str, Operation] = {
 MEANS = frozenset(
     (
         *("gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"),
+        "margins",
         *("table", "derive"),
     )
 )

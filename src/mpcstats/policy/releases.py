@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from mpcstats.plan.physical import GroupKey, Item, Label, Physical, Release
+from mpcstats.plan.physical import GroupKey, Item, Label, Outcome, Physical, Release
 from mpcstats.policy.case import Case
 from mpcstats.policy.conditions.approval import exempting
 from mpcstats.policy.rule import ANYBODY
@@ -116,6 +116,8 @@ def own_cells(plan: Physical, catalogue: Catalogue, party: str) -> tuple[int, ..
     Only where a group's labels are all institutions that the catalogue gives to parties, or all owners of the plan's
     fragments: what else a label says is nobody's.
     """
+    if isinstance(plan.aggregate, Outcome) and plan.aggregate.beside is not None:
+        return ()  # a table with totals is opened as a whole
     own = [
         {i for i, x in enumerate(g.labels) if _whose(plan, catalogue, g, x) == party}
         for g in plan.aggregate.groups

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mpcstats.engines.share import Arith, Bits, Positions
 from mpcstats.errors import InternalError
+from mpcstats.protocols.margins import Margins
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Cells:
     lower bound of shape (count,) on a cell's persons: the largest of them counts. `counts` are numbers of persons
     who stand behind columns, (count,) each. `institutions` holds, for each dataset with amounts, the rows of each
     institution in each cell. `appears` is one row of bits: 0 in a cell that is not in the answer (HAVING).
+    `margins`: the cells are those of a table with totals, whose values add up; None: they are not.
     """
 
     count: int
@@ -64,6 +66,7 @@ class Cells:
     institutions: tuple[tuple[Arith, ...], ...] = ()
     amounts: tuple[Amount, ...] = ()
     appears: Bits | None = None
+    margins: Margins | None = None
 
     def __post_init__(self) -> None:
         if not self.persons:
@@ -85,6 +88,12 @@ class Cells:
             return tuple(vector.taken(cells) for vector in vectors)
 
         kept = (self.behind[int(column)] for column in columns)
+        margins = self.margins
+        if margins is not None:
+            if not np.array_equal(cells, np.arange(self.count)):
+                raise InternalError("expected all cells of a table with totals, got some")
+            kinds = tuple(margins.kinds[int(column)] for column in columns)
+            margins = replace(margins, kinds=kinds)
         return Cells(
             len(cells),
             of(self.persons),
@@ -94,6 +103,7 @@ class Cells:
             tuple(of(rows) for rows in self.institutions),
             tuple(amount.taken(cells) for amount in self.amounts),
             _taken(self.appears, cells),
+            margins,
         )
 
 

@@ -15,6 +15,7 @@ from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import PeerFault
 from mpcstats.protocols.cells import Cells, Opened
 from mpcstats.protocols.criterion import conjunction
+from mpcstats.protocols.margins import beside
 from mpcstats.protocols.safety import Key, Rules, Safety
 from mpcstats.session import Session, parallel
 
@@ -32,6 +33,17 @@ async def gate(
     is no bit, or a column's bit without that of its cell.
     """
     rows = await _decided(session, engine, cells, rules)
+    if cells.margins is not None and (rules.persons > 1 or rules.on_amounts):
+        count, columns = cells.count, range(cells.columns)
+        rows.bits = await beside(
+            session.narrow("margins"),
+            engine,
+            cells.margins,
+            rows.bits,
+            sorted({0, *rows.released}),
+            [cells.values.between(c * count, (c + 1) * count) for c in columns],
+            k=rules.persons,
+        )
     bits = await engine.to_arith(session.narrow("bit"), Bits.stack(rows.bits))
     masked = bits.flat()
     if cells.columns:

@@ -92,7 +92,10 @@ def check_answer(plan: Physical, answer: Answer) -> None:
 def _all_groups(plan: Physical) -> bool:
     """Whether a row's labels name its cell: a question may leave group columns out of its output."""
     shown = {column.position for column in plan.output if column.kind == "group"}
-    return shown == set(range(len(plan.aggregate.groups)))
+    groups = plan.aggregate.groups
+    # Where a key may be NULL, that of a total is told from it by GROUPING alone.
+    once = all(len(set(group.labels)) == len(group.labels) for group in groups)
+    return once and shown == set(range(len(groups)))
 
 
 def _possible(plan: Physical, column: OutputColumn, cell: Cell, state: State) -> bool:
@@ -102,6 +105,8 @@ def _possible(plan: Physical, column: OutputColumn, cell: Cell, state: State) ->
     if column.kind == "group":
         labels = plan.aggregate.groups[column.position].labels
         return shown and any(type(cell) is type(label) and cell == label for label in labels)
+    if column.kind == "grouping":
+        return shown and type(cell) is int and cell in (0, 1)
     if not shown:
         return cell is None
     totals = [column.position] if column.by is None else [column.position, column.by]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.party.tables.form import numbers_of
+from mpcstats.party.tables.margins import margins_of
 from mpcstats.party.tables.table import Table
 from mpcstats.plan import tables as plans
 from mpcstats.protocols.cells import Amount, Behind, Cells
@@ -46,6 +47,7 @@ async def outcome(session: Session, engine: Engine, step: plans.Outcome, table: 
             for amount in step.amounts
         ),
         await _appears(session.narrow("appears"), engine, step, table),
+        margins_of(step),
     )
 
 

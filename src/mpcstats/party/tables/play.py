@@ -10,6 +10,7 @@ from mpcstats.party.tables.deviation import deviation
 from mpcstats.party.tables.find import find
 from mpcstats.party.tables.give import give_fragments, stacked
 from mpcstats.party.tables.grouping import group, group_owned
+from mpcstats.party.tables.margins import margins
 from mpcstats.party.tables.match import match as match_tables
 from mpcstats.party.tables.neighbours import neighbours
 from mpcstats.party.tables.outcome import outcome
@@ -108,3 +109,5 @@ async def _play_cells(session: Session, stage: Stage, step: plans.Cellwise, tabl
             return await deviation(session, stage.engine, step, table)
         case plans.Divide():
             return await quotients(session, stage.engine, step, table)
+        case plans.Margins():
+            return await margins(session, stage.engine, step, table)

@@ -34,6 +34,8 @@ class Aggregates:
         if node in keys:
             return keys[node].copy()
         match node:
+            case exp.Grouping():
+                return self._grouping(node, keys)
             case exp.Filter():
                 condition = node.expression.this
                 return self._aggregate(node.this, condition)
@@ -57,6 +59,11 @@ class Aggregates:
                     ],
                 )
         return copy
+
+    def _grouping(self, node: Expr, keys: Mapping[Expr, Expr]) -> Expr:
+        if len(node.expressions) != 1 or node.expressions[0] not in keys:
+            raise self.context.refuse(node, "expected GROUPING of one key of GROUP BY", "GROUPING")
+        return exp.Grouping(expressions=[keys[node.expressions[0]].copy()])
 
     def _aggregate(self, node: Expr, condition: Expr | None) -> Expr:
         inner = node.this

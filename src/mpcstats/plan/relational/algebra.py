@@ -341,6 +341,7 @@ class Answer:
     backed: tuple[
         tuple[str, ...], ...
     ] = ()  # as `counted`, for those who contribute to each aggregate; () is all
+    sets: tuple[tuple[int, ...], ...] = ()  # of each grouping set the positions of its keys
 
 
 MOST_APART = 16  # rows of one key that labels tell apart

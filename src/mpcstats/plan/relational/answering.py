@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -19,6 +20,7 @@ from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.opening import Key, Opening
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.supporting import Supporting, wants_person
+from mpcstats.plan.relational.totals import Totals
 from mpcstats.plan.relational.wants import Want, natural, ordered
 from mpcstats.plan.tables import Call, Column, Node, Number, Reference
 
@@ -37,13 +39,23 @@ class Answering:
     def outcome(self) -> tuple[tables.Outcome, tuple[OutputColumn, ...]]:
         """The last step before the gate, and the columns of the answer."""
         draft = self._draft
+        if self._answer.sets:
+            Totals(draft, self._answer, MOST_CELLS).check()
         table = draft.lower(self._rel, self._wants())
         keys = self._keys(table)
         table, cell, count = self._with_cell(table, keys)
         table, operands = self._operands(table)
         cells = Counting(draft, self._answer, table, cell, count).cells(operands, self._counts())
         persons, supports, rests = self._persons(table, cell, count, cells)
-        return Opening(draft, self._answer, cells, count).outcome(keys, persons, supports, rests)
+        if not self._answer.sets:
+            opening = Opening(draft, self._answer, cells, count)
+            return opening.outcome(keys, persons, supports, rests)
+        totals = Totals(draft, self._answer, MOST_CELLS)
+        beside = totals.beside(cells, keys)
+        whole, count = totals.added(cells, keys)
+        opening = Opening(draft, self._answer, cells, count)
+        found, output = opening.outcome(whole, persons, supports, rests)
+        return replace(found, beside=beside), output
 
     def _wants(self) -> list[Want]:
         answer, draft = self._answer, self._draft

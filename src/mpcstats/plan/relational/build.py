@@ -36,6 +36,7 @@ from mpcstats.plan.relational.institutions import (
     of_outputs,
 )
 from mpcstats.plan.relational.naming import Names, shown
+from mpcstats.plan.relational.sets import Sets, taken_sets
 from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
 from mpcstats.plan.relational.subqueries import Subqueries
 from mpcstats.plan.relational.tying import Tying, is_tie, key_itself, placed
@@ -61,10 +62,11 @@ def build(context: Context) -> tuple[Answer, Names]:
             raise context.refuse(
                 item, "rows are never shown; supported: group columns and aggregates"
             )
+    sets = taken_sets(tree, context)
     tree = qualified(tree, context)
     named = frozenset(c.name for c in tree.find_all(exp.Column))
     builder = Builder(context, named)
-    return builder.answer(tree, asked), builder.names
+    return builder.answer(tree, asked, sets), builder.names
 
 
 @dataclass(slots=True)
@@ -79,13 +81,15 @@ class Builder:
     def __post_init__(self) -> None:
         self.ties = Tying(self.context, self.names)
 
-    def answer(self, tree: exp.Select, asked: list[str]) -> Answer:
+    def answer(self, tree: exp.Select, asked: list[str], sets: Sets) -> Answer:
         """The outer SELECT."""
         rel, env = self._core(tree, {})
         found = Aggregates(self.context, self.names, env)
         nodes = [self._resolved(item.unalias(), env) for item in tree.expressions]
         group = tree.args.get("group")
         keys = self._keys(tree, env)
+        if any(place >= len(keys) for place in max(sets, default=())):
+            raise self.context.refuse(group, "expected every key of GROUP BY with totals once")
         if tree.args.get("distinct") and group is None and not _aggregates(tree):
             keys = list(dict.fromkeys(nodes))
         elif tree.args.get("distinct"):
@@ -131,6 +135,7 @@ class Builder:
             self._limit(tree),
             institutions=institutions,
             contributed=behind,
+            sets=sets,
         )
 
     def _check_outputs(

@@ -151,6 +151,8 @@ class Opening:
         node = given.unnest()
         if isinstance(node, exp.Column) and node.name in positions:
             return OutputColumn(name, "group", positions[node.name])
+        if isinstance(node, exp.Grouping):
+            return OutputColumn(name, "grouping", positions[node.expressions[0].name])
         kind: Literal["ratio", "root"] = "ratio"
         if isinstance(node, exp.Sqrt):
             kind, node = "root", node.this.unnest()
@@ -254,7 +256,7 @@ def _by_total(
     """`backing`, one an output column, by the totals that stand behind these; () if nothing is special."""
     found = [Backing()] * totals
     for shown, each in zip(output, backing, strict=True):
-        if shown.kind != "group":
+        if shown.kind not in ("group", "grouping"):
             found[shown.position] = each
             if shown.by is not None:
                 found[shown.by] = each

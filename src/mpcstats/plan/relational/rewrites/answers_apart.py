@@ -30,6 +30,8 @@ def answers_apart(answer: Answer, context: Context, names: Names) -> Answer:
         return answer
     if any(a.kind not in MERGED for a in answer.aggregates) or answer.person is None:
         return answer
+    if answer.sets:  # persons of totals can be told only where rows are persons
+        return answer
     keys = tuple(dict.fromkeys(key.name for _, key in answer.keys if isinstance(key, exp.Column)))
     tests: list[tuple[str, Expr]] = []
     for aggregate in answer.aggregates if context.persons else ():
