@@ -177,12 +177,14 @@ def check(vector: dict[str, Any]) -> None:
     """The cells that are allowed are those of the rule on sets; what is kept is who was in which cell."""
     sizes, inputs = vector["sizes"], vector["inputs"]
     capacity, places = sizes["capacity"], inputs["positions"]
-    earlier = sum(from_hex(part) for part in inputs["earlier"]).reshape(-1, capacity)
-    flags = sum(from_hex(part) for part in inputs["flags"])
-    rows = [frozenset(np.flatnonzero(row).tolist()) for row in earlier]
+    earlier, flags = (
+        np.stack([from_hex(part) for part in inputs[name]]).sum(axis=0, dtype=np.uint64)
+        for name in ("earlier", "flags")
+    )
+    rows = [frozenset(np.flatnonzero(row).tolist()) for row in earlier.reshape(-1, capacity)]
     history = History(sizes["k"])
     for start, stop in inputs["releases"]:
-        history.releases.append([rows[i] for i in range(start, stop) if flags[i] == 1])
+        history.releases.append([rows[i] for i in range(start, stop) if flags.item(i) == 1])
     cells = [
         frozenset(place for place, p in zip(places, inputs["plain"], strict=True) if p == cell + 1)
         for cell in range(sizes["cells"])
