@@ -12,6 +12,7 @@ from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
+from mpcstats.plan.comparison import compared
 from mpcstats.plan.physical import Gate, Physical, Release
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.policy.budget import Budget
@@ -23,6 +24,7 @@ from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.releases import releases
 from mpcstats.policy.rule import Policy
+from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.records.budget import Spending
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.papers.approval import KIND as APPROVAL
@@ -233,6 +235,16 @@ def _with_exemptions(
     return _gated(plan, replace(plan.gate, releases=found))
 
 
+def _with_history(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
+    """Cells are compared with earlier ones before the gate where the rule says so."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    if rule is None or rule.history is None:
+        return plan
+    wanted = rule.history
+    return compared(plan, catalogue, persons=wanted.persons, cells=wanted.cells)
+
+
 def _gated(plan: Physical, gate: Gate) -> Physical:
     return replace(plan, steps=(*plan.steps[:-1], gate))
 
@@ -252,4 +264,10 @@ def _rehearsed(plan: Physical, _: Question, records: Records, __: Papers) -> Phy
     return plan
 
 
-STAGES: tuple[Stage, ...] = (_with_minimums, _with_exemptions, _of_members, _rehearsed)
+STAGES: tuple[Stage, ...] = (
+    _with_minimums,
+    _with_exemptions,
+    _with_history,
+    _of_members,
+    _rehearsed,
+)

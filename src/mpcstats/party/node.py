@@ -27,6 +27,7 @@ from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.inputs import commitments
 from mpcstats.party.noted import released
+from mpcstats.party.past.comparing import FOLDER, Past
 from mpcstats.party.question import Question
 from mpcstats.party.run import play
 from mpcstats.party.version import version
@@ -255,7 +256,9 @@ class Node:
                 exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
                 on_step("handshake")
                 session = Session(self.me, plan.parties, seeds, openings=run.openings)
-                answer, spent = _driven(mesh, play(session, permit, rows, on_step=on_step), self.me)
+                past = Past(self.files.ledger.parent / FOLDER / self.me, label)
+                body = play(session, permit, rows, on_step=on_step, past=past)
+                answer, spent = _driven(mesh, body, self.me)
                 if not self._write_down(run, None):
                     raise self._stopped()
                 salt = self._finish(run, permit, answer, spent, transcript)

@@ -26,6 +26,7 @@ __all__ = (
     "Audit",
     "CodeColumn",
     "Cohort",
+    "Comparison",
     "Criterion",
     "Fragment",
     "Gate",
@@ -187,6 +188,27 @@ class Cohort:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Which cells of the cohort `of` may be opened beside earlier ones: none that differs in 1 to k - 1 persons.
+
+    Fragment `everybody` has the keys of all persons of the spine's owner, whose index of them has `persons` positions;
+    `cells` earlier cells are compared with, whether or not there are as many.
+    """
+
+    card: ClassVar[str] = "differencing"
+    name: str
+    of: str
+    everybody: str
+    persons: int
+    cells: int
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.persons < 1 or self.cells < 1 or self.k < 1:
+            raise InternalError("expected a comparison with somebody, with a minimum of at least 1")
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """What `recipients` may see: each cell of at least `k` persons, and its magnitudes if of `contributors` or more.
 
@@ -244,7 +266,7 @@ class Tests:
     """What the gate can test of an aggregate's cells: how many lower bounds on persons and on contributors it has.
 
     `supports` and `nullable` are the positions of the columns that have a number of persons of their own, and that
-    may be NULL; `having`: cells may not be in the answer.
+    may be NULL; `having`: cells may not be in the answer; `compared`: or not be opened beside earlier ones.
     """
 
     persons: int
@@ -252,9 +274,10 @@ class Tests:
     supports: tuple[int, ...] = ()
     nullable: tuple[int, ...] = ()
     having: bool = False
+    compared: bool = False
 
 
-Step = Sum | Lookup | Cohort | TableStep | Outcome | Gate
+Step = Sum | Lookup | Cohort | TableStep | Outcome | Comparison | Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +340,11 @@ class Physical:
         )
 
     @property
+    def comparison(self) -> Comparison | None:
+        """The step that compares the cells with earlier ones, if there is one."""
+        return next((step for step in self.steps if isinstance(step, Comparison)), None)
+
+    @property
     def cells(self) -> int:
         """Number of cells of the answer: the product of the group keys' label counts."""
         count = 1
@@ -329,7 +357,7 @@ class Physical:
         """What the gate can test of the aggregate's cells."""
         step = self.aggregate
         if isinstance(step, Cohort):
-            return Tests(1)
+            return Tests(1, compared=self.comparison is not None)
         if isinstance(step, Outcome):
             return self._outcome_tests(step)
         owners = len(step.fragments)

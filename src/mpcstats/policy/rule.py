@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from mpcstats.cards.card import Adversary
 from mpcstats.errors import UsageError
 from mpcstats.policy.budget import Budget
+from mpcstats.policy.history import History
 from mpcstats.policy.operations import Operation
 from mpcstats.records.levels import Level
 from mpcstats.records.tomlfile import Table, Version, read_toml
@@ -61,7 +62,7 @@ class Rule(Table):
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
     the largest. noise: on what. operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
-    fee: who asks is charged.
+    fee: who asks is charged. history: cells are compared with those of earlier runs.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
     may be told against that person's one-shot token.
     """
@@ -82,6 +83,7 @@ class Rule(Table):
     dominance: Annotated[int, Field(ge=0, le=100)] = 0
     noise: Noise = "none"
     budget: Budget | None = None
+    history: History | None = None
     operations: Annotated[list[Operation], Field(min_length=1)] | None = None
     form: Form = "aggregate"
     signatures: Annotated[int, Field(ge=1, le=64)] = 1
@@ -111,6 +113,10 @@ class Rule(Table):
         if self.signatures > 1 and "approval" not in self.requires:
             raise ValueError(
                 f"expected rule {self.name} to require approval where it asks for signatures"
+            )
+        if self.history is not None and self.history.otherwise == "budget" and self.budget is None:
+            raise ValueError(
+                f"expected rule {self.name} to have a budget where its history leaves other questions to it"
             )
         if self.budget is not None and COUNTED[self.budget.per] not in self.requires:
             raise ValueError(
@@ -268,6 +274,8 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield "less noise"
     if other.budget is not None and (one.budget is None or one.budget.wider(other.budget)):
         yield f"a budget that is not within {other.budget}"
+    if other.history is not None and (one.history is None or one.history.wider(other.history)):
+        yield f"a history that is not within {other.history}"
     if WIDTH[one.form] > WIDTH[other.form]:
         yield f"a wider form ({one.form})"
     for name in ("government_led", "fee"):
