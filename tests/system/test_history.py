@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system.conftest import until
 
 from mpcstats.errors import MpcstatsError, PolicyRefused
 from mpcstats.party.answer import Answer
@@ -136,3 +138,36 @@ def test_a_question_that_nothing_compares_is_refused(remembering: Town) -> None:
     text = "SELECT insutype, COUNT(*) AS n FROM bureau.settlement GROUP BY insutype"
     with remembering.node() as node, pytest.raises(PolicyRefused, match="only cohorts of persons"):
         asked(node, text)
+
+
+@pytest.mark.long
+def test_a_repeated_question_costs_nothing(remembering: Town) -> None:
+    town = remembering
+    serve(town)
+    with town.node() as node:
+        first, again = asked(node, QUESTION), asked(node, QUESTION)
+        assert shown(again).to_json() == shown(first).to_json()
+        assert again.label == first.label
+        assert again.receipt is not None
+        assert again.receipt == first.receipt
+        assert (again.salt, again.spent, again.cost.rounds) == (first.salt, {}, 0)
+        kinds = {party: town.ledger(party) for party in ("bureau", "hospital", "insurer")}
+        for ledger in kinds.values():
+            assert ledger.count("start") == ledger.count("request") == ledger.count("finish") == 1
+            assert ledger.count("repeat") == 1
+        # Rows of one party have changed: it is a new question, and is compared like any other.
+        with gzip.open(town.data / "hospital" / "cases.csv.gz", "rt", encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        changed = town.folder / "cases.csv.gz"
+        with gzip.open(changed, "wt", encoding="utf-8") as file:
+            file.write("\n".join([lines[0], *lines[len(lines) // 3 :]]) + "\n")
+        town.write_party("hospital", {"hospital.cases": changed})
+        process = town.processes["hospital"]
+        process.terminate()
+        process.wait(30)
+        town.serve("hospital")
+        until(lambda: town.log("hospital").count("listens at") == 2)
+        third = asked(node, QUESTION)
+        assert third.label != first.label
+        assert town.ledger("hospital").count("repeat") == 1
+        assert town.ledger("hospital").count("start") == 2

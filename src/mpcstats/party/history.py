@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Self
 
+from mpcstats.party.repeat import Released
 from mpcstats.records.budget import Spending
+from mpcstats.records.canonical import JSON
 from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.principals import Principals
 from mpcstats.records.standing import REINSTATEMENT, VIOLATION, Standing, standing
 
-KINDS = ("request", "decision", "start", VIOLATION, REINSTATEMENT)
+KINDS = ("request", "decision", "start", "finish", VIOLATION, REINSTATEMENT)
 
 
 class History:
@@ -24,6 +26,10 @@ class History:
         self.used_by: defaultdict[str, Counter[str]] = defaultdict(Counter)  # the same by initiator
         self.runs: Counter[str] = Counter()  # project -> runs that began
         self.labels: set[str] = set()  # of runs that began
+        # By plan and policy: the last run that has ended well.
+        self.released: dict[tuple[str, str], Released] = {}
+        self._policies: dict[str, str] = {}  # question -> the policy that has permitted it
+        self._begun: dict[str, Mapping[str, JSON]] = {}  # run -> its start
         self._projects: dict[str, str] = {}  # question -> project
         self._initiators: dict[str, str] = {}  # question -> who asked it
         self._of_standing: list[Entry] = []
@@ -45,6 +51,7 @@ class History:
             self._of_standing.append(entry)
         elif entry.kind == "start":
             self.labels.add(str(body.get("run")))
+            self._begun[str(body.get("run"))] = body
             papers = body.get("papers")
             papers = papers if isinstance(papers, list) else []
             self.used.update(papers)
@@ -58,7 +65,23 @@ class History:
                 self._projects[str(body.get("question"))] = project
             if entry.kind == "request":
                 self._initiators[str(body.get("question"))] = str(body.get("initiator"))
+            if entry.kind == "decision" and body.get("permit") is True:
+                self._policies[str(body.get("question"))] = str(body.get("policy"))
             self.spending.add(entry)
+        elif entry.kind == "finish":
+            self._finish(body)
+
+    def _finish(self, body: Mapping[str, JSON]) -> None:
+        label = str(body.get("run"))
+        start = self._begun.pop(label, {})
+        state, result = start.get("state"), body.get("result")
+        if isinstance(state, Mapping):
+            policy = self._policies.get(str(start.get("question")), "")
+            self.released[str(start.get("plan")), policy] = Released(
+                label,
+                {name: str(each) for name, each in state.items()},
+                result if isinstance(result, str) else None,
+            )
 
     def read_on(self, ledger: Ledger) -> None:
         """Take what any process of this party has written since the last time."""

@@ -24,6 +24,7 @@ KINDS = (
     "start",
     "opening",
     "finish",
+    "repeat",
     "fault",
     "violation",
     "reinstatement",
