@@ -203,6 +203,7 @@ def _keep(
     try:
         if remembers(permit, node.records.policy):
             keep_answer(node.files, question, played)
+            node.charge(question, permit, played)
         return keep_receipt(node.files, played), ()
     except UsageError as error:
         return None, (str(error),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -15,7 +15,7 @@ from mpcstats.party.question import Question
 from mpcstats.plan.comparison import compared
 from mpcstats.plan.physical import Gate, Physical, Release
 from mpcstats.plan.question import Setting, plan_question
-from mpcstats.policy.budget import Budget
+from mpcstats.policy.budget import Budget, Per
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, least_contributors, least_persons
 from mpcstats.policy.conditions.approval import approved
@@ -179,9 +179,9 @@ def case_of(
 def _spent(case: Case, budget: Budget, spending: Spending, initiator: str | None = None) -> int:
     """How many questions like this one (of `initiator` alone) have been permitted here in the period of the budget.
 
-    Of several templates that are approved for it, the one that has been used most counts.
+    Of several templates that are approved for it, or datasets that it reads, the one that has been used most counts.
     """
-    names = {case.project} if budget.per == "project" else approved(case)
+    names = _counted(case, budget.per)
     since, until = budget.since(case.day), budget.until(case.day)
     counts = (
         spending.spent(budget.per, name, since=since, until=until, initiator=initiator)
@@ -189,6 +189,21 @@ def _spent(case: Case, budget: Budget, spending: Spending, initiator: str | None
         if name
     )
     return max(counts, default=0)
+
+
+def _counted(case: Case, per: Per) -> Iterable[str | None]:
+    """The names under which the question counts."""
+    match per:
+        case "project":
+            return (case.project,)
+        case "template":
+            return approved(case)
+        case "initiator":
+            return (case.plan.initiator,)
+        case "purpose":
+            return (case.plan.purpose,)
+        case "dataset":
+            return {item.dataset for f in case.plan.fragments for item in f.items}
 
 
 @contextmanager

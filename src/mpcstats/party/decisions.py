@@ -28,7 +28,7 @@ from mpcstats.party.noted import (
 )
 from mpcstats.party.question import Question, days_about, today
 from mpcstats.party.registers import Shelf
-from mpcstats.party.repeat import Repeat, remembers
+from mpcstats.party.repeat import Repeat, States, flipped, remembers
 from mpcstats.policy.check import check
 from mpcstats.policy.permit import Permit
 from mpcstats.records.consent.acts import Mode
@@ -37,6 +37,7 @@ from mpcstats.records.consent.token import TOKEN_KIND
 from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.standing import Violation, What, violated
 
+PATTERN = "suppression-pattern"  # protocols/leakage.toml
 REGISTERS_CHANGED = "registers have changed since the question was decided: ask again"
 
 
@@ -52,6 +53,7 @@ class Decisions:
     ) -> None:
         self._me = files.party
         self._data = files.data
+        self._files = files
         self._ledger = ledger
         self._consent = consent
         self._history = History()
@@ -120,6 +122,17 @@ class Decisions:
         """Write down that this party has found its part of the run `label` unchanged, for `question`."""
         body = {"question": question.digest(), "initiator": question.initiator, "run": label}
         self._ledger.append("repeat", body)
+
+    def charge(self, question: Question, permit: Permit, label: str, states: States) -> None:
+        """Charge for an answer whose suppression pattern is another than that of the last answer of its kind here.
+
+        Its kind is its template, or its plan where it is of none. Which cells flip is written down nowhere.
+        """
+        self._history.read_on(self._ledger)
+        runs = self._history.answered[permit.template or permit.plan_digest]
+        if flipped(self._files, runs, label, states):
+            body = {"question": question.digest(), "run": label, "because": PATTERN}
+            self._ledger.append("charge", body)
 
     def _take_tokens(self, question: Question, permit: Permit, papers: Papers) -> None:
         """Consents that came with the question. Raises PolicyRefused, a violation, if one has been used before."""

@@ -14,7 +14,7 @@ from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.principals import Principals
 from mpcstats.records.standing import REINSTATEMENT, VIOLATION, Standing, standing
 
-KINDS = ("request", "decision", "start", "finish", VIOLATION, REINSTATEMENT)
+KINDS = ("request", "decision", "start", "finish", "charge", VIOLATION, REINSTATEMENT)
 
 
 class History:
@@ -28,6 +28,9 @@ class History:
         self.labels: set[str] = set()  # of runs that began
         # By plan and policy: the last run that has ended well.
         self.released: dict[tuple[str, str], Released] = {}
+        # By template, or plan where there is none: the runs whose answer this party has got, in order.
+        self.answered: defaultdict[str, list[str]] = defaultdict(list)
+        self._kinds: dict[str, str] = {}  # question -> the template that it is one of
         self._policies: dict[str, str] = {}  # question -> the policy that has permitted it
         self._begun: dict[str, Mapping[str, JSON]] = {}  # run -> its start
         self._projects: dict[str, str] = {}  # question -> project
@@ -67,16 +70,22 @@ class History:
                 self._initiators[str(body.get("question"))] = str(body.get("initiator"))
             if entry.kind == "decision" and body.get("permit") is True:
                 self._policies[str(body.get("question"))] = str(body.get("policy"))
+                self._kinds[str(body.get("question"))] = str(body.get("template") or "")
             self.spending.add(entry)
         elif entry.kind == "finish":
             self._finish(body)
+        elif entry.kind == "charge":
+            self.spending.add(entry)
 
     def _finish(self, body: Mapping[str, JSON]) -> None:
         label = str(body.get("run"))
         start = self._begun.pop(label, {})
         state, result = start.get("state"), body.get("result")
+        question = str(start.get("question"))
+        if isinstance(result, str):
+            self.answered[self._kinds.get(question) or str(start.get("plan"))].append(label)
         if isinstance(state, Mapping):
-            policy = self._policies.get(str(start.get("question")), "")
+            policy = self._policies.get(question, "")
             self.released[str(start.get("plan")), policy] = Released(
                 label,
                 {name: str(each) for name, each in state.items()},

@@ -212,6 +212,11 @@ class Node:
         self._decisions.write_repeat(question, released.label)
         return True
 
+    def charge(self, question: Question, permit: Permit, played: Played) -> None:
+        """Charge for the answer if its suppression pattern is another than before, where the rule has a history."""
+        if played.answer is not None and remembers(permit, self.records.policy):
+            self._decisions.charge(question, permit, played.label, played.answer.states)
+
     def write_fault(self, question: Question, fault: Exception) -> None:
         """Write down that `question` has ended here before its run by `fault`, of which only the type is kept.
 

@@ -12,7 +12,7 @@ budget and no paper is used, and the answer has the bytes that it had.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from mpcstats.transport.control import Control
 
 AGAIN, SAME, NEW = "again", "same", "new"
 STEP = "repeat"
+States = tuple[tuple[str, ...], ...]  # of an answer (party.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,22 @@ def kept_answer(files: PartyFile, plan: Physical, released: Released) -> Answer 
         tuple(table["units"].get(name) for name in columns),
         kept_receipt(files, released.label),
     )
+
+
+def kept_states(files: PartyFile, label: str) -> States | None:
+    """The states of the answer of a run as this party has kept it; None if it is lost."""
+    try:
+        said = json.loads(answer_path(files, label).read_text("utf-8"))
+        return tuple(tuple(row) for row in said["states"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def flipped(files: PartyFile, runs: Sequence[str], label: str, states: States) -> bool:
+    """Whether the run `label` has other states than the last one before it of `runs`, as far as that was kept."""
+    before = next((run for run in reversed(runs) if run != label), None)
+    last = None if before is None else kept_states(files, before)
+    return last is not None and last != states
 
 
 def salt_of(files: PartyFile, label: str) -> bytes | None:

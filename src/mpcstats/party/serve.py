@@ -206,6 +206,7 @@ class _Talk:
         quietly(control, {"kind": "done", **played.spent.to_json()})
         for trouble in played.closed.troubles:
             log.warning("the run has ended well; its closing has not: %s", _line(trouble))
+        node.charge(question, permit, played)
         for path in (keep_answer(node.files, question, played), keep_receipt(node.files, played)):
             if path is not None:
                 log.info("kept %s", path)

@@ -49,8 +49,12 @@ Requirement = Literal[
     "real-name", "licence", "approval", "project", "rights", "registration", "acknowledgement"
 ]
 
-# What a question must have, so that it is counted for a project or for a template.
-COUNTED: Mapping[str, Requirement] = {"project": "project", "template": "approval"}
+# What a question must have, so that it is counted so. Who asks, and what is read, every question says.
+COUNTED: Mapping[str, Requirement] = {
+    "project": "project",
+    "template": "approval",
+    "purpose": "approval",
+}
 
 
 class Rule(Table):
@@ -118,10 +122,11 @@ class Rule(Table):
             raise ValueError(
                 f"expected rule {self.name} to have a budget where its history leaves other questions to it"
             )
-        if self.budget is not None and COUNTED[self.budget.per] not in self.requires:
+        needed = None if self.budget is None else COUNTED.get(self.budget.per)
+        if self.budget is not None and needed is not None and needed not in self.requires:
             raise ValueError(
-                f"expected rule {self.name} to require {COUNTED[self.budget.per]} where it has a budget "
-                f"for each {self.budget.per}"
+                f"expected rule {self.name} to require {needed} where it has a budget for each "
+                f"{self.budget.per}"
             )
         return self
 

@@ -25,6 +25,7 @@ KINDS = (
     "opening",
     "finish",
     "repeat",
+    "charge",
     "fault",
     "violation",
     "reinstatement",
