@@ -141,3 +141,21 @@ def test_every_position_gets_one_row() -> None:
 def test_an_index_of_nobody_or_of_too_many_is_refused(capacity: int) -> None:
     with pytest.raises(UsageError, match="expected an index of 1 to"):
         Index("a", capacity, None, None)
+
+
+def test_the_example_of_the_page() -> None:
+    """docs/history.md, *A worked example*."""
+    everybody = frozenset(range(50))
+    t, ann = frozenset(range(20)), frozenset({7})
+    rest = everybody - t
+    asked = [
+        ([t], [True]),
+        ([t - ann], [False]),
+        ([frozenset(range(12)), frozenset(range(12, 20))], [True, True]),
+        ([rest | ann], [False]),
+        ([t | frozenset(range(20, 26))], [True]),
+    ]
+    past, plain = Past(5), History(5)
+    for cells, expected in asked:
+        assert past.ask(cells, dict.fromkeys(everybody, 1))[1] == expected
+        assert plain.release(cells, 50) == expected

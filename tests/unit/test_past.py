@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path, at: int, value: int, 
     rewritten(tmp_path / "00000000.release", at, value)
     with pytest.raises(UsageError, match=words):
         Releases(tmp_path, PLACE, 2)
+
+
+def test_an_index_may_grow(tmp_path: Path) -> None:
+    before = kept(tmp_path, 2)
+    grown = Releases(tmp_path, replace(PLACE, capacity=7), 2)
+    assert grown.told().tolist() == before.told().tolist()
+    earlier = grown.earlier(3, LIKE)
+    assert earlier.members.shape == (3, 7)
+    assert (earlier.members.parts[1][:2, :5] == 2 * np.arange(10).reshape(2, 5)).all()
+    assert not earlier.members.parts[1][:, 5:].any()
+    with pytest.raises(UsageError, match="one of another"):
+        Releases(tmp_path, replace(PLACE, capacity=4), 2)
 
 
 def test_a_missing_release_is_seen(tmp_path: Path) -> None:

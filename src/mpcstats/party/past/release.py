@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,10 @@ NEW = ".new"
 
 @dataclass(frozen=True, slots=True)
 class Universe:
-    """Runs whose cells can be compared: one owner's index of `capacity` persons, and the compute parties in order."""
+    """Runs whose cells can be compared: one owner's index of persons, and the compute parties in order.
+
+    The index has `capacity` positions now; there may be more later, where a policy says so, and the universe stays.
+    """
 
     owner: str
     compute: tuple[str, ...]
@@ -38,7 +41,7 @@ class Universe:
     def digest(self) -> bytes:
         """SHA-256 of what it is."""
         names = "\n".join((self.owner, *self.compute))
-        return hashlib.sha256(f"mpcstats universe 1\n{self.capacity}\n{names}".encode()).digest()
+        return hashlib.sha256(f"mpcstats universe 1\n{names}".encode()).digest()
 
     @property
     def holders(self) -> tuple[str, ...]:
@@ -96,7 +99,8 @@ def read_release(path: Path, universe: Universe, parts: int) -> Release:
     if len(data) < HEAD.size + DIGEST or hashlib.sha256(data[:-DIGEST]).digest() != data[-DIGEST:]:
         raise UsageError(f"{path}: expected a release as it was kept, got a file that was changed")
     magic, of, previous, label, capacity, cells, held = HEAD.unpack_from(data)
-    if magic != MAGIC or of != universe.digest or (capacity, held) != (universe.capacity, parts):
+    ours = (magic, of, held) == (MAGIC, universe.digest, parts)
+    if not ours or not 0 < capacity <= universe.capacity:
         raise UsageError(f"{path}: expected a release of this history, got one of another")
     size = HEAD.size + 4 * parts * cells * (1 + capacity) + DIGEST
     if not cells or len(data) != size:
@@ -106,4 +110,5 @@ def read_release(path: Path, universe: Universe, parts: int) -> Release:
     )
     flags = words[: parts * cells].reshape(parts, cells).astype(np.uint64)
     members = words[parts * cells :].reshape(parts, cells, capacity).astype(np.uint64)
-    return Release(universe, previous, label.hex(), cells, tuple(members), tuple(flags))
+    then = replace(universe, capacity=capacity)
+    return Release(then, previous, label.hex(), cells, tuple(members), tuple(flags))

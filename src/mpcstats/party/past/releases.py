@@ -95,8 +95,9 @@ class Releases:
         places, at = [], 0
         for release in self._found:
             places.append((at, at + release.cells))
+            width = release.universe.capacity  # positions that were added since hold nobody of it
             for part in range(self._parts):
-                members[part][at : at + release.cells] = release.members[part]
+                members[part][at : at + release.cells, :width] = release.members[part]
                 flags[part][at : at + release.cells] = release.flags[part]
             at += release.cells
         return Earlier(
