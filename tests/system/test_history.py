@@ -148,6 +148,8 @@ def test_a_repeated_question_costs_nothing(remembering: Town) -> None:
         first, again = asked(node, QUESTION), asked(node, QUESTION)
         assert shown(again).to_json() == shown(first).to_json()
         assert again.label == first.label
+        assert again.compared().to_json() is not None
+        assert again.to_json()["rows"] == first.to_json()["rows"]
         assert again.receipt is not None
         assert again.receipt == first.receipt
         assert (again.salt, again.spent, again.cost.rounds) == (first.salt, {}, 0)

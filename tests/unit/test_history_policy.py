@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from tests.unit.test_compile import question, records
 
-from mpcstats.errors import PolicyRefused
+from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.compile import Records, compile_question, permitted, planned
 from mpcstats.party.explained import explained
 from mpcstats.party.question import Question
@@ -138,6 +138,14 @@ def rule(history: dict[str, Any] | None, **more: Any) -> Rule:
 )
 def test_the_order_of_histories(one: Any, other: Any, *, expected: bool) -> None:
     assert any("history" in words for words in wider(rule(one), rule(other))) == expected
+
+
+def test_all_histories_of_a_policy_have_one_index() -> None:
+    one = rule(KEPT, level="NONE")
+    other = rule({**KEPT, "persons": 5}, scenario="b", level="NONE")
+    with pytest.raises(UsageError, match="one number of persons in all histories, got 5, 200000"):
+        Policy.of((one, other), ())
+    Policy.of((one, rule(KEPT, scenario="b", level="NONE")), ())
 
 
 def test_what_is_left_to_a_budget_needs_one() -> None:

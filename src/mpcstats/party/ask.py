@@ -164,10 +164,10 @@ def _repeated(
     """The answer that the question has had, if everybody says that nothing has changed (party.repeat)."""
     try:
         found = node.repeat(question, papers)
-    except PolicyRefused:
-        return None  # the decision says why, and is written down
-    if found is None or not node.unchanged(question, found):
-        return None
+        if found is None or not node.unchanged(question, found):
+            return None
+    except (PolicyRefused, UsageError):
+        return None  # asked as a new one it says why, which is written down
     permit, label = found.permit, found.released.label
     request = {
         "label": label,

@@ -286,14 +286,17 @@ class _Talk:
 
 
 def _unchanged(node: Node, label: str, question: Question, papers: Papers, halt: Halt) -> bool:
-    """Whether the run `label` has answered the question, and nothing has changed here since."""
+    """Whether the run `label` has answered the question, and nothing has changed here since.
+
+    What is wrong with the question or the rows is said when it is asked as a new one.
+    """
     try:
         found = node.repeat(question, papers)
-    except PolicyRefused:
+        if found is None or found.released.label != label:
+            return False
+        return node.unchanged(question, found, halt=halt)
+    except (PolicyRefused, UsageError):
         return False
-    if found is None or found.released.label != label:
-        return False
-    return node.unchanged(question, found, halt=halt)
 
 
 def _prepare(node: Node, question: Question, papers: Papers, halt: Halt) -> tuple[Permit, Brought]:

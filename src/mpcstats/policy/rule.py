@@ -210,6 +210,9 @@ def _faults(rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> Iterator[s
     named += [name for helper in accepted for name in (helper.owner, *helper.accepts)]
     for kind in sorted({name for name in named if name.startswith(PLACEHOLDER)}):
         yield f"expected names of parties, got {kind}, a kind of party: fill the template first"
+    sizes = sorted({rule.history.persons for rule in rules if rule.history is not None})
+    if len(sizes) > 1:  # all compare with what any of them has opened
+        yield f"expected one number of persons in all histories, got {', '.join(map(str, sizes))}"
     for scenario in dict.fromkeys(rule.scenario for rule in rules):
         yield from _out_of_order([rule for rule in rules if rule.scenario == scenario])
 
