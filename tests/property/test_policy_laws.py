@@ -74,6 +74,7 @@ MEETING: Bounds = {  # what both plans meet
     "engines": ["clear", "rep3"],
     "operations": ["count", "sum", "join", "group-by", "moments"],
     "budget": {"questions": 5, "per": "project", "period": "year"},
+    "history": None,
     "requires": ["project"],
     "minimum_contributors": 1,
     "dominance": 0,
@@ -99,6 +100,11 @@ TIGHTER: Mapping[str, list[Any]] = {
         {"questions": 2, "per": "project", "period": "year"},
         {"questions": 5, "per": "project", "period": "ever"},
         {"questions": 0, "per": "project", "period": "year"},
+    ],
+    "history": [
+        {"persons": 1000, "cells": 8},
+        {"persons": 1000, "cells": 4},
+        {"persons": 1000, "cells": 8, "otherwise": "budget"},
     ],
     "requires": [["project", "licence"], ["project", "approval"]],
     "minimum_contributors": [2, 3],
@@ -221,6 +227,8 @@ def tighter(draw: st.DrawFn, bounds: Bounds) -> Bounds:
     """`bounds` with one of them tighter, which is not loaded unless it is within them."""
     name = draw(st.sampled_from(sorted(TIGHTER)))
     changed = {**bounds, name: draw(st.sampled_from(TIGHTER[name]))}
+    if changed["budget"] is None and (changed["history"] or {}).get("otherwise") == "budget":
+        changed["budget"] = MEETING["budget"]
     if changed["budget"] is not None or changed["government_led"]:
         changed["requires"] = sorted({"project", *changed["requires"]})
     one, other = (
@@ -288,7 +296,9 @@ def test_tightening_one_field_everywhere_never_permits_more(name: str, value: An
     for base in (MEETING, OPEN):
         requires = {"project", *base["requires"]} if name == "government_led" else base["requires"]
         tight = {**base, "requires": sorted(requires), name: value}
-        if name == "budget":
+        if name == "history" and tight["budget"] is None and value.get("otherwise") == "budget":
+            tight["budget"] = MEETING["budget"]
+        if tight["budget"] is not None:
             tight["requires"] = ["project"]
         for plan in (SUMS, COUNTS):
             for spent in (None, 0, 2, 3, 5):

@@ -134,3 +134,39 @@ def test_a_ledger_is_such_a_log(tmp_path: Path) -> None:
             ledger.append("request", {**about, **day, "initiator": "p", "project": "diabetes"})
             ledger.append("decision", {**about, "permit": number != 1})
     assert spent(entries(path), "project", "diabetes", **YEAR) == 2
+
+
+def test_a_question_counts_for_its_purpose_and_for_every_dataset_that_it_reads() -> None:
+    book = Book()
+    for text, datasets in ((ALL, ["h1.cases"]), (BUT_ONE, ["h1.cases", "bureau.enrolment"])):
+        question = hashlib.sha256(text.encode()).hexdigest()
+        book.write("request", question=question, initiator="p", purpose="audit", day="2026-03-02")
+        book.write("decision", question=question, permit=True, datasets=datasets)
+    assert book.spent("purpose", "audit") == book.spent("initiator", "p") == 2
+    assert book.spent("dataset", "h1.cases") == 2
+    assert book.spent("dataset", "bureau.enrolment") == 1
+    assert book.spent("dataset", "h1.other") == book.spent("purpose", "fun") == 0
+
+
+def test_a_charge_counts_as_one_question_more() -> None:
+    book = Book()
+    book.ask(ALL, purpose="audit")
+    question = hashlib.sha256(ALL.encode()).hexdigest()
+    book.write("charge", question=question, run="0" * 32, because="suppression-pattern")
+    assert book.spent() == book.spent("purpose", "audit") == 2
+    assert book.spent(since="2027-01-01", until="2027-12-31") == 0
+
+
+def test_a_charge_without_its_permit_is_an_error() -> None:
+    book = Book()
+    book.ask(ALL, permit=False)
+    book.write("charge", question=hashlib.sha256(ALL.encode()).hexdigest())
+    with pytest.raises(UsageError, match="before its charge, got none"):
+        book.spent()
+
+
+def test_a_repeat_is_free() -> None:
+    book = Book()
+    book.ask(ALL)
+    book.write("repeat", question=hashlib.sha256(ALL.encode()).hexdigest(), run="0" * 32)
+    assert book.spent() == 1

@@ -317,6 +317,9 @@ def check_meaning(vector: Vector) -> None:
         ("compact/some_flagged", ("inputs", "plain", "flags", 0), 1),
         ("compact/many_rows", ("results", "c", "order", 65), 0),
         ("sort_join/inner_match", ("inputs", "plain", "right", 0, 0, 0), 2),
+        ("differencing/one_person_less", ("sizes", "k"), 1),
+        ("differencing/near_an_earlier_union", ("inputs", "releases"), [[0, 1], [1, 2]]),
+        ("differencing/near_a_complement", ("inputs", "persons"), 8),
         ("sort_join/two_matches", ("inputs", "plain", "right", 1, 0, 3), 60),
     ],
 )

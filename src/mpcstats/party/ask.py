@@ -9,22 +9,25 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpcstats.errors import UsageError
+from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed
 from mpcstats.party.compared import Compared, compared
 from mpcstats.party.compile import Papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Audited
+from mpcstats.party.files.kept import receipt_path
 from mpcstats.party.invite import Invitations
-from mpcstats.party.keep import keep_receipt
+from mpcstats.party.keep import keep_answer, keep_receipt
 from mpcstats.party.networks import NETWORKS
 from mpcstats.party.node import Brought, Node, OnStep, Played
 from mpcstats.party.question import Question
+from mpcstats.party.repeat import kept_answer, kept_receipt, remembers, salt_of, same_at
 from mpcstats.party.shown.page import notebook
 from mpcstats.plan.cost import Estimate, estimate
 from mpcstats.policy.permit import Permit
 from mpcstats.records.ledger.receipt import Receipt
+from mpcstats.transport.control import dial
 
 if TYPE_CHECKING:
     import altair
@@ -124,6 +127,9 @@ def ask(
     """
     if question.initiator != node.me:
         raise UsageError(f"expected a question of {node.me}, got one of {question.initiator}")
+    again = _repeated(node, question, papers, on_plan)
+    if again is not None:
+        return again
     permit = node.decide(question, papers)
     on_plan(permit)
     brought = _read(node, question, permit, on_step)
@@ -136,7 +142,7 @@ def ask(
         invitations.go()
         played = node.take_part(question, permit, brought, label, papers, on_step=on_step)
         figures, silent = invitations.collect()
-        kept, unkept = _keep(node, played)
+        kept, unkept = _keep(node, question, permit, played)
     closed = replace(played.closed, troubles=(*played.closed.troubles, *silent, *unkept))
     return Result(
         answer=played.answer,
@@ -152,9 +158,52 @@ def ask(
     )
 
 
-def _keep(node: Node, played: Played) -> tuple[Path | None, tuple[str, ...]]:
+def _repeated(
+    node: Node, question: Question, papers: Papers, on_plan: Callable[[Permit], None]
+) -> Result | None:
+    """The answer that the question has had, if everybody says that nothing has changed (party.repeat)."""
+    try:
+        found = node.repeat(question, papers)
+        if found is None or not node.unchanged(question, found):
+            return None
+    except (PolicyRefused, UsageError):
+        return None  # asked as a new one it says why, which is written down
+    permit, label = found.permit, found.released.label
+    request = {
+        "label": label,
+        "question": question.to_json(),
+        "papers": [paper.to_json() for paper in papers],
+    }
+    for name in permit.plan.parties:
+        if name != node.me:
+            with dial(node.identity, node.peers[name], silence=node.silence) as control:
+                if not same_at(control, request, node.silence):
+                    return None
+    on_plan(permit)
+    path = receipt_path(node.files, label)
+    learns = node.me in permit.plan.gate.recipients
+    return Result(
+        answer=kept_answer(node.files, permit.plan, found.released) if learns else None,
+        permit=permit,
+        label=label,
+        audits=(),
+        spent={},
+        salt=salt_of(node.files, label) if learns else None,
+        closed=Closed(kept_receipt(node.files, label)),
+        kept=path if path.exists() else None,
+        left_out={},
+        cost=Estimate((), 0, {}),
+    )
+
+
+def _keep(
+    node: Node, question: Question, permit: Permit, played: Played
+) -> tuple[Path | None, tuple[str, ...]]:
     """Where the receipt is kept, and why it is not: that takes nothing from the answer."""
     try:
+        if remembers(permit, node.records.policy):
+            keep_answer(node.files, question, played)
+            node.charge(question, permit, played)
         return keep_receipt(node.files, played), ()
     except UsageError as error:
         return None, (str(error),)

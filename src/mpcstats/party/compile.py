@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -12,10 +12,11 @@ from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import UsageError
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
+from mpcstats.plan.comparison import compared
 from mpcstats.plan.margins import check_chooses
 from mpcstats.plan.physical import Gate, Physical
 from mpcstats.plan.question import Setting, plan_question
-from mpcstats.policy.budget import Budget
+from mpcstats.policy.budget import Budget, Per
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check
 from mpcstats.policy.conditions.approval import approved
@@ -25,6 +26,7 @@ from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.releases import by_own, releases
 from mpcstats.policy.rule import Policy
+from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.records.budget import Spending
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.papers.approval import KIND as APPROVAL
@@ -189,9 +191,9 @@ def case_of(
 def _spent(case: Case, budget: Budget, spending: Spending, initiator: str | None = None) -> int:
     """How many questions like this one (of `initiator` alone) have been permitted here in the period of the budget.
 
-    Of several templates that are approved for it, the one that has been used most counts.
+    Of several templates that are approved for it, or datasets that it reads, the one that has been used most counts.
     """
-    names = {case.project} if budget.per == "project" else approved(case)
+    names = _counted(case, budget.per)
     since, until = budget.since(case.day), budget.until(case.day)
     counts = (
         spending.spent(budget.per, name, since=since, until=until, initiator=initiator)
@@ -199,6 +201,21 @@ def _spent(case: Case, budget: Budget, spending: Spending, initiator: str | None
         if name
     )
     return max(counts, default=0)
+
+
+def _counted(case: Case, per: Per) -> Iterable[str | None]:
+    """The names under which the question counts."""
+    match per:
+        case "project":
+            return (case.project,)
+        case "template":
+            return approved(case)
+        case "initiator":
+            return (case.plan.initiator,)
+        case "purpose":
+            return (case.plan.purpose,)
+        case "dataset":
+            return {item.dataset for f in case.plan.fragments for item in f.items}
 
 
 @contextmanager
@@ -245,6 +262,16 @@ def _with_exemptions(
     return _gated(plan, replace(plan.gate, releases=found))
 
 
+def _with_history(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
+    """Cells are compared with earlier ones before the gate where the rule says so."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    if rule is None or rule.history is None:
+        return plan
+    wanted = rule.history
+    return compared(plan, catalogue, persons=wanted.persons, cells=wanted.cells)
+
+
 def _gated(plan: Physical, gate: Gate) -> Physical:
     return replace(plan, steps=(*plan.steps[:-1], gate))
 
@@ -264,4 +291,10 @@ def _rehearsed(plan: Physical, _: Question, records: Records, __: Papers) -> Phy
     return plan
 
 
-STAGES: tuple[Stage, ...] = (_with_minimums, _with_exemptions, _of_members, _rehearsed)
+STAGES: tuple[Stage, ...] = (
+    _with_minimums,
+    _with_exemptions,
+    _with_history,
+    _of_members,
+    _rehearsed,
+)

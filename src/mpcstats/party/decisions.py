@@ -12,7 +12,7 @@ from typing import cast, get_args
 
 from mpcstats.errors import PeerFault, PolicyRefused, UsageError
 from mpcstats.party.agreement import STEP
-from mpcstats.party.compile import Known, Papers, Records, compile_question
+from mpcstats.party.compile import Known, Papers, Records, case_of, compile_question, planned
 from mpcstats.party.data.consent import asks as asked_of_persons
 from mpcstats.party.data.frozen import file_digest
 from mpcstats.party.data.source import file_of
@@ -28,6 +28,8 @@ from mpcstats.party.noted import (
 )
 from mpcstats.party.question import Question, days_about, today
 from mpcstats.party.registers import Shelf
+from mpcstats.party.repeat import Repeat, States, flipped, remembers
+from mpcstats.policy.check import check
 from mpcstats.policy.permit import Permit
 from mpcstats.records.consent.acts import Mode
 from mpcstats.records.consent.terms import Ask
@@ -35,6 +37,7 @@ from mpcstats.records.consent.token import TOKEN_KIND
 from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.standing import Violation, What, violated
 
+PATTERN = "suppression-pattern"  # protocols/leakage.toml
 REGISTERS_CHANGED = "registers have changed since the question was decided: ask again"
 
 
@@ -50,6 +53,7 @@ class Decisions:
     ) -> None:
         self._me = files.party
         self._data = files.data
+        self._files = files
         self._ledger = ledger
         self._consent = consent
         self._history = History()
@@ -95,6 +99,40 @@ class Decisions:
             },
         )
         return permit
+
+    def repeat(self, question: Question, papers: Papers = ()) -> Repeat | None:
+        """The run that has answered `question`, by this party's ledger, if the policy lets it be told; else None.
+
+        The question is held against the policy as it is now, but for what would be used up: a repeat uses nothing.
+        Raises PolicyRefused and UsageError as `decide` does.
+        """
+        _check_day(self._me, question)
+        self.records = replace(self.records, registers=self._shelf.current())
+        known = self.known(question)
+        plan = planned(question, self.records, papers)
+        case = case_of(plan, question, self.records, papers, known)
+        unused = replace(case, spent=0, spent_alone=0, used={}, used_alone=None)
+        permit = check(unused, party=self._me)
+        released = self._history.released.get((permit.plan_digest, permit.policy_digest))
+        if released is None or not remembers(permit, self.records.policy):
+            return None
+        return Repeat(permit, released)
+
+    def write_repeat(self, question: Question, label: str) -> None:
+        """Write down that this party has found its part of the run `label` unchanged, for `question`."""
+        body = {"question": question.digest(), "initiator": question.initiator, "run": label}
+        self._ledger.append("repeat", body)
+
+    def charge(self, question: Question, permit: Permit, label: str, states: States) -> None:
+        """Charge for an answer whose suppression pattern is another than that of the last answer of its kind here.
+
+        Its kind is its template, or its plan where it is of none. Which cells flip is written down nowhere.
+        """
+        self._history.read_on(self._ledger)
+        runs = self._history.answered[permit.template or permit.plan_digest]
+        if flipped(self._files, runs, label, states):
+            body = {"question": question.digest(), "run": label, "because": PATTERN}
+            self._ledger.append("charge", body)
 
     def _take_tokens(self, question: Question, permit: Permit, papers: Papers) -> None:
         """Consents that came with the question. Raises PolicyRefused, a violation, if one has been used before."""

@@ -7,22 +7,64 @@ keeps nothing, and nobody else can try contents out.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from mpcstats.engines.share import Positions
 from mpcstats.party.data.sources import Rows
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
 
 PURPOSE = b"mpcstats input salt 1"
+STATE = "state"  # of rows in an order of their own; no fragment has a name of two words
 
 
 def commitments(rows: Mapping[str, Rows], key: Ed25519PrivateKey, label: str) -> dict[str, str]:
     """The commitment to the rows of each fragment in the run `label`, 64 hex digits each."""
     return {name: commit(content(own), salt(key, label, name)) for name, own in rows.items()}
+
+
+def state(rows: Mapping[str, Rows], key: Ed25519PrivateKey, label: str) -> dict[str, str]:
+    """The commitment to the rows of each fragment in whatever order they came, as of the run `label`.
+
+    Equal for equal rows and label, at this party alone: so it can tell later whether its rows have changed since.
+    """
+    return {
+        name: commit(content(_ordered(own)), salt(key, label, f"{STATE} {name}"))
+        for name, own in rows.items()
+    }
+
+
+def _ordered(rows: Rows) -> Rows:
+    """The rows in an order of their own: a database gives them in any. Cells have places, and stay as they are."""
+    if len(rows.keys):  # distinct
+        order = np.lexsort((rows.keys[:, 1], rows.keys[:, 0]))
+    elif rows.columns:
+        order = _by_content([part for c in rows.columns.values() for part in (c.values, c.known)])
+    else:
+        return rows
+    return Rows(
+        rows.keys[order] if len(rows.keys) else rows.keys,
+        {name: column[order] for name, column in rows.values.items()},
+        {name: column[order] for name, column in rows.codes.items()},
+        {
+            name: replace(c, values=c.values[order], known=c.known[order])
+            for name, c in rows.columns.items()
+        },
+    )
+
+
+def _by_content(columns: Sequence[np.ndarray[tuple[int, ...], np.dtype[Any]]]) -> Positions:
+    """The rows' order by all their bytes."""
+    count = len(columns[0])
+    flat = [np.frombuffer(_bytes(c), dtype=np.uint8).reshape(count, -1) for c in columns]
+    wide = np.ascontiguousarray(np.concatenate(flat, axis=1))
+    return np.argsort(wide.view(f"V{wide.shape[1]}").reshape(-1), kind="stable")
 
 
 def salt(key: Ed25519PrivateKey, label: str, fragment: str) -> bytes:

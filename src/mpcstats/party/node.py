@@ -25,9 +25,11 @@ from mpcstats.party.decisions import Decisions
 from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
-from mpcstats.party.inputs import commitments
+from mpcstats.party.inputs import commitments, state
 from mpcstats.party.noted import released
+from mpcstats.party.past.comparing import FOLDER, Past
 from mpcstats.party.question import Question
+from mpcstats.party.repeat import Repeat, kept_answer, remembers
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
@@ -192,6 +194,29 @@ class Node:
         own = self.sources.read(permit.plan, on_step=on_step, halt=halt, consent=consents)
         return Brought(own, chosen)
 
+    def repeat(self, question: Question, papers: Papers = ()) -> Repeat | None:
+        """The run that has answered `question` before, if this party has anything to tell of it (party.repeat)."""
+        return self._decisions.repeat(question, papers)
+
+    def unchanged(self, question: Question, found: Repeat, *, halt: Halt | None = None) -> bool:
+        """Whether this party's rows are those of the run, and a recipient still has its answer; if so it is noted.
+
+        Raises UsageError for bad input.
+        """
+        plan, released = found.permit.plan, found.released
+        if self.me in plan.gate.recipients and kept_answer(self.files, plan, released) is None:
+            return False
+        rows = self.read(question, found.permit, halt=halt).own.rows
+        if state(rows, self._key, released.label) != released.state:
+            return False
+        self._decisions.write_repeat(question, released.label)
+        return True
+
+    def charge(self, question: Question, permit: Permit, played: Played) -> None:
+        """Charge for the answer if its suppression pattern is another than before, where the rule has a history."""
+        if played.answer is not None and remembers(permit, self.records.policy):
+            self._decisions.charge(question, permit, played.label, played.answer.states)
+
     def write_fault(self, question: Question, fault: Exception) -> None:
         """Write down that `question` has ended here before its run by `fault`, of which only the type is kept.
 
@@ -255,7 +280,9 @@ class Node:
                 exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
                 on_step("handshake")
                 session = Session(self.me, plan.parties, seeds, openings=run.openings)
-                answer, spent = _driven(mesh, play(session, permit, rows, on_step=on_step), self.me)
+                past = Past(self.files.ledger.parent / FOLDER / self.me, label)
+                body = play(session, permit, rows, on_step=on_step, past=past)
+                answer, spent = _driven(mesh, body, self.me)
                 if not self._write_down(run, None):
                     raise self._stopped()
                 salt = self._finish(run, permit, answer, spent, transcript)
@@ -293,6 +320,8 @@ class Node:
     def _sign(self, terms: Terms, permit: Permit, rows: Mapping[str, Rows]) -> Statement:
         """This party's agreement, written down before anybody sees it: it cannot sign two for one run."""
         inputs = commitments(rows, self._key, terms.label)
+        # With it this party can tell, when it is asked again, whether its rows are still the same.
+        kept = remembers(permit, self.records.policy)
         own = terms.statement(inputs).sign(self.me, self._key)
         self.ledger.append(
             "start",
@@ -303,6 +332,7 @@ class Node:
                 "parties": list(permit.plan.parties),
                 "papers": list(permit.papers),
                 "agreement": own.digest,
+                "state": state(rows, self._key, terms.label) if kept else None,
                 "consents": None if self.consent is None else self.consent.head,
             },
         )

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mpcstats.engines.api import Engine
+from mpcstats.engines.share import Bits
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
+from mpcstats.party.past.comparing import Past, compared
 from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
 from mpcstats.party.tables.play import play_tables
@@ -37,13 +39,15 @@ async def play(
     rows: Mapping[str, Rows],
     *,
     on_step: Callable[[str], None] = lambda _: None,
+    past: Past | None = None,
 ) -> Answer | None:
     """Take part in the permitted plan with the `rows` of this party's own fragments, by fragment name.
 
-    The answer at each recipient, None elsewhere. `on_step` hears the name of each step when it is done.
+    The answer at each recipient, None elsewhere. `on_step` hears the name of each step when it is done. `past` is
+    where this party keeps what a comparison with earlier runs needs.
     """
     plan = permit.plan
-    run = _Run(session, engine_for(plan), plan, rows, on_step)
+    run = _Run(session, engine_for(plan), plan, rows, on_step, past)
     aggregate = plan.aggregate
     match aggregate:
         case plans.Sum():
@@ -67,6 +71,7 @@ class _Run:
     plan: plans.Physical
     rows: Mapping[str, Rows]
     on_step: Callable[[str], None]
+    past: Past | None = None
     found: dict[str, Found] = field(default_factory=dict)
     columns: dict[plans.Ref, Held] = field(default_factory=dict)
 
@@ -95,7 +100,20 @@ class _Run:
             self.session.narrow(step.name), self.engine, self._outline(step)
         )
         behind = tuple(Behind() for _ in step.totals)
-        return Cells(self.plan.cells, (counted.persons,), counted.totals, behind)
+        appears = await self._compared(counted.members)
+        return Cells(self.plan.cells, (counted.persons,), counted.totals, behind, appears=appears)
+
+    async def _compared(self, members: Bits) -> Bits | None:
+        """Which cells may be opened beside those of earlier runs, where the plan compares them."""
+        step = self.plan.comparison
+        if step is None:
+            return None
+        session = self.session.narrow(step.name)
+        allowed = await compared(
+            session, self.engine, self.plan, step, members, self.rows, self.past
+        )
+        self.on_step(step.name)
+        return allowed
 
     async def releases(self, cells: Cells) -> list[Opened | None]:
         """What each release of the gate opens to this party, None where it is no recipient."""

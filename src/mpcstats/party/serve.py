@@ -12,10 +12,11 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mpcstats.errors import (
     Disagreement,
@@ -31,6 +32,7 @@ from mpcstats.party.invite import LENGTH, LINES, STEP, check_plan, quietly
 from mpcstats.party.keep import keep_answer, keep_receipt
 from mpcstats.party.node import RECEIPT, Brought, Node
 from mpcstats.party.question import Question
+from mpcstats.party.repeat import AGAIN, NEW, SAME
 from mpcstats.policy.permit import Permit
 from mpcstats.transport.control import Control
 
@@ -53,6 +55,7 @@ WORKING = {"kind": "working"}
 UNABLE = {"kind": "unable"}
 BUSY = {"kind": "busy"}
 
+T = TypeVar("T")
 log = logging.getLogger("mpcstats.serve")
 
 
@@ -160,10 +163,15 @@ class _Talk:
 
     def _answer(self) -> None:
         node, control = self._node, self._control
-        label, question, papers = self._request()
+        kind, label, question, papers = self._request()
         log.info("%s asks: %s (%s)", control.peer, question.purpose, question.scenario)
+        if kind == AGAIN:
+            same = self._prepared(lambda: _unchanged(node, label, question, papers, self._halt))
+            log.info("asked again: %s", "nothing has changed" if same else "a new question")
+            control.send({"kind": SAME if same else NEW})
+            return
         try:
-            permit, brought = self._prepared(question, papers)
+            permit, brought = self._prepared(lambda: _prepare(node, question, papers, self._halt))
         except PolicyRefused as refusal:
             reasons = [_line(reason)[:LENGTH] for reason in refusal.reasons[:LINES]]
             log.info("refused: %s", "; ".join(reasons))
@@ -198,16 +206,18 @@ class _Talk:
         quietly(control, {"kind": "done", **played.spent.to_json()})
         for trouble in played.closed.troubles:
             log.warning("the run has ended well; its closing has not: %s", _line(trouble))
+        node.charge(question, permit, played)
         for path in (keep_answer(node.files, question, played), keep_receipt(node.files, played)):
             if path is not None:
                 log.info("kept %s", path)
 
-    def _request(self) -> tuple[str, Question, Papers]:
+    def _request(self) -> tuple[str, str, Question, Papers]:
         peer = self._control.peer
         said = self._control.receive(min(self._node.silence, REQUEST_SECONDS))
         label = said.get("label")
         known = isinstance(label, str) and LABEL.fullmatch(label)
-        if said.get("kind") != "question" or not isinstance(label, str) or not known:
+        kind = said.get("kind")
+        if kind not in ("question", AGAIN) or not isinstance(label, str) or not known:
             raise PeerFault(peer, STEP, "expected a question and a label, got another object")
         try:
             question = Question.from_json(said.get("question"))
@@ -216,21 +226,18 @@ class _Talk:
             raise PeerFault(peer, STEP, str(error)) from None
         if question.initiator != peer:
             raise PeerFault(peer, STEP, "expected a question of its own, got another party's")
-        return label, question, papers
+        return str(kind), label, question, papers
 
-    def _prepared(self, question: Question, papers: Papers) -> tuple[Permit, Brought]:
-        """This party's decision and its rows, while `control` hears that it works on them.
+    def _prepared(self, work: Callable[[], T]) -> T:
+        """What `work` gives, while `control` hears that this party works on it.
 
-        Raises what `_prepare` does, TransportFault if who asks has gone or this node is being stopped, and
+        Raises what `work` does, TransportFault if who asks has gone or this node is being stopped, and
         UsageError after PREPARE_SECONDS.
         """
-        node, halt = self._node, self._halt
-        preparing = in_background(
-            lambda: _prepare(node, question, papers, halt), "mpcstats-prepare"
-        )
+        preparing = in_background(work, "mpcstats-prepare")
         by = time.monotonic() + PREPARE_SECONDS
         try:
-            while not wait([preparing], min(node.silence / 4, BEAT)).done:
+            while not wait([preparing], min(self._node.silence / 4, BEAT)).done:
                 self._check_stop()
                 if time.monotonic() >= by:
                     raise UsageError(
@@ -243,7 +250,7 @@ class _Talk:
             raise
         return preparing.result()
 
-    def _await_end(self, preparing: Future[tuple[Permit, Brought]]) -> None:
+    def _await_end(self, preparing: Future[T]) -> None:
         # Of who asks and hangs up again and again, at most one question is worked on.
         while not self._halt.end(preparing, STOPPING):
             log.info("waiting for the preparation of a question to end")
@@ -276,6 +283,20 @@ class _Talk:
     def _check_stop(self) -> None:
         if self._halt.is_set:
             raise TransportFault(self._node.me, "is being stopped")
+
+
+def _unchanged(node: Node, label: str, question: Question, papers: Papers, halt: Halt) -> bool:
+    """Whether the run `label` has answered the question, and nothing has changed here since.
+
+    What is wrong with the question or the rows is said when it is asked as a new one.
+    """
+    try:
+        found = node.repeat(question, papers)
+        if found is None or found.released.label != label:
+            return False
+        return node.unchanged(question, found, halt=halt)
+    except (PolicyRefused, UsageError):
+        return False
 
 
 def _prepare(node: Node, question: Question, papers: Papers, halt: Halt) -> tuple[Permit, Brought]:

@@ -47,6 +47,8 @@ class Choices:
                 because, others = _lookup(plan, step), _unplanned("sort_join")
             case plans.Cohort():
                 because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
+            case plans.Comparison():
+                because, others = "the policy compares cells with those of earlier runs", ()
             case plans.Gate():
                 because, others = "nothing else in a plan opens a value", ()
             case _:

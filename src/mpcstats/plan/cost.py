@@ -16,7 +16,7 @@ from mpcstats.plan.flow import on_tables
 from mpcstats.plan.gatecost import gate_sizes
 from mpcstats.plan.needs import tables_of
 from mpcstats.plan.physical import Physical
-from mpcstats.plan.sizing import Sizing
+from mpcstats.plan.sizing import Sizing, everyone, outside, owned, seated
 from mpcstats.plan.tablecost import table_sizings
 
 
@@ -121,7 +121,7 @@ def _rounds(plan: Physical, rounds: Mapping[str, int]) -> int:
     """Of the whole plan: lookups run side by side, and so do steps on shared tables once their tables are there."""
     lookups = [rounds[step.name] for step in plan.steps if isinstance(step, plans.Lookup)]
     waves = [max(rounds[name] for name in wave) for wave in waves_of(plan)]
-    single = (plans.Cohort, plans.Sum, plans.Outcome, plans.Gate)
+    single = (plans.Cohort, plans.Sum, plans.Outcome, plans.Comparison, plans.Gate)
     others = [rounds[step.name] for step in plan.steps if isinstance(step, single)]
     return max(lookups, default=0) + sum(waves) + sum(others)
 
@@ -148,6 +148,8 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
                 found.append(_CohortCount(plan, step).sizing())
             case plans.Sum():
                 found.append(_sum(plan, step))
+            case plans.Comparison():
+                found.append(_comparison(plan, step))
             case plans.Gate():
                 found.append(_gate(plan, step))
             case _ if step.name in shared:
@@ -205,6 +207,21 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
         "outside_providers": outside,
     }
     return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
+
+
+def _comparison(plan: Physical, step: plans.Comparison) -> Sizing:
+    owner = plan.fragment(step.everybody).owner
+    holders = {("holder", party): 1 for party in dict.fromkeys((*plan.compute, owner))}
+    sizes = {
+        "cells": plan.cells,
+        "several": int(plan.cells > 1),
+        "depth": step.cells,
+        "capacity": step.persons,
+        "moved": -(-plan.cells // 64),
+        "outside": outside(plan, owner),
+    }
+    roles = everyone(plan) + seated(plan, 0) + owned(plan, owner) + Counter(holders)
+    return Sizing(step.name, step.card, sizes, dict(roles))
 
 
 def _gate(plan: Physical, step: plans.Gate) -> Sizing:

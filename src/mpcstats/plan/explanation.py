@@ -268,6 +268,8 @@ def _inputs(step: plans.Step) -> tuple[str, ...]:
             return (step.spine, *step.lookups)
         case plans.Sum():
             return step.fragments
+        case plans.Comparison():
+            return (step.of, step.everybody)
         case plans.Gate():
             return (step.of,)
         case _:
@@ -290,6 +292,9 @@ def _what(plan: Physical, step: plans.Step) -> str:
                 counted(len(step.fragments), "owner"),
             )
             return f"{totals} in {counted(plan.cells, 'cell')} over {owners}"
+        case plans.Comparison():
+            earlier = counted(step.cells, "earlier cell")
+            return f"{counted(plan.cells, 'cell')} beside {earlier}: none that differs in 1 to {step.k - 1} persons"
         case plans.Gate():
             return "; ".join(_opens(plan, release) for release in step.releases)
         case _:

@@ -41,7 +41,7 @@ def gate_sizes(
         keys for column, keys in zip(columns, needs, strict=True) if column in tests.nullable
     ]
     # The leaves of the trees whose roots are opened: cells, columns, columns that may be NULL.
-    base = 1 + int(tests.having)
+    base = 1 + int(tests.having or tests.compared)
     leaves = [base, *(base + len(k) for k in distinct), *(base + len(k) + 1 for k in nullable)]
     return {
         "columns": len(columns),

@@ -28,6 +28,7 @@ __all__ = (
     "Backing",
     "CodeColumn",
     "Cohort",
+    "Comparison",
     "Criterion",
     "Fragment",
     "Gate",
@@ -184,6 +185,27 @@ class Cohort:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Which cells of the cohort `of` may be opened beside earlier ones: none that differs in 1 to k - 1 persons.
+
+    Fragment `everybody` has the keys of all persons of the spine's owner, whose index of them has `persons` positions;
+    `cells` earlier cells are compared with, whether or not there are as many.
+    """
+
+    card: ClassVar[str] = "differencing"
+    name: str
+    of: str
+    everybody: str
+    persons: int
+    cells: int
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.persons < 1 or self.cells < 1 or self.k < 1:
+            raise InternalError("expected a comparison with somebody, with a minimum of at least 1")
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """What `recipients` may see: each cell of at least `k` persons, and of it the columns that pass the other rules.
 
@@ -259,7 +281,7 @@ class Tests:
 
     `backing` has an entry a column, `institutions` the labels of those of each dataset of amounts, `amounts` what
     they contribute. `nullable` are the positions of the columns that may be NULL; `having`: cells may not be in the
-    answer.
+    answer; `compared`: or not be opened beside earlier ones.
     """
 
     persons: int
@@ -268,9 +290,10 @@ class Tests:
     amounts: tuple[Amount, ...] = ()
     nullable: tuple[int, ...] = ()
     having: bool = False
+    compared: bool = False
 
 
-Step = Sum | Lookup | Cohort | TableStep | Outcome | Gate
+Step = Sum | Lookup | Cohort | TableStep | Outcome | Comparison | Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +357,11 @@ class Physical:
         )
 
     @property
+    def comparison(self) -> Comparison | None:
+        """The step that compares the cells with earlier ones, if there is one."""
+        return next((step for step in self.steps if isinstance(step, Comparison)), None)
+
+    @property
     def cells(self) -> int:
         """Number of cells of the answer: the product of the group keys' label counts."""
         count = 1
@@ -350,7 +378,7 @@ class Physical:
             case Sum():
                 return Tests(len(step.fragments), none)
             case Cohort():
-                return Tests(1, none)
+                return Tests(1, none, compared=self.comparison is not None)
             case Outcome():
                 made = [made_by(other) for other in self.steps if isinstance(other, TableStep)]
                 nullable = {c.name for columns in made for c in columns if c.nullable}

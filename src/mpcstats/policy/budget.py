@@ -1,4 +1,4 @@
-"""A query budget: how many questions a project or a template may be permitted in a period."""
+"""A query budget: how many questions a project, a template, or another thing that is counted may have in a period."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from mpcstats.records.day import Day, later
 from mpcstats.records.tomlfile import Table
 
 Period = Literal["day", "month", "year", "ever"]
+Per = Literal["project", "template", "initiator", "purpose", "dataset"]
 LENGTH: dict[Period, int] = {"day": 0, "month": 1, "year": 2, "ever": 3}
 
 
 class Budget(Table):
-    """At most `questions` permitted questions for each project or template (`per`) within a `period`.
+    """At most `questions` permitted questions for each project, template or the like (`per`) within a `period`.
+
+    Of several datasets that a question reads, the one of which most has been used counts. Purposes are words: rules
+    that count by them ask for an approval, which names them.
 
     Periods are those of the calendar, by the questions' days: 2026-03-01 begins the month of 2026-03-31.
     """
 
     questions: Annotated[int, Field(ge=0, le=1 << 31)]
-    per: Literal["project", "template"] = "project"
+    per: Per = "project"
     period: Period = "ever"
 
     def since(self, day: Day) -> Day:
@@ -51,7 +55,7 @@ class Budget(Table):
         """Whether this one may permit a question that `other` does not.
 
         It does not if it counts the same way, over a period at least as long, to a number no larger. What is
-        counted by project and what by template cannot be compared.
+        counted by different things cannot be compared.
         """
         return not (
             self.per == other.per

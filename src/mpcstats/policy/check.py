@@ -16,6 +16,7 @@ from mpcstats.policy.conditions.exempted import exempted
 from mpcstats.policy.conditions.gate_rules import gate_rules
 from mpcstats.policy.conditions.granted import asked, granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
+from mpcstats.policy.conditions.history import history
 from mpcstats.policy.conditions.licence import operated
 from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.profile import profile
@@ -37,6 +38,7 @@ CONDITIONS: tuple[Condition, ...] = (
     operations_permitted,
     protocols,
     gate_rules,
+    history,
     exempted,
     profile,
     operated,

@@ -18,6 +18,7 @@ Code = Literal[
     "leakage",
     "adversary",
     "helper",
+    "history",  # cells that are not compared with earlier ones
     "gate",  # a rule of the gate that no card offers
     "operation",  # a kind of step that the rule does not name
     "form",  # an answer that may not look so

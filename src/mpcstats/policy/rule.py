@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from mpcstats.cards.card import Adversary
 from mpcstats.errors import UsageError
 from mpcstats.policy.budget import Budget
+from mpcstats.policy.history import History
 from mpcstats.policy.operations import Operation
 from mpcstats.records.levels import Level
 from mpcstats.records.tomlfile import Table, Version, read_toml
@@ -49,8 +50,12 @@ Requirement = Literal[
     "real-name", "licence", "approval", "project", "rights", "registration", "acknowledgement"
 ]
 
-# What a question must have, so that it is counted for a project or for a template.
-COUNTED: Mapping[str, Requirement] = {"project": "project", "template": "approval"}
+# What a question must have, so that it is counted so. Who asks, and what is read, every question says.
+COUNTED: Mapping[str, Requirement] = {
+    "project": "project",
+    "template": "approval",
+    "purpose": "approval",
+}
 
 
 class Concentration(Table):
@@ -78,7 +83,7 @@ class Rule(Table):
     none or as many as a cell must have. zeros: whether it may be told that nobody contributes.
     noise: on what. operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
-    fee: who asks is charged.
+    fee: who asks is charged. history: cells are compared with those of earlier runs.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
     may be told against that person's one-shot token.
     """
@@ -102,6 +107,7 @@ class Rule(Table):
     zeros: Zeros = "suppressed"
     noise: Noise = "none"
     budget: Budget | None = None
+    history: History | None = None
     operations: Annotated[list[Operation], Field(min_length=1)] | None = None
     form: Form = "aggregate"
     signatures: Annotated[int, Field(ge=1, le=64)] = 1
@@ -132,10 +138,15 @@ class Rule(Table):
             raise ValueError(
                 f"expected rule {self.name} to require approval where it asks for signatures"
             )
-        if self.budget is not None and COUNTED[self.budget.per] not in self.requires:
+        if self.history is not None and self.history.otherwise == "budget" and self.budget is None:
             raise ValueError(
-                f"expected rule {self.name} to require {COUNTED[self.budget.per]} where it has a budget "
-                f"for each {self.budget.per}"
+                f"expected rule {self.name} to have a budget where its history leaves other questions to it"
+            )
+        needed = None if self.budget is None else COUNTED.get(self.budget.per)
+        if self.budget is not None and needed is not None and needed not in self.requires:
+            raise ValueError(
+                f"expected rule {self.name} to require {needed} where it has a budget for each "
+                f"{self.budget.per}"
             )
         return self
 
@@ -219,6 +230,9 @@ def _faults(rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> Iterator[s
     named += [name for helper in accepted for name in (helper.owner, *helper.accepts)]
     for kind in sorted({name for name in named if name.startswith(PLACEHOLDER)}):
         yield f"expected names of parties, got {kind}, a kind of party: fill the template first"
+    sizes = sorted({rule.history.persons for rule in rules if rule.history is not None})
+    if len(sizes) > 1:  # all compare with what any of them has opened
+        yield f"expected one number of persons in all histories, got {', '.join(map(str, sizes))}"
     for scenario in dict.fromkeys(rule.scenario for rule in rules):
         yield from _out_of_order([rule for rule in rules if rule.scenario == scenario])
 
@@ -293,6 +307,8 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield "less noise"
     if other.budget is not None and (one.budget is None or one.budget.wider(other.budget)):
         yield f"a budget that is not within {other.budget}"
+    if other.history is not None and (one.history is None or one.history.wider(other.history)):
+        yield f"a history that is not within {other.history}"
     if WIDTH[one.form] > WIDTH[other.form]:
         yield f"a wider form ({one.form})"
     for name in ("complement", "government_led", "fee"):

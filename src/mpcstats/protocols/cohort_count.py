@@ -76,10 +76,14 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """For each cell the number of persons, shape (cells,), and the totals, shape (totals * cells,), by total."""
+    """For each cell the number of persons, shape (cells,), and the totals, shape (totals * cells,), by total.
+
+    `members` has a row of bits for each cell: which rows of the spine are in it.
+    """
 
     persons: Arith
     totals: Arith
+    members: Bits
 
 
 async def cohort_count(session: Session, engine: Engine, cohort: Cohort) -> Counted:
@@ -197,7 +201,7 @@ async def _totals(session: Session, engine: Engine, cohort: Cohort, cells: Bits)
             by_total[total].append(result)
     persons = results[0]  # _sorted_terms puts the plain count first
     columns = [_added(addends) for addends in by_total]
-    return Counted(persons, Arith.concatenate(columns) if columns else persons[:0])
+    return Counted(persons, Arith.concatenate(columns) if columns else persons[:0], cells)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Program:
 
         self._api: Any = highspy
         # Not Highs, whose making prints on the standard output what no option can turn off.
-        self._solver: Any = highspy._Highs()
+        self._solver: Any = self._api._Highs()
         options: dict[str, object] = {
             "output_flag": False,
             "threads": 1,

@@ -24,6 +24,8 @@ KINDS = (
     "start",
     "opening",
     "finish",
+    "repeat",
+    "charge",
     "fault",
     "violation",
     "reinstatement",
