@@ -19,7 +19,7 @@ from mpcstats.plan.work import NONE, PRODUCT, RING, Work
 
 Form = Literal["number", "bits", "either"]  # either: it is not known here in which
 Forms = Mapping[str, Form]
-FLAGS = frozenset({"lt", "le", "eq", "and", "or", "not", "isnull"})
+FLAGS = frozenset({"lt", "le", "eq", "and", "or", "not", "isnull", "within"})
 Division = tuple[int, int, int]  # bits of numerator, denominator and quotient
 
 
@@ -288,6 +288,10 @@ class NodeWork:
                 return self._equal(*args)
             case "isnull":
                 return self._known(args[0])
+            case "within":
+                sign = engine.negative(RING)
+                depth = self._add(sign.beside(sign), self._number(args[0]))
+                return self._add(engine.anded(1), depth)
             case "not":
                 return self._bits(args[0])
             case _:
