@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
 from mpcstats.plan.needs import made_by
+from mpcstats.plan.strictness import Checks
 from mpcstats.plan.tables import Column, Outcome, TableStep
 
 __all__ = (
@@ -286,6 +287,7 @@ class Physical:
     output: tuple[OutputColumn, ...]
     order: tuple[tuple[int, bool], ...] = ()  # ORDER BY: (output position, descending)
     limit: int | None = None  # LIMIT: so many rows of the ordered answer
+    checks: Checks = "none"  # what becomes of rows that fail the catalogue's checks
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.fragments] + [s.name for s in self.steps]

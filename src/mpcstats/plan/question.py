@@ -24,6 +24,7 @@ from mpcstats.plan.rules.resolve import resolve
 from mpcstats.plan.rules.spine import spine
 from mpcstats.plan.rules.split_owners import split_owners
 from mpcstats.plan.sql import parse
+from mpcstats.plan.strictness import Checks
 from mpcstats.records.catalogue import Catalogue
 
 Rule = Callable[[Block, Context], Block]
@@ -49,6 +50,7 @@ class Setting:
 
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
     of a cell that may be opened. `contributors`: owners count the contributors of their cells too, where they can.
+    `checks`: what is done, on shares, about rows that fail the catalogue's checks.
     """
 
     catalogue: Catalogue
@@ -61,6 +63,7 @@ class Setting:
     k: int
     helpers: Helpers
     contributors: bool = False
+    checks: Checks = "none"
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -78,6 +81,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         setting.helpers,
         persons=setting.k > 1,
         contributors=setting.contributors,
+        checks=setting.checks,
     )
     try:
         found = _cohort(context) or relational(context)
@@ -98,6 +102,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         output=found.output,
         order=found.order,
         limit=found.limit,
+        checks=setting.checks,
     )
     try:
         _check_messages(plan, context)
@@ -110,7 +115,9 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
 
 
 def _cohort(context: Context) -> Planned | None:
-    """The plan along one spine of persons; None where the question is none for it."""
+    """The plan along one spine of persons; None where the question is none for it, or checks are asked for."""
+    if context.checked:
+        return None  # it never has the rows as shares
     try:
         block = parse(context)
         for rule in RULES:

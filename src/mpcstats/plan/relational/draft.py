@@ -12,7 +12,8 @@ from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.context import Context
 from mpcstats.plan.physical import Fragment
-from mpcstats.plan.relational.algebra import Expr, Facts, Owned, Rel
+from mpcstats.plan.relational.algebra import Expr, Facts, Owned, Rel, Union
+from mpcstats.plan.relational.checkpoint import Checkpoint, Rows, every, rows_a_person, within
 from mpcstats.plan.relational.fragments import Leaf, fragment, unbounded
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.scalars import Scalars, Wanted
@@ -51,6 +52,8 @@ class Draft(ABC):
     steps: list[Step] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
     gives: dict[str, tuple[Leaf, ...]] = field(default_factory=dict)
+    checks: dict[str, tuple[str, tuple[Node, ...]]] = field(default_factory=dict)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
     taken: Names = field(default_factory=Names)
 
     @abstractmethod
@@ -67,13 +70,16 @@ class Draft(ABC):
         return tuple(fragment(leaf, self.context, compared=compared) for leaf in self.leaves)
 
     def finished(self) -> tuple[Step, ...]:
-        """The steps, with all columns that the fragments put in."""
-        return tuple(
-            replace(step, columns=tuple(self.gives[step.name][0].given))
-            if isinstance(step, tables.Give)
-            else step
-            for step in self.steps
-        )
+        """The steps, with all columns that the fragments put in, and the checks of these."""
+        return tuple(self._finished(step) for step in self.steps)
+
+    def _finished(self, step: Step) -> Step:
+        if isinstance(step, tables.Give):
+            return replace(step, columns=tuple(self.gives[step.name][0].given))
+        if isinstance(step, tables.Derive) and step.name in self.checks:
+            give, holds = self.checks[step.name]
+            return replace(step, keep=every((*within(self.gives[give][0].given), *holds)))
+        return step
 
     def name(self, wanted: str) -> str:
         """A name for a step or a fragment."""
@@ -155,12 +161,67 @@ class Draft(ABC):
     def give(self, parts: tuple[Owned, ...], wants: Sequence[Want], facts: Facts) -> Table:
         """The rows of the owners' fragments `parts`, one part after another, put in as shares."""
         leaves = tuple(self.leaf(part) for part in parts)
-        step = self.name(f"give_{leaves[0].name}")
-        self.steps.append(tables.Give(step, tuple(leaf.name for leaf in leaves), ()))
+        step = self._put_in(leaves, leaves)
+        return self._table(step, leaves, wants, facts)
+
+    def give_checked(self, rel: Rel, holds: Expr | None, wants: Sequence[Want]) -> Table:
+        """The rows of the owned relation or union `rel`, of each owner those whose numbers lie in their bounds, and of
+        which `holds` is true.
+        """
+        parts = rel.parts if isinstance(rel, Union) else (rel,)
+        leaves = tuple(self.leaf(part) for part in parts if isinstance(part, Owned))
+        steps = []
+        for leaf in leaves:
+            give = self._put_in((leaf,), leaves)
+            steps.append(self.name(f"checked_{leaf.name}"))
+            self.steps.append(tables.Derive(steps[-1], (give,), ()))
+            self.checks[steps[-1]] = (give, ())
+            made = (Rows(give), Rows(steps[-1]), rows_a_person(leaf.rel), leaf.name)
+            self.checkpoints.append(Checkpoint(leaf.owner, *made))
+        step = steps[0]
+        if len(steps) > 1:
+            step = self.name("stack")
+            self.steps.append(tables.Stack(step, tuple(steps)))
+        table = self._table(step, leaves, wants, rel.facts)
+        if holds is not None:
+            node = known_true(self.scalars(rel, table), holds)
+            for name in steps:
+                self.checks[name] = (self.checks[name][0], (node,))
+        return table
+
+    def keys_checked(self, step: tables.GroupOwned) -> str:
+        """The step whose groups are those of `step` of which the owner has put in keys within their bounds."""
+        conditions = within(step.keys) if self.context.checked else []
+        if not conditions:
+            return step.name
+        name = self.name(f"checked_{step.name}")
+        self.steps.append(tables.Derive(name, (step.name,), (), every(conditions)))
+        owner = next(leaf.owner for leaf in self.leaves if leaf.name == step.fragment)
+        self.checkpoints.append(Checkpoint(owner, Rows(step.name), Rows(name)))
+        return name
+
+    def checked_after(self, table: Table, step: str) -> None:
+        """Notes that `step` has made a further check of the rows of the one owner of `table`."""
+        spine = table.spine
+        if spine is None:
+            raise InternalError(f"expected a further check of one owner's rows, got it at {step}")
+        self.checkpoints = [
+            replace(point, after=Rows(step)) if point.leaf == spine.name else point
+            for point in self.checkpoints
+        ]
+
+    def _put_in(self, own: Sequence[Leaf], leaves: tuple[Leaf, ...]) -> str:
+        """The step that puts in the rows of the fragments `own`, with the columns that all of `leaves` have."""
+        step = self.name(f"give_{own[0].name}")
+        self.steps.append(tables.Give(step, tuple(leaf.name for leaf in own), ()))
         self.gives[step] = leaves
-        rows = sum(part.rows for part in parts)
-        own = {name: name for name in facts}
-        table = Table(step, rows, {}, leaves, own)
+        return step
+
+    def _table(
+        self, step: str, leaves: tuple[Leaf, ...], wants: Sequence[Want], facts: Facts
+    ) -> Table:
+        rows = sum(leaf.rel.rows for leaf in leaves)
+        table = Table(step, rows, {}, leaves, {name: name for name in facts})
         for want in wants:
             self.get(table, want, facts)
         return table
@@ -185,6 +246,12 @@ class Draft(ABC):
         step = self.name("stack")
         self.steps.append(tables.Stack(step, tuple(part.step for part in renamed)))
         return Table(step, sum(part.rows for part in parts), columns)
+
+
+def known_true(scalars: Scalars, condition: Expr) -> Node:
+    """The condition, false where it is not known."""
+    node = scalars.flag(condition)
+    return Call("coalesce", (node, Number(0))) if scalars.fact(condition).nullable else node
 
 
 def _widest(each: Sequence[Column | None], want: Want, names: Names, context: Context) -> Column:

@@ -14,6 +14,7 @@ from mpcstats.plan.relational.algebra import (
     Rel,
     Union,
     Window,
+    at_owners,
 )
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.forms import translated
@@ -33,6 +34,8 @@ class Lowering(Draft):
         """The table of `rel` with the columns that are wanted."""
         asked = tuple(dict.fromkeys(wants))
         match rel:
+            case Owned() | Union() if self.context.checked and at_owners(rel):
+                return self.give_checked(rel, None, asked)
             case Owned():
                 return self.give((rel,), asked, rel.facts)
             case Union():
@@ -52,9 +55,15 @@ class Lowering(Draft):
                 return Neighbouring(self, rel, asked).table()
 
     def _filter(self, rel: Filter, wants: Sequence[Want]) -> Table:
-        table = self.lower(rel.input, (*wants, *self.wanted(rel.input, [rel.condition])))
+        inner = (*wants, *self.wanted(rel.input, [rel.condition]))
+        if rel.guards and at_owners(rel.input):
+            return self.give_checked(rel.input, rel.condition, tuple(dict.fromkeys(inner)))
+        table = self.lower(rel.input, inner)
         keep = self.scalars(rel.input, table).flag(rel.condition)
-        return self.derive([table], (), keep, "filter")
+        found = self.derive([table], (), keep, "filter")
+        if rel.guards:
+            self.checked_after(table, found.step)
+        return found
 
     def _extend(self, rel: Extend, wants: Sequence[Want]) -> Table:
         computed = dict(rel.columns)
