@@ -303,3 +303,10 @@ def test_a_comparison_believes_bounds() -> None:
 def test_within_asks_for_a_column_and_public_numbers(node: Node, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         run(ENGINES[0], [node], xy(2, "n"))
+
+
+def test_the_complement_of_a_public_flag() -> None:
+    """Whose bit rows are those of what it is above its least value, which is itself."""
+    nodes = [of("not", 1), of("not", 0), of("not", of("and", 1, of("lt", X, 99)))]
+    for engine in ENGINES:
+        assert [v for v, _ in run(engine, nodes, xy(2, "n"))] == [[0, 0], [1, 1], [0, 0]]

@@ -257,7 +257,7 @@ class _Lowering:
         term = self.terms[place]
         match term.op:
             case "not":
-                return self.steps.invert(self.bits(term.args[0]))
+                return self.steps.invert(self._fact(term.args[0]))
             case "isnull":
                 known = self.known(term.args[0])
                 return self.steps.rows(0, 1) if known is None else self.steps.invert(known)
