@@ -14,9 +14,10 @@ from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
 from mpcstats.plan.physical import Gate, Physical, Release
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.plan.strictness import Checks
 from mpcstats.policy.budget import Budget
 from mpcstats.policy.case import Case
-from mpcstats.policy.check import check, least_contributors, least_persons
+from mpcstats.policy.check import check, least_checks, least_contributors, least_persons
 from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.permit import Permit
@@ -114,9 +115,13 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
     with _shallow():
         draft = plan_question(question.text, setting)
         k, contributors = _minimums(draft, question, records)
-        if k > 1 or contributors > 1:
-            setting = replace(setting, k=k, contributors=contributors > 1)
+        checks = _checks(draft, question, records)
+        if k > 1 or contributors > 1 or checks != "none":
+            setting = replace(setting, k=k, contributors=contributors > 1, checks=checks)
             draft = plan_question(question.text, setting)
+            # What is read for checks alone may be of a level that asks for stricter ones; there are few.
+            while (checks := _checks(draft, question, records)) != draft.checks:
+                draft = plan_question(question.text, replace(setting, checks=checks))
         return reduce(lambda plan, stage: stage(plan, question, records, papers), STAGES, draft)
 
 
@@ -206,6 +211,12 @@ def _minimums(plan: Physical, question: Question, records: Records) -> tuple[int
         least_persons(plan, catalogue=catalogue, policy=policy, profile=profile),
         least_contributors(plan, catalogue=catalogue, policy=policy, profile=profile),
     )
+
+
+def _checks(plan: Physical, question: Question, records: Records) -> Checks:
+    """What becomes of rows that fail the catalogue's checks, as the policy asks."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    return least_checks(plan, catalogue=catalogue, policy=records.policy)
 
 
 def _with_minimums(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:

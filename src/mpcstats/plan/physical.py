@@ -264,10 +264,11 @@ class OutputColumn:
 
     ratio: that total, a whole number, and the total `by`, its fraction (plan.tables.Quotient); root: the
     square root of such a number. quotient: that total divided by the total `by`, both of which the recipient gets.
+    left-out: that total, which nobody asked for, says how many rows of an owner have failed checks.
     """
 
     name: str
-    kind: Literal["group", "total", "ratio", "root", "quotient"]
+    kind: Literal["group", "total", "ratio", "root", "quotient", "left-out"]
     position: int
     by: int | None = None
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from mpcstats.errors import PolicyRefused
 from mpcstats.plan.physical import Physical
+from mpcstats.plan.strictness import Checks, stricter
 from mpcstats.policy.case import Case, Condition
 from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.conditions.bounds import bounds
 from mpcstats.policy.conditions.budget import budget
+from mpcstats.policy.conditions.checked import checked
 from mpcstats.policy.conditions.columns_known import columns_known
 from mpcstats.policy.conditions.exempted import exempted
 from mpcstats.policy.conditions.gate_rules import gate_rules
@@ -43,6 +45,7 @@ CONDITIONS: tuple[Condition, ...] = (
     operations_permitted,
     protocols,
     gate_rules,
+    checked,
     exempted,
     profile,
     operated,
@@ -109,6 +112,12 @@ def least_contributors(
     rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
     least = 1 if profile is None else profile.minimum_contributors
     return least if rule is None else max(least, rule.minimum_contributors)
+
+
+def least_checks(plan: Physical, *, catalogue: Catalogue, policy: Policy) -> Checks:
+    """What the policy asks about rows that fail checks, of a plan like this one; no less than the plan has."""
+    rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    return plan.checks if rule is None else stricter(plan.checks, rule.checks)
 
 
 def least_persons(

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.cards.card import Adversary
 from mpcstats.errors import UsageError
+from mpcstats.plan.strictness import STRICTNESS, Checks
 from mpcstats.policy.budget import Budget
 from mpcstats.policy.operations import Operation
 from mpcstats.records.levels import Level
@@ -59,7 +60,8 @@ class Rule(Table):
     least; leakage: all that may leak; recipients: who may learn an answer ("*": any party).
     minimum_contributors, dominance: for magnitudes (policy.magnitude), least contributors of a cell, and the
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
-    the largest. noise: on what. operations: all that may be computed; not given: anything.
+    the largest. noise: on what. checks: what becomes of rows that fail the catalogue's checks, which are then made on
+    shares. operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
     fee: who asks is charged.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
@@ -81,6 +83,7 @@ class Rule(Table):
     minimum_contributors: Annotated[int, Field(ge=1, le=1 << 20)] = 1
     dominance: Annotated[int, Field(ge=0, le=100)] = 0
     noise: Noise = "none"
+    checks: Checks = "none"
     budget: Budget | None = None
     operations: Annotated[list[Operation], Field(min_length=1)] | None = None
     form: Form = "aggregate"
@@ -266,6 +269,8 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield "fewer signatures"
     if LOUDNESS[one.noise] < LOUDNESS[other.noise]:
         yield "less noise"
+    if STRICTNESS[one.checks] < STRICTNESS[other.checks]:
+        yield "weaker checks"
     if other.budget is not None and (one.budget is None or one.budget.wider(other.budget)):
         yield f"a budget that is not within {other.budget}"
     if WIDTH[one.form] > WIDTH[other.form]:

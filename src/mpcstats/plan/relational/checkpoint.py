@@ -1,4 +1,4 @@
-"""Where rows are checked on shares: how many there were before and after, and whose they are."""
+"""Where rows are checked on shares, and whose they are."""
 
 from __future__ import annotations
 
@@ -11,25 +11,16 @@ from mpcstats.plan.tables import Call, Column, Node, Number, Reference
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of the table of `step`: those that are there, or of these where the flag `flag` is true."""
-
-    step: str
-    flag: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Rows of `owner` before and after checks; after None: those that fail. `leaf`: the fragment that they are of.
+    """The rows of the table of `step` that fail a check, which its flag `fails` says: rows of `owner`.
 
-    Of one person there are at most `most` rows, None if that is not known.
+    Of one person there are at most `most`, None if that is not known.
     """
 
     owner: str
-    before: Rows
-    after: Rows | None
+    step: str
+    fails: str
     most: int | None = None
-    leaf: str | None = None
 
 
 def within(columns: Iterable[Column]) -> list[Node]:

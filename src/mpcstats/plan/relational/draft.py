@@ -13,7 +13,7 @@ from mpcstats.plan import tables
 from mpcstats.plan.context import Context
 from mpcstats.plan.physical import Fragment
 from mpcstats.plan.relational.algebra import Expr, Facts, Owned, Rel, Union
-from mpcstats.plan.relational.checkpoint import Checkpoint, Rows, every, rows_a_person, within
+from mpcstats.plan.relational.checkpoint import Checkpoint, every, rows_a_person, within
 from mpcstats.plan.relational.fragments import Leaf, fragment, unbounded
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.scalars import Scalars, Wanted
@@ -78,7 +78,8 @@ class Draft(ABC):
             return replace(step, columns=tuple(self.gives[step.name][0].given))
         if isinstance(step, tables.Derive) and step.name in self.checks:
             give, holds = self.checks[step.name]
-            return replace(step, keep=every((*within(self.gives[give][0].given), *holds)))
+            passes = every((*within(self.gives[give][0].given), *holds))
+            return replace(step, columns=(replace(step.columns[0], node=Call("not", (passes,))),))
         return step
 
     def name(self, wanted: str) -> str:
@@ -173,11 +174,10 @@ class Draft(ABC):
         steps = []
         for leaf in leaves:
             give = self._put_in((leaf,), leaves)
-            steps.append(self.name(f"checked_{leaf.name}"))
-            self.steps.append(tables.Derive(steps[-1], (give,), ()))
-            self.checks[steps[-1]] = (give, ())
-            made = (Rows(give), Rows(steps[-1]), rows_a_person(leaf.rel), leaf.name)
-            self.checkpoints.append(Checkpoint(leaf.owner, *made))
+            # What is put in is known when all has been asked of it (finished).
+            found = self.checked(give, Number(1), leaf.owner, rows_a_person(leaf.rel))
+            self.checks[self.checkpoints[-1].step] = (give, ())
+            steps.append(found)
         step = steps[0]
         if len(steps) > 1:
             step = self.name("stack")
@@ -185,30 +185,29 @@ class Draft(ABC):
         table = self._table(step, leaves, wants, rel.facts)
         if holds is not None:
             node = known_true(self.scalars(rel, table), holds)
-            for name in steps:
-                self.checks[name] = (self.checks[name][0], (node,))
+            for point in self.checkpoints[-len(leaves) :]:
+                self.checks[point.step] = (self.checks[point.step][0], (node,))
         return table
+
+    def checked(self, of: str, passes: Node, owner: str, most: int | None = None) -> str:
+        """The step with the rows of the table `of` for which `passes` is true; those of `owner` that fail are noted."""
+        fails = Column(self.names.fresh(f"{owner}_fails"), "flag", 0, 1)
+        flagged, kept = self.name(f"inspected_{of}"), self.name(f"checked_{of}")
+        computed = tables.Computed(fails, Call("not", (passes,)))
+        self.steps.append(tables.Derive(flagged, (of,), (computed,)))
+        self.steps.append(
+            tables.Derive(kept, (flagged,), (), Call("not", (Reference(fails.name),)))
+        )
+        self.checkpoints.append(Checkpoint(owner, flagged, fails.name, most))
+        return kept
 
     def keys_checked(self, step: tables.GroupOwned) -> str:
         """The step whose groups are those of `step` of which the owner has put in keys within their bounds."""
         conditions = within(step.keys) if self.context.checked else []
         if not conditions:
             return step.name
-        name = self.name(f"checked_{step.name}")
-        self.steps.append(tables.Derive(name, (step.name,), (), every(conditions)))
         owner = next(leaf.owner for leaf in self.leaves if leaf.name == step.fragment)
-        self.checkpoints.append(Checkpoint(owner, Rows(step.name), Rows(name)))
-        return name
-
-    def checked_after(self, table: Table, step: str) -> None:
-        """Notes that `step` has made a further check of the rows of the one owner of `table`."""
-        spine = table.spine
-        if spine is None:
-            raise InternalError(f"expected a further check of one owner's rows, got it at {step}")
-        self.checkpoints = [
-            replace(point, after=Rows(step)) if point.leaf == spine.name else point
-            for point in self.checkpoints
-        ]
+        return self.checked(step.name, every(conditions), owner)
 
     def _put_in(self, own: Sequence[Leaf], leaves: tuple[Leaf, ...]) -> str:
         """The step that puts in the rows of the fragments `own`, with the columns that all of `leaves` have."""

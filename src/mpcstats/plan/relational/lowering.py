@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpcstats.plan.relational.algebra import (
     Extend,
@@ -16,7 +16,8 @@ from mpcstats.plan.relational.algebra import (
     Window,
     at_owners,
 )
-from mpcstats.plan.relational.draft import Draft, Table
+from mpcstats.plan.relational.checkpoint import rows_a_person
+from mpcstats.plan.relational.draft import Draft, Table, known_true
 from mpcstats.plan.relational.forms import translated
 from mpcstats.plan.relational.grouping import Grouping
 from mpcstats.plan.relational.joining import Joining
@@ -58,12 +59,17 @@ class Lowering(Draft):
         inner = (*wants, *self.wanted(rel.input, [rel.condition]))
         if rel.guards and at_owners(rel.input):
             return self.give_checked(rel.input, rel.condition, tuple(dict.fromkeys(inner)))
+        if rel.guards and isinstance(rel.input, Union):
+            parts = tuple(replace(rel, input=part) for part in rel.input.parts)
+            return self.lower(Union(parts), wants)
         table = self.lower(rel.input, inner)
-        keep = self.scalars(rel.input, table).flag(rel.condition)
-        found = self.derive([table], (), keep, "filter")
+        scalars = self.scalars(rel.input, table)
         if rel.guards:
-            self.checked_after(table, found.step)
-        return found
+            passes, spine = known_true(scalars, rel.condition), table.spine
+            owner = "_".join(dict.fromkeys(leaf.owner for leaf in table.leaves)) or "several"
+            most = None if spine is None else rows_a_person(spine.rel)
+            return replace(table, step=self.checked(table.step, passes, owner, most))
+        return self.derive([table], (), scalars.flag(rel.condition), "filter")
 
     def _extend(self, rel: Extend, wants: Sequence[Want]) -> Table:
         computed = dict(rel.columns)

@@ -13,7 +13,7 @@ from functools import reduce
 from mpcstats.plan import tables
 from mpcstats.plan.cells import Total
 from mpcstats.plan.physical import OutputColumn
-from mpcstats.plan.relational.checkpoint import Checkpoint, Rows
+from mpcstats.plan.relational.checkpoint import Checkpoint
 from mpcstats.plan.relational.draft import Draft
 from mpcstats.plan.tables import Aggregate, Call, Column, Computed, Node, Number, Outcome, Reference
 
@@ -43,7 +43,6 @@ class Reporting:
         self._outcome = outcome
         self._output = output
         self._counts: list[str] = []
-        self._columns: dict[str, Column] = {}
 
     def reported(self) -> Reported:
         """The outcome and the output."""
@@ -57,23 +56,15 @@ class Reporting:
         found = replace(self._outcome, of=self._derived("outputs", (self._outcome.of, beside), ()))
         return self._with_totals(found, computed)
 
-    def _counted(self, rows: Rows) -> Reference:
+    def _failing(self, point: Checkpoint) -> Node:
         """The number of rows, in a table of one row."""
         draft = self._draft
-        column = Column(draft.names.fresh("rows_checked"), "number", 0, EVERYBODY)
-        kind: tables.Aggregation = "count" if rows.flag is None else "sum"
-        step = draft.name("checked_rows")
-        aggregate = Aggregate(column, kind, rows.flag)
-        draft.steps.append(tables.Tally(step, rows.step, None, 1, (aggregate,)))
+        column = Column(draft.names.fresh(f"{point.owner}_failing"), "number", 0, EVERYBODY)
+        step = draft.name("failing_rows")
+        aggregate = Aggregate(column, "sum", point.fails)
+        draft.steps.append(tables.Tally(step, point.step, None, 1, (aggregate,)))
         self._counts.append(step)
-        self._columns[column.name] = column
         return Reference(column.name)
-
-    def _failing(self, point: Checkpoint) -> Node:
-        before = self._counted(point.before)
-        if point.after is None:
-            return before
-        return Call("sub", (before, self._counted(point.after)))
 
     def _stopped(self, failing: Sequence[tuple[Checkpoint, Node]]) -> tuple[Computed, ...]:
         """A flag: whether no row fails."""
@@ -87,9 +78,9 @@ class Reporting:
             own = [(point, node) for point, node in failing if point.owner == owner]
             total = _sum([node for _, node in own])
             fresh = self._draft.names.fresh
-            most = 2 * EVERYBODY * len(own)
-            number = Column(fresh(f"{PREFIX}{owner}"), "number", -most, most)
-            persons = Column(fresh(f"{PREFIX}{owner}_persons"), "number", -most, most)
+            most = EVERYBODY * len(own)
+            number = Column(fresh(f"{PREFIX}{owner}"), "number", 0, most)
+            persons = Column(fresh(f"{PREFIX}{owner}_persons"), "number", 0, most)
             behind = Call("greatest", tuple(_persons(point, node) for point, node in own))
             none = Call("eq", (total, Number(0)))
             found.append(Computed(number, total))
@@ -136,7 +127,7 @@ class Reporting:
             supports=(*supports, *(p.column.name for p in persons)),
         )
         shown = tuple(
-            OutputColumn(number.column.name, "total", len(found.totals) + i)
+            OutputColumn(number.column.name, "left-out", len(found.totals) + i)
             for i, number in enumerate(numbers)
         )
         return made, (*self._output, *shown)

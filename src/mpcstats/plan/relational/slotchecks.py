@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mpcstats.plan.relational.algebra import Group
-from mpcstats.plan.relational.checkpoint import Checkpoint, Rows, every, within
+from mpcstats.plan.relational.checkpoint import Checkpoint, every, within
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.slots import Layers, Slot
 from mpcstats.plan.relational.wants import Want
@@ -57,5 +57,5 @@ class SlotChecks:
         ]
         found = draft.derive([table], computed, name="checked")
         for flag, (owner, _) in zip(flags, self.failing, strict=True):
-            draft.checkpoints.append(Checkpoint(owner, Rows(found.step, flag.name), None))
+            draft.checkpoints.append(Checkpoint(owner, found.step, flag.name))
         return found
