@@ -99,8 +99,23 @@ class Inspecting:
         return exp.and_(*found) if found else None
 
     def _beside(self, rel: Rel, check: CrossCheck, columns: Columns, guards: frozenset[str]) -> Rel:
-        """The rows of `rel` that stand beside no row of the other dataset of which the condition is not true."""
-        schema, name = check.right.split(".")
+        """The rows of `rel` that stand beside no row of the other dataset of which the condition is not true.
+
+        Of a union's members each is asked by itself: one row of one owner is enough to contradict.
+        """
+        for member in self._members(check.right):
+            rel = self._beside_one(rel, check, member, columns, guards)
+        return rel
+
+    def _beside_one(
+        self,
+        rel: Rel,
+        check: CrossCheck,
+        member: Dataset,
+        columns: Columns,
+        guards: frozenset[str],
+    ) -> Rel:
+        schema, name = member.name.split(".")
         alias = self.names.fresh(f"beside_{name}")
         table = exp.table_(name, db=schema, alias=alias, quoted=True)
         asked = frozenset({*check.keys, *check.columns(RIGHT)})
