@@ -58,7 +58,8 @@ class NodeWork:
         node = self._one(node)
         if isinstance(node, Reference):
             return self._forms[node.name]
-        if self._constant(node) or any(map(self._unknown, self._nodes.values())):
+        nodes = self._nodes.values()
+        if self._constant(node) or any(self._unknown(n) or _divides(n) for n in nodes):
             return "either"
         number, bits = self._natural(node)
         # A choice between public numbers may come as its condition's bit.
@@ -365,3 +366,8 @@ class NodeWork:
             depth = max(depth, made)
         count = len(node.args)
         return self._add(engine.anded(2 * count, 2 * log2_ceil(count) + 1), depth)
+
+
+def _divides(node: Node) -> bool:
+    """Whether it is a quotient: whether it comes as bits, as by most public numbers, is not known here."""
+    return isinstance(node, Call) and node.op in ("floordiv", "mod")
