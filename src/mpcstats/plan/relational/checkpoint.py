@@ -12,7 +12,7 @@ from mpcstats.plan.tables import Call, Column, Node, Number, Reference
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The rows of the table of `step` that fail a check, which its flag `fails` says: rows of `owner`.
+    """The rows of the table of `step`, at most `rows`, that fail a check, as its flag `fails` says: rows of `owner`.
 
     Of one person there are at most `most`, None if that is not known.
     """
@@ -20,6 +20,7 @@ class Checkpoint:
     owner: str
     step: str
     fails: str
+    rows: int
     most: int | None = None
 
 

@@ -175,7 +175,9 @@ class Draft(ABC):
         for leaf in leaves:
             give = self._put_in((leaf,), leaves)
             # What is put in is known when all has been asked of it (finished).
-            found = self.checked(give, Number(1), leaf.owner, rows_a_person(leaf.rel))
+            found = self.checked(
+                give, Number(1), leaf.owner, leaf.rel.rows, rows_a_person(leaf.rel)
+            )
             self.checks[self.checkpoints[-1].step] = (give, ())
             steps.append(found)
         step = steps[0]
@@ -189,7 +191,7 @@ class Draft(ABC):
                 self.checks[point.step] = (self.checks[point.step][0], (node,))
         return table
 
-    def checked(self, of: str, passes: Node, owner: str, most: int | None = None) -> str:
+    def checked(self, of: str, passes: Node, owner: str, rows: int, most: int | None = None) -> str:
         """The step with the rows of the table `of` for which `passes` is true; those of `owner` that fail are noted."""
         fails = Column(self.names.fresh(f"{owner}_fails"), "flag", 0, 1)
         flagged, kept = self.name(f"inspected_{of}"), self.name(f"checked_{of}")
@@ -198,7 +200,7 @@ class Draft(ABC):
         self.steps.append(
             tables.Derive(kept, (flagged,), (), Call("not", (Reference(fails.name),)))
         )
-        self.checkpoints.append(Checkpoint(owner, flagged, fails.name, most))
+        self.checkpoints.append(Checkpoint(owner, flagged, fails.name, rows, most))
         return kept
 
     def keys_checked(self, step: tables.GroupOwned) -> str:
@@ -207,7 +209,7 @@ class Draft(ABC):
         if not conditions:
             return step.name
         owner = next(leaf.owner for leaf in self.leaves if leaf.name == step.fragment)
-        return self.checked(step.name, every(conditions), owner)
+        return self.checked(step.name, every(conditions), owner, step.groups)
 
     def _put_in(self, own: Sequence[Leaf], leaves: tuple[Leaf, ...]) -> str:
         """The step that puts in the rows of the fragments `own`, with the columns that all of `leaves` have."""

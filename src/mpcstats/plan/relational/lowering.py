@@ -68,7 +68,7 @@ class Lowering(Draft):
             passes, spine = known_true(scalars, rel.condition), table.spine
             owner = "_".join(dict.fromkeys(leaf.owner for leaf in table.leaves)) or "several"
             most = None if spine is None else rows_a_person(spine.rel)
-            return replace(table, step=self.checked(table.step, passes, owner, most))
+            return replace(table, step=self.checked(table.step, passes, owner, table.rows, most))
         return self.derive([table], (), scalars.flag(rel.condition), "filter")
 
     def _extend(self, rel: Extend, wants: Sequence[Want]) -> Table:

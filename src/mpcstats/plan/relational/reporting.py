@@ -59,7 +59,7 @@ class Reporting:
     def _failing(self, point: Checkpoint) -> Node:
         """The number of rows, in a table of one row."""
         draft = self._draft
-        column = Column(draft.names.fresh(f"{point.owner}_failing"), "number", 0, EVERYBODY)
+        column = Column(draft.names.fresh(f"{point.owner}_failing"), "number", 0, point.rows)
         step = draft.name("failing_rows")
         aggregate = Aggregate(column, "sum", point.fails)
         draft.steps.append(tables.Tally(step, point.step, None, 1, (aggregate,)))
@@ -78,9 +78,9 @@ class Reporting:
             own = [(point, node) for point, node in failing if point.owner == owner]
             total = _sum([node for _, node in own])
             fresh = self._draft.names.fresh
-            most = EVERYBODY * len(own)
+            most = sum(point.rows for point, _ in own)
             number = Column(fresh(f"{PREFIX}{owner}"), "number", 0, most)
-            persons = Column(fresh(f"{PREFIX}{owner}_persons"), "number", 0, most)
+            persons = Column(fresh(f"{PREFIX}{owner}_persons"), "number", 0, EVERYBODY)
             behind = Call("greatest", tuple(_persons(point, node) for point, node in own))
             none = Call("eq", (total, Number(0)))
             found.append(Computed(number, total))

@@ -57,5 +57,5 @@ class SlotChecks:
         ]
         found = draft.derive([table], computed, name="checked")
         for flag, (owner, _) in zip(flags, self.failing, strict=True):
-            draft.checkpoints.append(Checkpoint(owner, found.step, flag.name))
+            draft.checkpoints.append(Checkpoint(owner, found.step, flag.name, table.rows))
         return found
