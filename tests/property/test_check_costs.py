@@ -29,7 +29,10 @@ def test_a_small_question_costs_no_more_than_is_said(
 
 
 def test_a_quotient_by_a_public_number_is_opened_from_its_bits(tmp_path: Path) -> None:
-    text = "SELECT SUM(s.fee + c.total) // 7 AS x FROM bureau.settlement s JOIN hospitals.cases c ON c.setl_id = s.setl_id"
+    text = (
+        "SELECT SUM(s.fee + c.total) // 7 AS x FROM bureau.settlement s "
+        "JOIN hospitals.cases c ON c.setl_id = s.setl_id"
+    )
     check(consortium(tmp_path).plan(text), loose=20)
 
 
