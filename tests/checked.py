@@ -123,7 +123,8 @@ def consortium(
 
 @contextmanager
 def poisoned(owner: str, column: str, words: Mapping[int, int]) -> Iterator[None]:
-    """`owner`'s node puts `words` in place of what its data say, by row, in the shared columns called like `column`.
+    """`owner`'s node puts `words` in place of what its data say, by row, in the shared columns called like `column`,
+    or in the one that is called so.
 
     Its own checks of its data have passed by then.
     """
@@ -134,7 +135,7 @@ def poisoned(owner: str, column: str, words: Mapping[int, int]) -> Iterator[None
         for rows in found.rows.values():
             for name, given in rows.columns.items():
                 plain = re.sub(r"_\d+$", "", name).rpartition(".")[2]
-                if self.party == owner and plain == column:
+                if self.party == owner and column in (plain, name):
                     rows.columns[name] = _with(given, words)  # type: ignore[index]
         return found
 

@@ -243,3 +243,21 @@ def test_a_consistent_lie_meets_its_witness(tmp_path: Path) -> None:
             more
         )  # beside no person no number is told
     assert found == {"": 300 - 44, CROSSED: 0}
+
+
+def test_one_number_in_two_forms_is_one_number(tmp_path: Path) -> None:
+    """A column that is grouped by its place among labels, and compared as a number: both are the owner's inputs."""
+    text = (
+        "SELECT s.kind, SUM(s.fund) AS fund FROM bureau.settlement s WHERE s.kind < s.fund + 900 "
+        "GROUP BY s.kind ORDER BY 1"
+    )
+    joint = consortium(tmp_path, engine="clear")
+    assert [row[:2] for row in joint.ask(text, checks="leave-out").rows] == [(11, 310), (21, 500)]
+    (fragment,) = joint.plan(text, checks="leave-out").fragments
+    (place,) = [c.name for c in fragment.columns if "kind" in c.name and c.maximum == 1]
+    with poisoned(
+        "bureau", place, {0: 0}
+    ):  # s1 is said to be of kind 21, and to stand among those of kind 11
+        answer = joint.ask(text, checks="leave-out")
+        assert [row[:2] for row in answer.rows] == [(11, 310), (21, 300)]
+        assert left_out(answer) == {"bureau": 3}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 from mpcstats.plan.relational.algebra import Owned, repeats
+from mpcstats.plan.relational.wants import Want
 from mpcstats.plan.tables import Call, Column, Node, Number, Reference
 
 
@@ -36,6 +37,35 @@ def within(columns: Iterable[Column]) -> list[Node]:
         ends = (Number(column.minimum), Number(column.maximum))
         inside = Call("within", (Reference(column.name), *ends))
         found.append(Call("coalesce", (inside, Number(1))) if column.nullable else inside)
+    return found
+
+
+def agreeing(wanted: Mapping[Want, Column], given: Sequence[Column]) -> list[Node]:
+    """That a number which is put in in further forms, as a place among labels or as a flag, is the same in all.
+
+    Of `wanted`, only what is among `given` is put in.
+    """
+    found: list[Node] = []
+    names = {column.name for column in given}
+    wanted = {want: shared for want, shared in wanted.items() if shared.name in names}
+    for want, shared in wanted.items():
+        number = wanted.get(Want(want.name, "number"))
+        if number is None or want.form not in ("code", "known"):
+            continue
+        one, other = Reference(shared.name), Reference(number.name)
+        if want.form == "known":
+            found.append(Call("eq", (one, Call("not", (Call("isnull", (other,)),)))))
+            continue
+        places = [(i, n) for i, n in enumerate(want.labels) if isinstance(n, int)]
+        same: list[Node] = [
+            Call("and", (Call("eq", (one, Number(i))), Call("eq", (other, Number(n)))))
+            for i, n in places
+        ]
+        either: Node = reduce(lambda a, b: Call("or", (a, b)), same) if same else Number(0)
+        if shared.nullable or number.nullable:
+            missing = Call("and", (Call("isnull", (one,)), Call("isnull", (other,))))
+            either = Call("or", (Call("coalesce", (either, Number(0))), missing))
+        found.append(either)
     return found
 
 

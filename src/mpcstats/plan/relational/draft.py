@@ -13,7 +13,7 @@ from mpcstats.plan import tables
 from mpcstats.plan.context import Context
 from mpcstats.plan.physical import Fragment
 from mpcstats.plan.relational.algebra import Expr, Facts, Owned, Rel, Union
-from mpcstats.plan.relational.checkpoint import Checkpoint, every, rows_a_person, within
+from mpcstats.plan.relational.checkpoint import Checkpoint, agreeing, every, rows_a_person, within
 from mpcstats.plan.relational.fragments import Leaf, fragment, unbounded
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.scalars import Scalars, Wanted
@@ -78,7 +78,8 @@ class Draft(ABC):
             return replace(step, columns=tuple(self.gives[step.name][0].given))
         if isinstance(step, tables.Derive) and step.name in self.checks:
             give, holds = self.checks[step.name]
-            passes = every((*within(self.gives[give][0].given), *holds))
+            leaf = self.gives[give][0]
+            passes = every((*within(leaf.given), *agreeing(leaf.wanted, leaf.given), *holds))
             return replace(step, columns=(replace(step.columns[0], node=Call("not", (passes,))),))
         return step
 
