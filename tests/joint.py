@@ -27,6 +27,7 @@ from mpcstats.party.run import play
 from mpcstats.plan.keys import normalised
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.plan.strictness import Checks
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check
 from mpcstats.policy.rule import Helper, Policy, Rule
@@ -65,7 +66,9 @@ class Joint:
         catalogue = Catalogue.load(loaded.catalogue)
         return cls(catalogue, files, loaded.compute, loaded.initiator)
 
-    def plan(self, text: str, *, k: int = 1, to: Sequence[str] = ()) -> Physical:
+    def plan(
+        self, text: str, *, k: int = 1, to: Sequence[str] = (), checks: Checks = "none"
+    ) -> Physical:
         """The plan of the question, tried on made-up rows. Raises UsageError as the planner does."""
         plan = plan_question(
             text,
@@ -79,6 +82,7 @@ class Joint:
                 purpose="a test",
                 k=k,
                 helpers=lambda *_: self.compute,
+                checks=checks,
             ),
         )
         rehearse(plan, self.catalogue)
@@ -96,9 +100,9 @@ class Joint:
 
         return lockstep({party: body(party) for party in plan.parties})
 
-    def ask(self, text: str, *, k: int = 1) -> Answer:
+    def ask(self, text: str, *, k: int = 1, checks: Checks = "none") -> Answer:
         """The initiator's answer to a question."""
-        return self.answer(self.plan(text, k=k))
+        return self.answer(self.plan(text, k=k, checks=checks))
 
     def answer(self, plan: Physical) -> Answer:
         """The initiator's answer to a plan; nobody else has one."""

@@ -89,7 +89,9 @@ def sampled(whole: Joint, folder: Path, *, one_in: int) -> Joint:
             connection.execute(f"COPY ({picked}) TO '{files[name]}' (HEADER)")
             ((rows,),) = connection.execute(f"SELECT COUNT(*) FROM ({picked})").fetchall()
             datasets.append(_bounded(whole.catalogue.dataset(name), rows))
-    catalogue = Catalogue(tuple(datasets), whole.catalogue.unions, whole.catalogue.added)
+    catalogue = Catalogue(
+        tuple(datasets), whole.catalogue.unions, whole.catalogue.added, whole.catalogue.crosschecks
+    )
     return replace(whole, catalogue=catalogue, files=files)
 
 

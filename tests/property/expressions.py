@@ -39,7 +39,7 @@ INFIX = {
     "and": "AND",
     "or": "OR",
 }
-FLAGS = frozenset({"lt", "le", "eq", "and", "or", "not", "isnull"})
+FLAGS = frozenset({"lt", "le", "eq", "and", "or", "not", "isnull", "within"})
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,8 @@ def sql(node: Node) -> str:
             return f"(NOT {parts[0]})"
         case "isnull":
             return f"({parts[0]} IS NULL)"
+        case "within":
+            return f"({parts[0]} BETWEEN {parts[1]} AND {parts[2]})"
         case "if":
             return f"(CASE WHEN {parts[0]} THEN {parts[1]} ELSE {parts[2]} END)"
     return f"{node.op}({', '.join(parts)})"

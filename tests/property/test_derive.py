@@ -259,3 +259,54 @@ def test_what_passes_and_what_is_added_up(table: Table, kept: list[bool] | None)
     for engine in ENGINES:
         for found in run_together(PARTIES, lambda s, e=engine: body(s, e)).results.values():  # type: ignore[misc]
             assert found == expected
+
+
+WORDS = st.sampled_from(
+    [0, -1, 1, 40, 41, -20, -21, (1 << 62) - 1, 1 << 62, -(1 << 62) - 1, 1 << 63, (1 << 64) - 20]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(WORDS | st.integers(0, (1 << 64) - 1) | st.none(), min_size=1, max_size=70))
+def test_within_believes_no_bounds(words: list[int | None]) -> None:
+    """Any word of 64 bits, in a column that claims bounds that most of them break."""
+    table = {"x": Plain(-20, 40, tuple(words), True, "n")}
+    inside = of("within", X, -20, 40)
+    nodes = [inside, of("coalesce", inside, 1), of("not", inside)]
+    right = [
+        None if w is None else int(-20 <= (w + (1 << 63)) % (1 << 64) - (1 << 63) <= 40)
+        for w in words
+    ]
+    turned = [None if r is None else 1 - r for r in right]
+    expected = [right, [1 if r is None else r for r in right], turned]
+    for engine in ENGINES:
+        assert [found for found, _ in run(engine, nodes, table)] == expected
+    check_cost(nodes, table, sizes(nodes, table))
+
+
+def test_a_comparison_believes_bounds() -> None:
+    """Negative control: by the bounds of its column a word is always in order."""
+    table = {"x": Plain(-20, 40, (41, 1 << 62), False, "n")}
+    asked = of("and", of("le", -20, X), of("le", X, 40))
+    assert run(ENGINES[1], [asked], table)[0][0] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        (of("within", of("add", X, 1), 0, 1), "expected a column in within"),
+        (of("within", X, 3, 2), "expected two public numbers in order, got 3 and 2"),
+        (of("within", X, X, 2), "expected two public numbers in order"),
+        (of("within", X, 2), "expected 3 arguments of within, got 2"),
+    ],
+)
+def test_within_asks_for_a_column_and_public_numbers(node: Node, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        run(ENGINES[0], [node], xy(2, "n"))
+
+
+def test_the_complement_of_a_public_flag() -> None:
+    """Whose bit rows are those of what it is above its least value, which is itself."""
+    nodes = [of("not", 1), of("not", 0), of("not", of("and", 1, of("lt", X, 99)))]
+    for engine in ENGINES:
+        assert [v for v, _ in run(engine, nodes, xy(2, "n"))] == [[0, 0], [1, 1], [0, 0]]

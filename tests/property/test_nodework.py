@@ -84,6 +84,7 @@ USUAL: Sequence[Node] = (
     Call("least", (Reference("a"), Reference("b"))),
     Call("mul", (Reference("a"), Reference("b"))),
     Call("and", (Call("isnull", (Reference("a"),)), Call("eq", (Reference("b"), Number(2))))),
+    Call("coalesce", (Call("within", (Reference("a"), Number(-5), Number(90))), Number(1))),
 )
 
 

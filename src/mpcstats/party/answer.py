@@ -148,7 +148,8 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
     grouped = bool(plan.aggregate.groups)
     # Of a cell without persons the gate has put 0 in place of the values.
     zero = not isinstance(plan.aggregate, Sum) and not grouped
-    totals = _Totals(found, zero=zero, nullable=plan.tests.nullable)
+    unasked = frozenset(c.position for c in plan.output if c.kind == "left-out")
+    totals = _Totals(found, zero=zero, nullable=plan.tests.nullable, unasked=unasked)
     present = found.present | (not grouped and not plan.tests.having)
     rows: list[tuple[tuple[Cell, ...], tuple[State, ...]]] = []
     present[sorted(left_out(plan))] = False
@@ -180,11 +181,15 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Totals:
-    """What was received; whether a cell without persons is shown, and which of its columns are then NULL, not 0."""
+    """What was received; whether a cell without persons is shown, and which of its columns are then NULL, not 0.
+
+    `unasked` are then suppressed: a number that is the same in all cells does not follow from having no persons.
+    """
 
     found: Received
     zero: bool
     nullable: tuple[int, ...]
+    unasked: frozenset[int] = frozenset()
 
     def shown(self, column: OutputColumn, cell: int) -> tuple[Cell, State]:
         """The value, which is None for NULL, and the state of an output column that is no group."""
@@ -208,7 +213,7 @@ class _Totals:
             return None, "not computed"
         if found.released[place]:
             return int(found.values[place]) if found.known[place] else None, "value"
-        if self.zero and found.empty[cell]:
+        if self.zero and found.empty[cell] and column not in self.unasked:
             return None if column in self.nullable else 0, "value"
         return None, "suppressed"
 

@@ -16,11 +16,12 @@ from mpcstats.plan.comparison import compared
 from mpcstats.plan.margins import check_chooses
 from mpcstats.plan.physical import Gate, Physical
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.plan.strictness import Checks
 from mpcstats.policy.budget import Budget, Per
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import check
 from mpcstats.policy.conditions.approval import approved
-from mpcstats.policy.least import Least, least
+from mpcstats.policy.least import Least, least, least_checks
 from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
@@ -117,16 +118,21 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
     )
     with _shallow():
         draft = plan_question(question.text, setting)
-        asked = _least(draft, question, records)
+        asked, checks = _least(draft, question, records), _checks(draft, question, records)
         setting = replace(
             setting,
             k=asked.persons,
             contributors=asked.contributors > 1,
             contributions=asked.p > 0 or asked.largest is not None,
             complement=asked.complement and asked.persons > 1,
+            checks=checks,
         )
-        if setting.k > 1 or setting.contributors or setting.contributions:
+        more = setting.contributors or setting.contributions or checks != "none"
+        if setting.k > 1 or more:
             draft = plan_question(question.text, setting)
+            # What is read for checks alone may be of a level that asks for stricter ones; there are few.
+            while (checks := _checks(draft, question, records)) != draft.checks:
+                draft = plan_question(question.text, replace(setting, checks=checks))
         return reduce(lambda plan, stage: stage(plan, question, records, papers), STAGES, draft)
 
 
@@ -232,6 +238,12 @@ def _least(plan: Physical, question: Question, records: Records) -> Least:
     catalogue = records.registers.graded(records.catalogue, question.day)
     profile, policy = records.registers.profile, records.policy
     return least(plan, catalogue=catalogue, policy=policy, profile=profile)
+
+
+def _checks(plan: Physical, question: Question, records: Records) -> Checks:
+    """What becomes of rows that fail the catalogue's checks, as the policy asks."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    return least_checks(plan, catalogue=catalogue, policy=records.policy)
 
 
 def _with_minimums(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:

@@ -69,7 +69,8 @@ def received(plan: Physical, opened: Sequence[Opened | None]) -> Received:
         known[place] |= found.known
         given[cells] = True
         shown[cells] |= found.shown
-        if release.k == 1:  # then a cell is hidden for want of any person, or by HAVING
+        # Then a cell is hidden for want of any person, or by HAVING; or because rows have failed checks.
+        if release.k == 1 and plan.checks != "stop":
             empty[cells] |= ~found.shown
     present = given & (shown if plan.tests.having else ~empty)
     return Received(asked, released, known, values, present, empty)

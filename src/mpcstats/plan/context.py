@@ -10,6 +10,7 @@ from sqlglot import exp
 from mpcstats.errors import UsageError
 from mpcstats.plan.facts import Fact, Shape, of_column, united
 from mpcstats.plan.places import refusal
+from mpcstats.plan.strictness import Checks
 from mpcstats.records.catalogue import Catalogue, Dataset, Union
 from mpcstats.suppression.secondary import Method
 
@@ -34,6 +35,12 @@ class Context:
     contributions: bool = False
     complement: bool = False
     suppression: Method = "greedy"
+    checks: Checks = "none"  # what is done about rows that fail the catalogue's checks, on shares
+
+    @property
+    def checked(self) -> bool:
+        """Whether what owners put in is checked."""
+        return self.checks != "none"
 
     def refuse(self, node: exp.Expr | None, message: str, keyword: str = "") -> UsageError:
         """The error that `message` is true at `node`, at the `keyword` before it if one is given."""

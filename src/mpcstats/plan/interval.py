@@ -213,6 +213,13 @@ def _logical(args: Several) -> Interval:
     return Interval("flag", 0, 1, any(a.nullable for a in args))
 
 
+def _inside(args: Several) -> Interval:
+    a, low, high = args
+    if low.minimum != low.maximum or high.minimum != high.maximum or low.minimum > high.minimum:
+        raise InternalError(f"expected two public numbers in order, got {low} and {high}")
+    return Interval("flag", 0, 1, a.nullable)
+
+
 def _isnull(_: Several) -> Interval:
     return Interval("flag", 0, 1, False)
 
@@ -239,4 +246,5 @@ RULES: Mapping[str, tuple[int | None, tuple[str, ...], Callable[[Several], Inter
     "or": (None, NUMBERS, _logical),
     "not": (1, NUMBERS, _logical),
     "isnull": (1, VALUES, _isnull),
+    "within": (3, NUMBERS, _inside),
 }

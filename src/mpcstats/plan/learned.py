@@ -57,6 +57,12 @@ def leaks(
     return (*opened, *sizes)
 
 
+FAILING: Mapping[str, str] = {
+    "leave-out": "how many rows of each owner fail the catalogue's checks, if none do or k persons are behind them",
+    "stop": "that no cell passes, if a row of any owner fails the catalogue's checks",
+}
+
+
 def learned(
     plan: Physical, cards: Cards, played: Mapping[str, Iterable[str]] | None = None
 ) -> tuple[Learned, ...]:
@@ -73,6 +79,8 @@ def learned(
                 continue
             for who, held in _holders(plan, step, leak):
                 found[Learned(", ".join(who), leak.what + held)] = None
+    if plan.checks != "none":
+        found[Learned(", ".join(plan.gate.recipients), FAILING[plan.checks])] = None
     found[Learned("everybody", "the question, the plan, and the public row bounds")] = None
     for step in plan.steps:
         if isinstance(step, plans.Lookup | Find) and (

@@ -19,7 +19,7 @@ from mpcstats.plan.work import NONE, PRODUCT, RING, Work
 
 Form = Literal["number", "bits", "either"]  # either: it is not known here in which
 Forms = Mapping[str, Form]
-FLAGS = frozenset({"lt", "le", "eq", "and", "or", "not", "isnull"})
+FLAGS = frozenset({"lt", "le", "eq", "and", "or", "not", "isnull", "within"})
 Division = tuple[int, int, int]  # bits of numerator, denominator and quotient
 
 
@@ -58,7 +58,8 @@ class NodeWork:
         node = self._one(node)
         if isinstance(node, Reference):
             return self._forms[node.name]
-        if self._constant(node) or any(map(self._unknown, self._nodes.values())):
+        nodes = self._nodes.values()
+        if self._constant(node) or any(self._unknown(n) or _divides(n) for n in nodes):
             return "either"
         number, bits = self._natural(node)
         # A choice between public numbers may come as its condition's bit.
@@ -288,6 +289,10 @@ class NodeWork:
                 return self._equal(*args)
             case "isnull":
                 return self._known(args[0])
+            case "within":
+                sign = engine.negative(RING)
+                depth = self._add(sign.beside(sign), self._number(args[0]))
+                return self._add(engine.anded(1), depth)
             case "not":
                 return self._bits(args[0])
             case _:
@@ -361,3 +366,8 @@ class NodeWork:
             depth = max(depth, made)
         count = len(node.args)
         return self._add(engine.anded(2 * count, 2 * log2_ceil(count) + 1), depth)
+
+
+def _divides(node: Node) -> bool:
+    """Whether it is a quotient: whether it comes as bits, as by most public numbers, is not known here."""
+    return isinstance(node, Call) and node.op in ("floordiv", "mod")

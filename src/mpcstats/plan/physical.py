@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
 from mpcstats.plan.needs import made_by
+from mpcstats.plan.strictness import Checks
 from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
 
 __all__ = (
@@ -303,10 +304,11 @@ class OutputColumn:
     grouping: 1 in cells that group key `position` does not tell apart, else 0, as SQL's GROUPING.
     ratio: that total, a whole number, and the total `by`, its fraction (plan.tables.Quotient); root: the
     square root of such a number. quotient: that total divided by the total `by`, both of which the recipient gets.
+    left-out: that total, which nobody asked for, says how many rows of an owner have failed checks.
     """
 
     name: str
-    kind: Literal["group", "total", "ratio", "root", "quotient", "grouping"]
+    kind: Literal["group", "total", "ratio", "root", "quotient", "grouping", "left-out"]
     position: int
     by: int | None = None
 
@@ -326,6 +328,7 @@ class Physical:
     output: tuple[OutputColumn, ...]
     order: tuple[tuple[int, bool], ...] = ()  # ORDER BY: (output position, descending)
     limit: int | None = None  # LIMIT: so many rows of the ordered answer
+    checks: Checks = "none"  # what becomes of rows that fail the catalogue's checks
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.fragments] + [s.name for s in self.steps]

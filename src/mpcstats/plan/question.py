@@ -25,6 +25,7 @@ from mpcstats.plan.rules.resolve import resolve
 from mpcstats.plan.rules.spine import spine
 from mpcstats.plan.rules.split_owners import split_owners
 from mpcstats.plan.sql import parse
+from mpcstats.plan.strictness import Checks
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.suppression.secondary import Method
 
@@ -53,7 +54,7 @@ class Setting:
     of a cell that may be opened. `contributors`: the institutions behind amounts are counted, where they can be;
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
     column are counted. `suppression` is the method that chooses which cells are hidden beside others, where totals
-    are shown.
+    are shown. `checks`: what is done, on shares, about rows that fail the catalogue's checks.
     """
 
     catalogue: Catalogue
@@ -69,6 +70,7 @@ class Setting:
     contributions: bool = False
     complement: bool = False
     suppression: Method = "greedy"
+    checks: Checks = "none"
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -89,6 +91,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         contributions=setting.contributions,
         complement=setting.complement,
         suppression=setting.suppression,
+        checks=setting.checks,
     )
     try:
         found = _cohort(context) or relational(context)
@@ -109,6 +112,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         output=found.output,
         order=found.order,
         limit=found.limit,
+        checks=setting.checks,
     )
     try:
         _check_messages(plan, context)
@@ -123,9 +127,10 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
 def _cohort(context: Context) -> Planned | None:
     """The plan along one spine of persons; None where the question is none for it, or tables show more of its cells.
 
-    A cohort counts the persons of cells, and neither those who contribute to a column nor institutions.
+    A cohort counts the persons of cells, and neither those who contribute to a column nor institutions; it never has
+    the rows as shares, which checks are made on.
     """
-    if context.contributors:
+    if context.contributors or context.checked:
         return None
     try:
         block = parse(context)

@@ -59,12 +59,16 @@ class Null:
 
 
 Arithmetic = Literal["add", "sub", "mul", "neg", "abs", "floordiv", "mod", "least", "greatest"]
-Op = Arithmetic | Literal["coalesce", "if", "lt", "le", "eq", "and", "or", "not", "isnull"]
+Logic = Literal["coalesce", "if", "lt", "le", "eq", "and", "or", "not", "isnull", "within"]
+Op = Arithmetic | Logic
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """SQL's meaning of `op`, NULL rules included; "if": condition, then, else."""
+    """SQL's meaning of `op`, NULL rules included; "if": condition, then, else.
+
+    "within": a column, least, greatest: whether its word is a number between these, whatever the column's bounds.
+    """
 
     op: Op
     args: tuple[Node, ...]

@@ -228,7 +228,7 @@ class _OnTables:
                 return Pure.SIGN if value in (0, 1) else Pure.CONSTANT
             case Null():
                 return Pure.SIGN
-            case Call(op="lt" | "le" | "eq" | "and" | "or" | "not" | "isnull"):
+            case Call(op="lt" | "le" | "eq" | "and" | "or" | "not" | "isnull" | "within"):
                 return Pure.SIGN
             case Call(op=op, args=args):
                 return _called(op, [self._node(arg, known) for arg in args])

@@ -124,7 +124,7 @@ class _Reader:
                 return known[name]
             case Number(value=value):
                 return FLAG if value in (0, 1) else self._unknown(COUNT, reach)
-            case Call(op="lt" | "le" | "eq" | "and" | "or" | "not" | "isnull"):
+            case Call(op="lt" | "le" | "eq" | "and" | "or" | "not" | "isnull" | "within"):
                 return FLAG
             case Call(op="if", args=(_, *values)):
                 # Either value: which one is a matter of counts if both are.

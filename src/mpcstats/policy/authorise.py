@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from mpcstats.plan.strictness import STRICTNESS
 from mpcstats.policy.operations import OPERATIONS
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import ANYBODY, LOUDNESS, STRENGTH, WIDTH, Policy, Requirement, Rule
@@ -30,6 +31,7 @@ Duty = (
         "concentration",
         "complement",
         "noise",
+        "checks",
         "adversary",
         "signatures",
         "government-led",
@@ -161,6 +163,8 @@ def _duties(rule: Rule, wish: Wish) -> Iterator[Obligation]:
         yield Obligation("complement", "complements that are none or as large as a cell must be")
     if LOUDNESS[rule.noise] > 0:
         yield Obligation("noise", f"noise on {rule.noise}")
+    if STRICTNESS[rule.checks] > 0:
+        yield Obligation("checks", f"rows that fail the catalogue's checks: {rule.checks}")
     if STRENGTH[rule.adversary] > 0:
         yield Obligation("adversary", f"protocols with {rule.adversary} security")
     if ANYBODY not in rule.recipients:

@@ -11,6 +11,7 @@ from mpcstats.policy.case import Case, Condition
 from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.conditions.bounds import bounds
 from mpcstats.policy.conditions.budget import budget
+from mpcstats.policy.conditions.checked import checked
 from mpcstats.policy.conditions.columns_known import columns_known
 from mpcstats.policy.conditions.exempted import exempted
 from mpcstats.policy.conditions.gate_rules import gate_rules
@@ -39,6 +40,7 @@ CONDITIONS: tuple[Condition, ...] = (
     protocols,
     gate_rules,
     history,
+    checked,
     exempted,
     profile,
     operated,

@@ -46,7 +46,7 @@ def _more(one: Rule | None, other: Rule | None) -> tuple[str, ...]:
 def _values(words: str, one: Rule, other: Rule) -> str:
     """The two values of a bound that `words` names last, where it is a number or a word."""
     name = words.rpartition(" ")[2]
-    if name in ("adversary", "noise", "signatures") or words.startswith("a smaller"):
+    if name in ("adversary", "noise", "checks", "signatures") or words.startswith("a smaller"):
         return f" ({getattr(one, name)}, not {getattr(other, name)})"
     if words.startswith("a budget"):
         return f" ({'none' if one.budget is None else one.budget})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mpcstats.plan.physical import Physical, Release
+from mpcstats.plan.strictness import Checks, stricter
 from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.rule import Policy
 from mpcstats.policy.sensitivity import sensitivity
@@ -60,3 +61,9 @@ def least(
         rule.complement,
         zeros,
     )
+
+
+def least_checks(plan: Physical, *, catalogue: Catalogue, policy: Policy) -> Checks:
+    """What the policy asks about rows that fail checks, of a plan like this one; no less than the plan has."""
+    rule = policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    return plan.checks if rule is None else stricter(plan.checks, rule.checks)

@@ -20,6 +20,7 @@ Code = Literal[
     "helper",
     "history",  # cells that are not compared with earlier ones
     "gate",  # a rule of the gate that no card offers
+    "checks",  # of what owners put in, which the plan does not make
     "operation",  # a kind of step that the rule does not name
     "form",  # an answer that may not look so
     "requester",  # a role that does not ask

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.cards.card import Adversary
 from mpcstats.errors import UsageError
+from mpcstats.plan.strictness import STRICTNESS, Checks
 from mpcstats.policy.budget import Budget
 from mpcstats.policy.history import History
 from mpcstats.policy.operations import Operation
@@ -81,7 +82,8 @@ class Rule(Table):
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
     the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
     none or as many as a cell must have. zeros: whether it may be told that nobody contributes.
-    noise: on what. operations: all that may be computed; not given: anything.
+    noise: on what. checks: what becomes of rows that fail the catalogue's checks, which are then made on shares.
+    operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
     fee: who asks is charged. history: cells are compared with those of earlier runs.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
@@ -106,6 +108,7 @@ class Rule(Table):
     complement: bool = False
     zeros: Zeros = "suppressed"
     noise: Noise = "none"
+    checks: Checks = "none"
     budget: Budget | None = None
     history: History | None = None
     operations: Annotated[list[Operation], Field(min_length=1)] | None = None
@@ -305,6 +308,8 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield "fewer signatures"
     if LOUDNESS[one.noise] < LOUDNESS[other.noise]:
         yield "less noise"
+    if STRICTNESS[one.checks] < STRICTNESS[other.checks]:
+        yield "weaker checks"
     if other.budget is not None and (one.budget is None or one.budget.wider(other.budget)):
         yield f"a budget that is not within {other.budget}"
     if other.history is not None and (one.history is None or one.history.wider(other.history)):

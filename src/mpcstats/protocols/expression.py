@@ -239,6 +239,16 @@ def _equal(args: Sequence[Bounds]) -> Bounds:
     return Bounds(0, 1)
 
 
+def _inside(args: Sequence[Bounds]) -> Bounds:
+    """What the bounds of the first argument say is not believed: they are what is asked."""
+    _, low, high = args
+    if not (low.constant and high.constant) or low.minimum > high.minimum:
+        raise UsageError(
+            f"expected two public numbers in order, got {low.minimum} and {high.minimum}"
+        )
+    return Bounds(0, 1)
+
+
 def _flags(args: Sequence[Bounds]) -> Bounds:
     for a in args:
         if not a.flag:
@@ -268,5 +278,6 @@ OPERATIONS: dict[str, tuple[int, int | None, Rule]] = {
     "or": (1, None, _flags),
     "not": (1, 1, _strict(_flags)),
     "isnull": (1, 1, lambda args: Bounds(0, 1)),
+    "within": (3, 3, _strict(_inside)),
 }
 TEXT_OPERATIONS = frozenset({"eq", "isnull", "if", "coalesce"})

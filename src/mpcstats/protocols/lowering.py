@@ -257,7 +257,7 @@ class _Lowering:
         term = self.terms[place]
         match term.op:
             case "not":
-                return self.steps.invert(self.bits(term.args[0]))
+                return self.steps.invert(self._fact(term.args[0]))
             case "isnull":
                 known = self.known(term.args[0])
                 return self.steps.rows(0, 1) if known is None else self.steps.invert(known)
@@ -265,7 +265,25 @@ class _Lowering:
                 return self.true(place)
             case "lt":
                 return self._less(*term.args)
+            case "within":
+                return self._inside(*term.args)
         return self._equal(*term.args)
+
+    def _inside(self, x: int, low: int, high: int) -> int:
+        """low <= x <= high for any word x, whatever its bounds.
+
+        With u = x - low and v = high - x mod 2^64, neither of which has its top bit: u + v < 2^64 is high - low
+        mod 2^64, and so high - low itself; u is at most that.
+        """
+        of, ends = self._bounds(x), (self._bounds(low).minimum, self._bounds(high).minimum)
+        if of.constant:
+            return self.steps.rows(int(ends[0] <= of.minimum <= ends[1]), 1)
+        number = self.number(x)
+        outside = [
+            self.steps.add("negative", (self.steps.linear([(number, sign)], plus),), (RING,), 1)
+            for sign, plus in ((1, -ends[0]), (-1, ends[1]))
+        ]
+        return self.steps.all_of([self.steps.invert(row) for row in outside])
 
     def _less(self, x: int, y: int) -> int:
         of, other = self._bounds(x), self._bounds(y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mpcstats.errors import UsageError
 from mpcstats.protocols.expression import (
     NOTHING,
     Bounds,
@@ -18,7 +19,7 @@ from mpcstats.protocols.expression import (
 )
 
 RING = 64  # bits
-FLAGS = frozenset({"lt", "eq", "and", "not", "isnull"})
+FLAGS = frozenset({"lt", "eq", "and", "not", "isnull", "within"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,10 @@ class Terms:
                 return self._coalesce(args)
             case "floordiv" | "mod":
                 return self._divided(op, tuple(args), found)
+            case "within" if self.terms[args[0]].op != "column":
+                raise UsageError(
+                    "expected a column in within: only of columns words may break bounds"
+                )
             case _:
                 return self._term(op, tuple(args), found)
 

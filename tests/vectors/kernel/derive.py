@@ -116,6 +116,12 @@ def settings() -> dict[str, Setting]:
             {"t0": text, "t1": other},
             [["eq", "t0", "t1"], ["eq", "t0", DIGEST], ["isnull", "t0"]],
         ),
+        "within_bounds": setting(
+            "within_bounds", "whether words lie in bounds that columns only claim; one is missing",
+            {"x": column(-20, 40, [40, 41, -20, -21, -1 << 63, 1 << 62, (1 << 63) - 1], "n"),
+             "y": column(5, 9, [5, None, 9, 10, 4, (-1 << 63) + 5, 7], "n")},
+            [["within", "x", -20, 40], ["within", "y", 5, 9]],
+        ),
         "nothing_sent": setting(
             "nothing_sent", "public factors and sums take no message", {"x": x, "y": y},
             [["sub", ["mul", 3, "x"], ["add", "y", -4]], ["mul", "x", None], 12],

@@ -39,7 +39,9 @@ def copied(config: LocalFile, where: Path, copies: int) -> LocalFile:
                     connection.execute(f"COPY ({query}) TO '{copy}'")
     datasets = tuple(_grown(dataset, copies) for dataset in catalogue.datasets)
     grown = where / "catalogue.toml"
-    text = written(Catalogue(datasets, catalogue.unions, catalogue.added), "toml")
+    text = written(
+        Catalogue(datasets, catalogue.unions, catalogue.added, catalogue.crosschecks), "toml"
+    )
     grown.write_text(text, encoding="utf-8")
     return replace(config, catalogue=grown, data=data)
 

@@ -114,10 +114,15 @@ class Extend:
 
 @dataclass(frozen=True)
 class Filter:
-    """The rows of `input` for which `condition` is true."""
+    """The rows of `input` for which `condition` is true.
+
+    With `guards` it is a check, which owners are not trusted to make: it is computed on shares, and so is whatever
+    reads one of the columns `guards`, for the check is of the very shares that the question reads.
+    """
 
     input: Rel
     condition: Expr
+    guards: frozenset[str] = frozenset()
 
     @property
     def facts(self) -> Facts:
@@ -404,6 +409,13 @@ def combinations(rel: Rel, keys: Iterable[str]) -> int:
         known_key = rel.facts[key]
         count *= values(known_key, rel.rows) + known_key.nullable
     return count
+
+
+def at_owners(rel: Rel) -> bool:
+    """Whether `rel` is what owners compute, each its own rows."""
+    if isinstance(rel, Union):
+        return all(isinstance(part, Owned) for part in rel.parts)
+    return isinstance(rel, Owned)
 
 
 def at_leaves(rel: Rel) -> frozenset[str]:

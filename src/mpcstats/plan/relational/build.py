@@ -29,6 +29,7 @@ from mpcstats.plan.relational.algebra import (
     column,
     columns_of,
 )
+from mpcstats.plan.relational.inspecting import Inspecting
 from mpcstats.plan.relational.institutions import (
     by_dataset,
     contributed,
@@ -37,7 +38,7 @@ from mpcstats.plan.relational.institutions import (
 )
 from mpcstats.plan.relational.naming import Names, shown
 from mpcstats.plan.relational.sets import Sets, taken_sets
-from mpcstats.plan.relational.sources import Columns, owned, scan, sole_owner
+from mpcstats.plan.relational.sources import Columns, owned, sole_owner
 from mpcstats.plan.relational.subqueries import Subqueries
 from mpcstats.plan.relational.tying import Tying, is_tie, key_itself, placed
 from mpcstats.plan.relational.windows import windowed
@@ -65,7 +66,8 @@ def build(context: Context) -> tuple[Answer, Names]:
     sets = taken_sets(tree, context)
     tree = qualified(tree, context)
     named = frozenset(c.name for c in tree.find_all(exp.Column))
-    builder = Builder(context, named)
+    names = Names()
+    builder = Builder(context, Inspecting.of(tree, named, context, names), names)
     return builder.answer(tree, asked, sets), builder.names
 
 
@@ -74,8 +76,8 @@ class Builder:
     """One walk over a question."""
 
     context: Context
-    asked: frozenset[str]  # names of columns that stand anywhere in the question
-    names: Names = field(default_factory=Names)
+    scans: Inspecting
+    names: Names
     ties: Tying = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,13 +156,14 @@ class Builder:
         """A relation of FROM."""
         alias = item.alias_or_name
         if isinstance(item, exp.Table):
-            return scan(item, alias, self.asked, self.context, self.names)
+            return self.scans.scan(item, alias)
         return self.query(item.unnest(), alias)
 
     def query(self, query: Expr, alias: str) -> tuple[Rel, Columns]:
         """A sub-query, and its output columns."""
         owner = sole_owner(query, self.context)
-        if owner is not None and isinstance(query, exp.Query):
+        alone = owner is not None and not self.scans.checked(query)
+        if owner is not None and alone and isinstance(query, exp.Query):
             return owned(query, owner, alias, self.context, self.names)
         match query:
             case exp.Subquery():

@@ -12,7 +12,8 @@ from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.context import Context
 from mpcstats.plan.physical import Fragment
-from mpcstats.plan.relational.algebra import Expr, Facts, Owned, Rel
+from mpcstats.plan.relational.algebra import Expr, Facts, Owned, Rel, Union
+from mpcstats.plan.relational.checkpoint import Checkpoint, agreeing, every, rows_a_person, within
 from mpcstats.plan.relational.fragments import Leaf, fragment, unbounded
 from mpcstats.plan.relational.naming import Names
 from mpcstats.plan.relational.scalars import Scalars, Wanted
@@ -51,6 +52,8 @@ class Draft(ABC):
     steps: list[Step] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
     gives: dict[str, tuple[Leaf, ...]] = field(default_factory=dict)
+    checks: dict[str, tuple[str, tuple[Node, ...]]] = field(default_factory=dict)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
     taken: Names = field(default_factory=Names)
 
     @abstractmethod
@@ -67,13 +70,18 @@ class Draft(ABC):
         return tuple(fragment(leaf, self.context, compared=compared) for leaf in self.leaves)
 
     def finished(self) -> tuple[Step, ...]:
-        """The steps, with all columns that the fragments put in."""
-        return tuple(
-            replace(step, columns=tuple(self.gives[step.name][0].given))
-            if isinstance(step, tables.Give)
-            else step
-            for step in self.steps
-        )
+        """The steps, with all columns that the fragments put in, and the checks of these."""
+        return tuple(self._finished(step) for step in self.steps)
+
+    def _finished(self, step: Step) -> Step:
+        if isinstance(step, tables.Give):
+            return replace(step, columns=tuple(self.gives[step.name][0].given))
+        if isinstance(step, tables.Derive) and step.name in self.checks:
+            give, holds = self.checks[step.name]
+            leaf = self.gives[give][0]
+            passes = every((*within(leaf.given), *agreeing(leaf.wanted, leaf.given), *holds))
+            return replace(step, columns=(replace(step.columns[0], node=Call("not", (passes,))),))
+        return step
 
     def name(self, wanted: str) -> str:
         """A name for a step or a fragment."""
@@ -155,12 +163,67 @@ class Draft(ABC):
     def give(self, parts: tuple[Owned, ...], wants: Sequence[Want], facts: Facts) -> Table:
         """The rows of the owners' fragments `parts`, one part after another, put in as shares."""
         leaves = tuple(self.leaf(part) for part in parts)
-        step = self.name(f"give_{leaves[0].name}")
-        self.steps.append(tables.Give(step, tuple(leaf.name for leaf in leaves), ()))
+        step = self._put_in(leaves, leaves)
+        return self._table(step, leaves, wants, facts)
+
+    def give_checked(self, rel: Rel, holds: Expr | None, wants: Sequence[Want]) -> Table:
+        """The rows of the owned relation or union `rel`, of each owner those whose numbers lie in their bounds, and of
+        which `holds` is true.
+        """
+        parts = rel.parts if isinstance(rel, Union) else (rel,)
+        leaves = tuple(self.leaf(part) for part in parts if isinstance(part, Owned))
+        steps = []
+        for leaf in leaves:
+            give = self._put_in((leaf,), leaves)
+            # What is put in is known when all has been asked of it (finished).
+            found = self.checked(
+                give, Number(1), leaf.owner, leaf.rel.rows, rows_a_person(leaf.rel)
+            )
+            self.checks[self.checkpoints[-1].step] = (give, ())
+            steps.append(found)
+        step = steps[0]
+        if len(steps) > 1:
+            step = self.name("stack")
+            self.steps.append(tables.Stack(step, tuple(steps)))
+        table = self._table(step, leaves, wants, rel.facts)
+        if holds is not None:
+            node = known_true(self.scalars(rel, table), holds)
+            for point in self.checkpoints[-len(leaves) :]:
+                self.checks[point.step] = (self.checks[point.step][0], (node,))
+        return table
+
+    def checked(self, of: str, passes: Node, owner: str, rows: int, most: int | None = None) -> str:
+        """The step with the rows of the table `of` for which `passes` is true; those of `owner` that fail are noted."""
+        fails = Column(self.names.fresh(f"{owner}_fails"), "flag", 0, 1)
+        flagged, kept = self.name(f"inspected_{of}"), self.name(f"checked_{of}")
+        computed = tables.Computed(fails, Call("not", (passes,)))
+        self.steps.append(tables.Derive(flagged, (of,), (computed,)))
+        self.steps.append(
+            tables.Derive(kept, (flagged,), (), Call("not", (Reference(fails.name),)))
+        )
+        self.checkpoints.append(Checkpoint(owner, flagged, fails.name, rows, most))
+        return kept
+
+    def keys_checked(self, step: tables.GroupOwned) -> str:
+        """The step whose groups are those of `step` of which the owner has put in keys within their bounds."""
+        conditions = within(step.keys) if self.context.checked else []
+        if not conditions:
+            return step.name
+        owner = next(leaf.owner for leaf in self.leaves if leaf.name == step.fragment)
+        return self.checked(step.name, every(conditions), owner, step.groups)
+
+    def _put_in(self, own: Sequence[Leaf], leaves: tuple[Leaf, ...]) -> str:
+        """The step that puts in the rows of the fragments `own`, with the columns that all of `leaves` have."""
+        step = self.name(f"give_{own[0].name}")
+        self.steps.append(tables.Give(step, tuple(leaf.name for leaf in own), ()))
         self.gives[step] = leaves
-        rows = sum(part.rows for part in parts)
-        own = {name: name for name in facts}
-        table = Table(step, rows, {}, leaves, own)
+        return step
+
+    def _table(
+        self, step: str, leaves: tuple[Leaf, ...], wants: Sequence[Want], facts: Facts
+    ) -> Table:
+        rows = sum(leaf.rel.rows for leaf in leaves)
+        table = Table(step, rows, {}, leaves, {name: name for name in facts})
         for want in wants:
             self.get(table, want, facts)
         return table
@@ -185,6 +248,12 @@ class Draft(ABC):
         step = self.name("stack")
         self.steps.append(tables.Stack(step, tuple(part.step for part in renamed)))
         return Table(step, sum(part.rows for part in parts), columns)
+
+
+def known_true(scalars: Scalars, condition: Expr) -> Node:
+    """The condition, false where it is not known."""
+    node = scalars.flag(condition)
+    return Call("coalesce", (node, Number(0))) if scalars.fact(condition).nullable else node
 
 
 def _widest(each: Sequence[Column | None], want: Want, names: Names, context: Context) -> Column:

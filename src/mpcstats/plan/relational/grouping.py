@@ -128,7 +128,7 @@ class Grouping:
         lowering.steps.append(step)
         found = dict(zip(keys, given, strict=True))
         result = Table(
-            step.name,
+            lowering.keys_checked(step) if isinstance(step, tables.GroupOwned) else step.name,
             rows,
             {
                 **found,

@@ -24,6 +24,7 @@ from mpcstats.plan.relational.algebra import (
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.fragments import Leaf
 from mpcstats.plan.relational.rewrites.unions_left import helpers, spine_owner
+from mpcstats.plan.relational.slotchecks import SlotChecks
 from mpcstats.plan.relational.slots import Layers, Slot, merged
 from mpcstats.plan.relational.wants import Want, natural
 from mpcstats.plan.tables import Call, Column, Node, Number, Reference
@@ -64,9 +65,11 @@ class Lookups:
         if isinstance(base, Group):
             asked = [natural(w.name, base.facts[w.name]) if w.form == "known" else w for w in asked]
         slots: list[Slot] = []
+        checking = SlotChecks(self._draft, self._layers)
         for part, times in self._parts or ():
             table, more = self._looked_up(table, part, times, asked)
-            slots += more
+            slots += checking.checked(part.owner, more)
+        table = checking.noted(table)
         if isinstance(base, Group):
             slots = [merged(base, slots, wants)]
         return table, [self._layers.over(slot) for slot in slots]
@@ -146,7 +149,7 @@ class Lookups:
             if presence:
                 there = Call("coalesce", (Reference(columns[presence[i]].name), Number(0)))
             here = {want: Reference(columns[each[i]].name) for want, each in wanted.items()}
-            slots.append(Slot(there, dict(here)))
+            slots.append(Slot(there, dict(here), _found(columns, wanted, presence, i)))
         return replace(table, step=step, columns=dict(table.columns)), slots
 
     def _find(
@@ -245,6 +248,14 @@ class Lookups:
             for want in wants
         }
         return pivoted, wanted, present
+
+
+def _found(
+    columns: Mapping[Want, Column], wanted: Mapping[Want, list[Want]], presence: list[Want], i: int
+) -> tuple[Column, ...]:
+    """The columns of the right owner that slot `i` is made of."""
+    inner = [*(each[i] for each in wanted.values()), *presence[i : i + 1]]
+    return tuple(columns[want] for want in inner)
 
 
 def _only(rel: Owned, names: set[str]) -> Owned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpcstats.plan.relational.algebra import (
     Extend,
@@ -14,8 +14,10 @@ from mpcstats.plan.relational.algebra import (
     Rel,
     Union,
     Window,
+    at_owners,
 )
-from mpcstats.plan.relational.draft import Draft, Table
+from mpcstats.plan.relational.checkpoint import rows_a_person
+from mpcstats.plan.relational.draft import Draft, Table, known_true
 from mpcstats.plan.relational.forms import translated
 from mpcstats.plan.relational.grouping import Grouping
 from mpcstats.plan.relational.joining import Joining
@@ -33,6 +35,8 @@ class Lowering(Draft):
         """The table of `rel` with the columns that are wanted."""
         asked = tuple(dict.fromkeys(wants))
         match rel:
+            case Owned() | Union() if self.context.checked and at_owners(rel):
+                return self.give_checked(rel, None, asked)
             case Owned():
                 return self.give((rel,), asked, rel.facts)
             case Union():
@@ -52,9 +56,20 @@ class Lowering(Draft):
                 return Neighbouring(self, rel, asked).table()
 
     def _filter(self, rel: Filter, wants: Sequence[Want]) -> Table:
-        table = self.lower(rel.input, (*wants, *self.wanted(rel.input, [rel.condition])))
-        keep = self.scalars(rel.input, table).flag(rel.condition)
-        return self.derive([table], (), keep, "filter")
+        inner = (*wants, *self.wanted(rel.input, [rel.condition]))
+        if rel.guards and at_owners(rel.input):
+            return self.give_checked(rel.input, rel.condition, tuple(dict.fromkeys(inner)))
+        if rel.guards and isinstance(rel.input, Union):
+            parts = tuple(replace(rel, input=part) for part in rel.input.parts)
+            return self.lower(Union(parts), wants)
+        table = self.lower(rel.input, inner)
+        scalars = self.scalars(rel.input, table)
+        if rel.guards:
+            passes, spine = known_true(scalars, rel.condition), table.spine
+            owner = "_".join(dict.fromkeys(leaf.owner for leaf in table.leaves)) or "several"
+            most = None if spine is None else rows_a_person(spine.rel)
+            return replace(table, step=self.checked(table.step, passes, owner, table.rows, most))
+        return self.derive([table], (), scalars.flag(rel.condition), "filter")
 
     def _extend(self, rel: Extend, wants: Sequence[Want]) -> Table:
         computed = dict(rel.columns)

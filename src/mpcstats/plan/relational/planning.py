@@ -10,6 +10,7 @@ from mpcstats.plan.physical import Fragment, OutputColumn
 from mpcstats.plan.relational.answering import Answering
 from mpcstats.plan.relational.build import build
 from mpcstats.plan.relational.lowering import Lowering
+from mpcstats.plan.relational.reporting import reported
 from mpcstats.plan.relational.rewrite import rewritten
 
 
@@ -29,7 +30,7 @@ def relational(context: Context) -> Planned:
     answer, names = build(context)
     answer = rewritten(answer, context, names)
     lowering = Lowering(context, names)
-    outcome, output = Answering(lowering, answer).outcome()
+    outcome, output = reported(lowering, *Answering(lowering, answer).outcome())
     return Planned(
         lowering.fragments(),
         (*lowering.finished(), outcome),

@@ -117,6 +117,8 @@ def placed_within(rel: Rel, pusher: Pusher) -> Rel:
             return rel
         case Union():
             return replace(rel, parts=tuple(placed_within(part, pusher) for part in rel.parts))
+        case Filter() if rel.guards:
+            return replace(rel, input=placed_within(rel.input, pusher))
         case Filter():
             inner, node = pusher.placed(rel.input, rel.condition)
             return replace(rel, input=placed_within(inner, pusher), condition=node)

@@ -12,15 +12,19 @@ from mpcstats.plan.relational.algebra import AggregateKind, Expr, Extend, Filter
 from mpcstats.plan.relational.forms import translated
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.wants import Want, natural
-from mpcstats.plan.tables import Call, Node, Null, Number
+from mpcstats.plan.tables import Call, Column, Node, Null, Number
 
 
 @dataclass(slots=True)
 class Slot:
-    """A right row that a left row may have: whether it has one, and columns of it, NULL where not."""
+    """A right row that a left row may have: whether it has one, and columns of it, NULL where not.
+
+    `found`: the shared columns that its owner has put in for it.
+    """
 
     hit: Node
     columns: dict[Want, Node]
+    found: tuple[Column, ...] = ()
 
 
 class Layers:
@@ -39,13 +43,13 @@ class Layers:
             rel = rel.input
         self.base = rel
 
-    def over(self, slot: Slot) -> Slot:
-        """The slot after all layers."""
+    def over(self, slot: Slot, *, checks: bool = False) -> Slot:
+        """The slot after all layers; of the filters after checks alone, if only these are asked for."""
         hit, columns = slot.hit, dict(slot.columns)
         for layer, wants in reversed(self._layers):
             scalars = self._of_slot(columns, layer.input)
             if isinstance(layer, Filter):
-                hit = also(hit, layer.condition, scalars)
+                hit = hit if checks and not layer.guards else also(hit, layer.condition, scalars)
                 continue
             made = dict(layer.columns)
             columns |= {

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 from pydantic import ValidationError
 
 from mpcstats.errors import UsageError
+from mpcstats.records.catalogue.checks import LEFT, RIGHT, CrossCheck
 from mpcstats.records.catalogue.column import Column, Type
 from mpcstats.records.catalogue.combination import Combination, shipped_combinations
-from mpcstats.records.catalogue.dataset import Dataset, Union
+from mpcstats.records.catalogue.dataset import Dataset, Union, check_operand
 from mpcstats.records.tomlfile import Listed, Location, Table, Version, read_toml, said
 
 
@@ -25,12 +26,14 @@ class CatalogueFile(Table):
     dataset: Annotated[tuple[Dataset, ...], Listed] = ()
     union: Annotated[tuple[Union, ...], Listed] = ()
     combination: Annotated[tuple[Combination, ...], Listed] = ()
+    crosscheck: Annotated[tuple[CrossCheck, ...], Listed] = ()
 
 
 class Catalogue:
     """All datasets and unions by name. Immutable; `digest` names its content.
 
-    `added` are combinations beside those that mpcstats comes with, which hold in every catalogue.
+    `added` are combinations beside those that mpcstats comes with, which hold in every catalogue. `crosschecks` are
+    what must hold of rows of two datasets.
     """
 
     def __init__(
@@ -38,10 +41,12 @@ class Catalogue:
         datasets: tuple[Dataset, ...],
         unions: tuple[Union, ...] = (),
         added: tuple[Combination, ...] = (),
+        crosschecks: tuple[CrossCheck, ...] = (),
     ) -> None:
         self._datasets = {dataset.name: dataset for dataset in datasets}
         self._unions = {union.name: union for union in unions}
         self.added = added
+        self.crosschecks = crosschecks
         self.combinations = (*shipped_combinations(), *added)
         names = [*(d.name for d in datasets), *(u.name for u in unions)]
         for name in names:
@@ -55,6 +60,12 @@ class Catalogue:
                 raise UsageError(f"combination {name}: expected a name of its own, got it twice")
         for union in unions:
             self._check_union(union)
+        for check in crosschecks:
+            if sum(other.name == check.name for other in crosschecks) > 1:
+                raise UsageError(
+                    f"crosscheck {check.name}: expected a name of its own, got it twice"
+                )
+            self._check_crosscheck(check)
 
     @classmethod
     def load(cls, path: str | Path) -> Catalogue:
@@ -74,7 +85,7 @@ class Catalogue:
     @classmethod
     def _of(cls, entries: CatalogueFile, origin: str) -> Catalogue:
         try:
-            return cls(entries.dataset, entries.union, entries.combination)
+            return cls(entries.dataset, entries.union, entries.combination, entries.crosscheck)
         except UsageError as error:
             raise UsageError(f"{origin}: {error}") from None
 
@@ -82,7 +93,11 @@ class Catalogue:
     def file(self) -> CatalogueFile:
         """The content as its file's model."""
         return CatalogueFile(
-            version=1, dataset=self.datasets, union=self.unions, combination=self.added
+            version=1,
+            dataset=self.datasets,
+            union=self.unions,
+            combination=self.added,
+            crosscheck=self.crosschecks,
         )
 
     @property
@@ -134,6 +149,7 @@ class Catalogue:
             self._datasets,
             self._unions,
             {combination.name: combination for combination in self.combinations},
+            {check.name: check for check in self.crosschecks},
         )
         entries = [
             [entry.model_dump(mode="json") for _, entry in sorted(group.items())]
@@ -141,6 +157,19 @@ class Catalogue:
         ]
         text = json.dumps(entries, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def members(self, name: str) -> tuple[Dataset, ...]:
+        """The datasets whose rows the dataset or union `name` has. Raises UsageError if there is neither."""
+        union = self._unions.get(name)
+        return tuple(self.dataset(part) for part in (union.of if union is not None else (name,)))
+
+    def _check_crosscheck(self, check: CrossCheck) -> None:
+        try:
+            for side, name in ((LEFT, check.left), (RIGHT, check.right)):
+                for dataset in self.members(name):
+                    _check_side(dataset, check, side)
+        except (UsageError, ValueError) as error:
+            raise UsageError(f"crosscheck {check.name}: {error}") from None
 
     def _check_union(self, union: Union) -> None:
         for name in union.of:
@@ -173,6 +202,21 @@ def _check_members(union: Union, members: list[Dataset]) -> None:
     if union.party_column in first.columns:
         raise ValueError(
             f"expected a party_column that no dataset has as a column, got {union.party_column!r}"
+        )
+
+
+def _check_side(dataset: Dataset, check: CrossCheck, side: str) -> None:
+    """Raises ValueError unless `dataset` has what the cross-check asks of that side."""
+    for name in check.keys:
+        if name not in dataset.columns:
+            raise ValueError(f"expected {dataset.name} to have the key {name!r}")
+    for name in sorted(check.columns(side)):
+        check_operand(name, dataset.columns)
+    keys = [dataset.columns[name] for name in check.keys]
+    if side == RIGHT and not any(key.unique or key.most for key in keys):
+        raise ValueError(
+            f"expected unique = true or most = ... of {' or '.join(check.keys)} in {dataset.name}: how many rows stand "
+            "beside one row must be public"
         )
 
 

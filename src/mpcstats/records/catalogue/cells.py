@@ -28,13 +28,14 @@ HEADS: Mapping[Field, str] = {
     **{("item", f): name for f, name in names.COLUMN.items()},
     **{("union", f): name for f, name in names.UNION.items()},
     **{("combination", f): name for f, name in names.COMBINATION.items()},
+    **{("crosscheck", f): name for f, name in names.CROSSCHECK.items()},
 }
 # What is not text.
 WRITTEN_AS_JSON = frozenset(
-    {("dataset", f) for f in ("rows", "contributors", "category", "related")}
+    {("dataset", f) for f in ("rows", "contributors", "category", "related", "check")}
     | {("item", f) for f in ("person", "distinct", "most", "unique", "nullable", "domain")}
     | {("item", f) for f in ("minimum", "maximum", "special", "source", "dictionary", "quality")}
-    | {("item", "derived_from"), ("union", "of"), ("combination", "kinds")}
+    | {("item", "derived_from"), ("union", "of"), ("combination", "kinds"), ("crosscheck", "on")}
 )
 
 
@@ -59,7 +60,7 @@ def _rows(catalogue: Catalogue, *, chinese: bool) -> Iterator[Cells]:
             yield {**about, ITEM: name, **{("item", f): v for f, v in column.items()}}
         if not columns:
             yield about
-    for part in ("union", "combination"):
+    for part in ("union", "combination", "crosscheck"):
         for entry in whole.get(part, ()):
             yield {(part, field): value for field, value in entry.items()}
 
@@ -79,7 +80,8 @@ def of_csv(text: str) -> dict[str, Any]:
     if not lines:
         raise UsageError("expected a row of heads, got an empty file")
     fields = _fields(lines[0])
-    found: dict[str, Any] = {"version": 1, "dataset": [], "union": [], "combination": []}
+    parts = ("dataset", "union", "combination", "crosscheck")
+    found: dict[str, Any] = {"version": 1, **{part: [] for part in parts}}
     datasets: dict[str, tuple[int, dict[str, Any]]] = {}
     for number, line in enumerate(lines[1:], 2):
         if any(line):
@@ -123,7 +125,9 @@ def _add(
     parts = {part for part, _ in row}
     if parts - {"dataset", "item"}:
         if len(parts) > 1:
-            raise UsageError("expected an item, a union or a combination, got several in one row")
+            raise UsageError(
+                "expected an item, a union, a combination or a crosscheck, got several in one row"
+            )
         (part,) = parts
         found[part].append({field: value for (_, field), value in row.items()})
         return

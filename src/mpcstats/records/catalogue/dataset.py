@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mpcstats.records.catalogue.checks import Check
 from mpcstats.records.catalogue.column import Column
 from mpcstats.records.catalogue.metadata import (
     Consent,
@@ -60,6 +62,9 @@ class Dataset(Table):
     domain: Domain = "personal"  # rows of single persons, or what may be known to all
     asset: Text | None = None  # registration code; other registers name the dataset by its `name`
     consent: Consent = "none"  # what is asked of the persons before their rows count
+    check: Annotated[
+        tuple[Check, ...], Listed
+    ] = ()  # what must hold of each row, beside the columns' bounds
     columns: dict[str, Column]
 
     @property
@@ -81,6 +86,7 @@ class Dataset(Table):
         if self.contributor is not None and self.contributor not in self.columns:
             raise ValueError(f"expected the contributor to be a column, got {self.contributor!r}")
         self._check_contributors()
+        self._check_checks()
         if self.share_type is ShareType.CONDITIONAL and self.share_condition is None:
             raise ValueError("expected share_condition = ... where share_type is CONDITIONAL")
         return self
@@ -89,6 +95,18 @@ class Dataset(Table):
     def institutions(self) -> tuple[str | int, ...]:
         """The values of the contributor item that the catalogue knows, whosever they are."""
         return tuple(value for values in self.contributors.values() for value in values)
+
+    def _check_checks(self) -> None:
+        """Raises ValueError unless every check has a name of its own and speaks of numbers with bounds."""
+        names = [check.name for check in self.check]
+        for check in self.check:
+            if names.count(check.name) > 1:
+                raise ValueError(f"check {check.name}: expected a name of its own, got it twice")
+            for name in sorted(check.columns):
+                try:
+                    check_operand(name, self.columns)
+                except ValueError as error:
+                    raise ValueError(f"check {check.name}: {error}") from None
 
     def _check_contributors(self) -> None:
         """Raises ValueError unless every value is of the contributor item, and one party's."""
@@ -105,6 +123,18 @@ class Dataset(Table):
                 raise ValueError(f"expected contributors as {column.type}, got {value!r}")
             if values.count(value) > 1:
                 raise ValueError(f"expected contributor {value!r} at one party, got it twice")
+
+
+def check_operand(name: str, columns: Mapping[str, Column]) -> None:
+    """Raises ValueError unless `name` is a column that a check may speak of: a whole number with public bounds."""
+    column = columns.get(name)
+    if column is None:
+        raise ValueError(f"expected columns of {', '.join(columns)}, got {name!r}")
+    bounded = column.minimum is not None or column.domain is not None
+    if column.type != "integer" or not bounded:
+        raise ValueError(
+            f"expected whole numbers with minimum and maximum, or a domain, got {name!r}"
+        )
 
 
 class Union(Table):

@@ -93,7 +93,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _toml(table: Mapping[str, Any]) -> Iterator[str]:
     """The catalogue's own form: a table for each dataset, a line for each column."""
     yield f"version = {table['version']}"
-    for part in ("dataset", "union", "combination"):
+    for part in ("dataset", "union", "combination", "crosscheck"):
         for entry in table.get(part, ()):
             yield f"\n[[{part}]]"
             for name, value in entry.items():

@@ -13,6 +13,7 @@ FILE: Mapping[str, str] = {
     "dataset": "信息资源",
     "union": "合并视图",
     "combination": "组合规则",
+    "crosscheck": "交叉校验",
 }
 DATASET: Mapping[str, str] = {
     "name": "资源标识",
@@ -39,6 +40,7 @@ DATASET: Mapping[str, str] = {
     "domain": "数据域",
     "asset": "登记编码",
     "consent": "授权要求",
+    "check": "校验规则",
     "columns": "信息项",
 }
 COLUMN: Mapping[str, str] = {
@@ -78,6 +80,14 @@ COMBINATION: Mapping[str, str] = {
     "level": "组合级别",
     "because": "组合理由",
 }
+CHECK: Mapping[str, str] = {"name": "校验标识", "holds": "校验条件"}
+CROSSCHECK: Mapping[str, str] = {
+    "name": "交叉校验标识",
+    "left": "被校验资源",
+    "right": "对照资源",
+    "on": "关联项",
+    "holds": "交叉校验条件",
+}
 ITEM_NAME = "信息项标识"  # of a column, where it stands in a cell of its own
 
 
@@ -91,8 +101,16 @@ class _Form:
 
 
 _COLUMN = _Form(COLUMN, {"quality": _Form(QUALITY)})
-_DATASET = _Form(DATASET, {"columns": _COLUMN}, keyed="columns")
-_FILE = _Form(FILE, {"dataset": _DATASET, "union": _Form(UNION), "combination": _Form(COMBINATION)})
+_DATASET = _Form(DATASET, {"columns": _COLUMN, "check": _Form(CHECK)}, keyed="columns")
+_FILE = _Form(
+    FILE,
+    {
+        "dataset": _DATASET,
+        "union": _Form(UNION),
+        "combination": _Form(COMBINATION),
+        "crosscheck": _Form(CROSSCHECK),
+    },
+)
 
 
 def translated(table: Mapping[str, Any], *, to_chinese: bool) -> dict[str, Any]:

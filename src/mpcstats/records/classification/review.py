@@ -279,4 +279,4 @@ def graded(catalogue: Catalogue, levels: Levels, day: str) -> Catalogue:
             level = highest([column.level, *([] if decided is None else [decided])])
             columns[name] = column.model_copy(update={"level": level})
         datasets.append(dataset.model_copy(update={"columns": columns}))
-    return Catalogue(tuple(datasets), catalogue.unions, catalogue.added)
+    return Catalogue(tuple(datasets), catalogue.unions, catalogue.added, catalogue.crosschecks)

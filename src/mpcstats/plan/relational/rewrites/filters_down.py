@@ -1,4 +1,4 @@
-"""Rewrite: a filter goes down to the rows that it is about, never below a window."""
+"""Rewrite: a filter goes down to the rows that it is about, never below a window or a check of what it reads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mpcstats.plan.relational.algebra import (
 
 def filters_down(rel: Rel, context: Context) -> Rel:
     """`rel` with the filter at its top as far down as it can go."""
-    if not isinstance(rel, Filter):
+    if not isinstance(rel, Filter) or rel.guards:
         return rel
     found = rel.input
     kept: list[Expr] = []
@@ -53,6 +53,8 @@ def _below(rel: Rel, condition: Expr, context: Context) -> Rel | None:
             return Union(
                 tuple(filters_down(Filter(part, condition), context) for part in rel.parts)
             )
+        case Filter() if used & rel.guards:
+            return None
         case Filter():
             inner = _below(rel.input, condition, context)
             return None if inner is None else replace(rel, input=inner)

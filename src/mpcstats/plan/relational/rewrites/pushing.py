@@ -103,6 +103,8 @@ class Pusher:
             case Extend():
                 inner = self._down(rel.input, renamed(node, dict(rel.columns)), name)
                 return None if inner is None else replace(rel, input=inner)
+            case Filter() if used & rel.guards:
+                return None
             case Filter() | Window():
                 if isinstance(rel, Window) and used & {f.name for f in rel.functions}:
                     return None

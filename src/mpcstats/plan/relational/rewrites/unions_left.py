@@ -20,19 +20,31 @@ from mpcstats.plan.relational.algebra import (
 def unions_left(rel: Rel, context: Context) -> Rel:
     """The union of the parts' joins. Filters and computed columns above a union go into its parts."""
     if isinstance(rel, Filter | Extend) and isinstance(rel.input, Union):
-        return Union(tuple(replace(rel, input=part) for part in rel.input.parts))
-    if not isinstance(rel, Join) or not isinstance(rel.left, Union):
+        # Checks stay above, so that others can look up in the union; each owner's rows are checked apart all the same.
+        return rel if isinstance(rel, Filter) and rel.guards else _apart(rel)
+    if not isinstance(rel, Join):
         return rel
+    left = _apart(rel.left)
     right = leaf_owners(rel.right)
-    if right is None:
+    if right is None or not isinstance(left, Union):
         return rel
-    for part in rel.left.parts:
+    for part in left.parts:
         owner = spine_owner(part)
         if owner is None or any(
             not helpers(owner, other, context) for other in right if other != owner
         ):
             return rel
-    return Union(tuple(replace(rel, left=part) for part in rel.left.parts))
+    return Union(tuple(replace(rel, left=part) for part in left.parts))
+
+
+def _apart(rel: Rel) -> Rel:
+    """Filters and computed columns above a union inside its parts."""
+    if not isinstance(rel, Filter | Extend):
+        return rel
+    below = _apart(rel.input)
+    if not isinstance(below, Union):
+        return rel
+    return Union(tuple(replace(rel, input=part) for part in below.parts))
 
 
 def helpers(left: str, right: str, context: Context) -> list[str]:
