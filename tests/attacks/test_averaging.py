@@ -25,7 +25,7 @@ def recovered(ask: Callable[[int], Case]) -> float:
     answers = [noised(ask(i)) for i in range(REPEATS)]
     means = [mean(column) for column in zip(*answers, strict=True)]
     close = [abs(m - secret) <= CLOSE for m, secret in zip(means, SECRETS, strict=True)]
-    return sum(close) / len(close)
+    return float(mean(close))
 
 
 def keyed(i: int, who: str) -> Case:
