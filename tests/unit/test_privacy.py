@@ -329,12 +329,12 @@ class Entry:
     seen: list[str] = field(default_factory=list)
 
 
-def decision(question: str, *, permit: bool = True, **lost: Loss) -> Entry:
-    return Entry("decision", {"question": question, "permit": permit, "privacy": charges(lost)})
+def decision(plan: str, *, permit: bool = True, **lost: Loss) -> Entry:
+    return Entry("decision", {"plan": plan, "permit": permit, "privacy": charges(lost)})
 
 
-def finish(question: str, answer: str) -> Entry:
-    return Entry("finish", {"question": question, "noise": answer})
+def finish(plan: str, answer: str) -> Entry:
+    return Entry("finish", {"plan": plan, "noise": answer})
 
 
 def test_every_permit_counts_and_no_refusal_does() -> None:
@@ -343,7 +343,7 @@ def test_every_permit_counts_and_no_refusal_does() -> None:
             decision("q", d=Loss.pure(HALF), e=Loss.pure(Fraction(1, 3))),
             decision("q", d=Loss.pure(HALF)),
             decision("r", permit=False, d=Loss.pure(HALF)),
-            Entry("decision", {"question": "s", "permit": True}),
+            Entry("decision", {"plan": "s", "permit": True}),
             Entry("request", {"question": "s", "privacy": "no table"}),
         ]
     )
@@ -382,7 +382,7 @@ def test_one_permit_is_taken_back_once() -> None:
 )
 def test_a_charge_that_cannot_be_read_is_refused(said: Any) -> None:
     with pytest.raises(UsageError):
-        Losses.of([Entry("decision", {"question": "q", "permit": True, "privacy": said})])
+        Losses.of([Entry("decision", {"plan": "q", "permit": True, "privacy": said})])
 
 
 def test_the_fraction_of_a_walk_is_what_half_a_success_is() -> None:

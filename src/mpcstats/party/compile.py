@@ -19,13 +19,16 @@ from mpcstats.policy.case import Case
 from mpcstats.policy.check import check, least_contributors, least_persons
 from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.magnitude import magnitudes
+from mpcstats.policy.noise import with_noise
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.releases import releases
 from mpcstats.policy.rule import Policy
+from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.records.budget import Spending
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.papers.approval import KIND as APPROVAL
+from mpcstats.records.privacy.spending import Losses
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import Standing
 
@@ -80,6 +83,7 @@ class Known:
     inputs: Mapping[str, str] = field(default_factory=dict)
     spending: Spending | None = None
     standing: Standing | None = None
+    losses: Losses | None = None
 
 
 NOTHING = Known()
@@ -166,6 +170,7 @@ def case_of(
         used=known.used,
         used_alone=known.used_alone,
         inputs=known.inputs,
+        losses=known.losses,
     )
     spending = known.spending
     if spending is None or case.rule is None or case.rule.budget is None:
@@ -237,6 +242,13 @@ def _gated(plan: Physical, gate: Gate) -> Physical:
     return replace(plan, steps=(*plan.steps[:-1], gate))
 
 
+def _with_noise(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
+    """Before the gate, the noise that the policy asks for, once for all releases."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    return with_noise(plan, rule, catalogue)
+
+
 def _of_members(plan: Physical, _: Question, records: Records, __: Papers) -> Physical:
     unknown = [party for party in plan.parties if party not in records.members]
     if unknown:
@@ -252,4 +264,10 @@ def _rehearsed(plan: Physical, _: Question, records: Records, __: Papers) -> Phy
     return plan
 
 
-STAGES: tuple[Stage, ...] = (_with_minimums, _with_exemptions, _of_members, _rehearsed)
+STAGES: tuple[Stage, ...] = (
+    _with_minimums,
+    _with_exemptions,
+    _with_noise,
+    _of_members,
+    _rehearsed,
+)

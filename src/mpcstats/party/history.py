@@ -10,9 +10,10 @@ from typing import Self
 from mpcstats.records.budget import Spending
 from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.principals import Principals
+from mpcstats.records.privacy.spending import Losses
 from mpcstats.records.standing import REINSTATEMENT, VIOLATION, Standing, standing
 
-KINDS = ("request", "decision", "start", VIOLATION, REINSTATEMENT)
+KINDS = ("request", "decision", "start", "finish", VIOLATION, REINSTATEMENT)
 
 
 class History:
@@ -20,6 +21,7 @@ class History:
 
     def __init__(self) -> None:
         self.spending = Spending()
+        self.losses = Losses()
         self.used: Counter[str] = Counter()  # paper -> runs that began
         self.used_by: defaultdict[str, Counter[str]] = defaultdict(Counter)  # the same by initiator
         self.runs: Counter[str] = Counter()  # project -> runs that began
@@ -59,6 +61,7 @@ class History:
             if entry.kind == "request":
                 self._initiators[str(body.get("question"))] = str(body.get("initiator"))
             self.spending.add(entry)
+        self.losses.add(entry)
 
     def read_on(self, ledger: Ledger) -> None:
         """Take what any process of this party has written since the last time."""

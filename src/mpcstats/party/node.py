@@ -26,6 +26,7 @@ from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.inputs import commitments
+from mpcstats.party.noise import NoiseKeys
 from mpcstats.party.noted import released
 from mpcstats.party.question import Question
 from mpcstats.party.run import play
@@ -255,7 +256,8 @@ class Node:
                 exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
                 on_step("handshake")
                 session = Session(self.me, plan.parties, seeds, openings=run.openings)
-                answer, spent = _driven(mesh, play(session, permit, rows, on_step=on_step), self.me)
+                body = play(session, permit, rows, keys=NoiseKeys.of(self._key), on_step=on_step)
+                answer, spent = _driven(mesh, body, self.me)
                 if not self._write_down(run, None):
                     raise self._stopped()
                 salt = self._finish(run, permit, answer, spent, transcript)

@@ -47,6 +47,11 @@ class Choices:
                 because, others = _lookup(plan, step), _unplanned("sort_join")
             case plans.Cohort():
                 because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
+            case plans.Noise():
+                because, others = (
+                    "the policy asks for noise, and repeats must not average it away",
+                    (),
+                )
             case plans.Gate():
                 because, others = "nothing else in a plan opens a value", ()
             case _:

@@ -120,7 +120,7 @@ def _rounds(plan: Physical, rounds: Mapping[str, int]) -> int:
     """Of the whole plan: lookups run side by side, and so do steps on shared tables once their tables are there."""
     lookups = [rounds[step.name] for step in plan.steps if isinstance(step, plans.Lookup)]
     waves = [max(rounds[name] for name in wave) for wave in waves_of(plan)]
-    single = (plans.Cohort, plans.Sum, plans.Outcome, plans.Gate)
+    single = (plans.Cohort, plans.Sum, plans.Outcome, plans.Noise, plans.Gate)
     others = [rounds[step.name] for step in plan.steps if isinstance(step, single)]
     return max(lookups, default=0) + sum(waves) + sum(others)
 
@@ -147,6 +147,8 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
                 found.append(_CohortCount(plan, step).sizing())
             case plans.Sum():
                 found.append(_sum(plan, step))
+            case plans.Noise():
+                found.append(_noise(plan, step))
             case plans.Gate():
                 found.append(_gate(plan, step))
             case _ if step.name in shared:
@@ -204,6 +206,14 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
         "inside_providers": len(owners) - outside,
         "outside_providers": outside,
     }
+    return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
+
+
+def _noise(plan: Physical, step: plans.Noise) -> Sizing:
+    owners = dict.fromkeys(fragment.owner for fragment in plan.fragments)
+    places = {owner: "inside" if owner in plan.compute else "outside" for owner in owners}
+    roles = {(f"provider_{place}", owner): 1 for owner, place in places.items()}
+    sizes = {"elements": plan.cells * len(step.columns), "providers": len(owners)}
     return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
 
 

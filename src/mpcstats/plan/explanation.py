@@ -268,7 +268,7 @@ def _inputs(step: plans.Step) -> tuple[str, ...]:
             return (step.spine, *step.lookups)
         case plans.Sum():
             return step.fragments
-        case plans.Gate():
+        case plans.Noise() | plans.Gate():
             return (step.of,)
         case _:
             return inputs(step)
@@ -290,6 +290,10 @@ def _what(plan: Physical, step: plans.Step) -> str:
                 counted(len(step.fragments), "owner"),
             )
             return f"{totals} in {counted(plan.cells, 'cell')} over {owners}"
+        case plans.Noise():
+            names = [total.name for total in plan.aggregate.totals]
+            added = (each.words(names[each.column]) for each in step.columns)
+            return f"adds {'; '.join(added)}: costs {step.loss} of each dataset"
         case plans.Gate():
             return "; ".join(_opens(plan, release) for release in step.releases)
         case _:

@@ -18,6 +18,7 @@ from mpcstats.policy.conditions.gate_rules import gate_rules
 from mpcstats.policy.conditions.granted import asked, granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
 from mpcstats.policy.conditions.licence import operated
+from mpcstats.policy.conditions.noise import noise
 from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.profile import profile
 from mpcstats.policy.conditions.project import own_project
@@ -43,6 +44,7 @@ CONDITIONS: tuple[Condition, ...] = (
     operations_permitted,
     protocols,
     gate_rules,
+    noise,
     exempted,
     profile,
     operated,

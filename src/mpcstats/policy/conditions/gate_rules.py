@@ -44,9 +44,8 @@ class Asking(Protocol):
 
 
 def demands(rule: Rule) -> tuple[Demand, ...]:
-    """What `rule` asks of the gate."""
-    noise = (Demand("noise-counts", "noise on counts"),) if rule.noise == "counts" else ()
-    return (*thresholds(rule), *noise)
+    """What `rule` asks of the gate; noise is added before it (conditions.noise)."""
+    return thresholds(rule)
 
 
 def thresholds(asking: Asking) -> tuple[Demand, ...]:
@@ -119,7 +118,4 @@ def _asked_for(
 
 def not_offered(who: str, demand: Demand, card: Card) -> str:
     """That `card` lacks what `who` demands, in words."""
-    return (
-        f"{who} asks for {demand.words}, which {card.id} v{card.version} does not "
-        f"{'add' if demand.offer == 'noise-counts' else 'test'} yet"
-    )
+    return f"{who} asks for {demand.words}, which {card.id} v{card.version} does not test yet"

@@ -27,7 +27,7 @@ class Losses:
 
     def __init__(self) -> None:
         self._charged: defaultdict[str, list[Loss]] = defaultdict(list)  # by dataset
-        self._last: dict[str, Mapping[str, Loss]] = {}  # question -> what its last permit charged
+        self._last: dict[str, Mapping[str, Loss]] = {}  # plan -> what its last permit charged
         self._answers: set[str] = set()  # that have been given
 
     @classmethod
@@ -41,17 +41,17 @@ class Losses:
     def add(self, record: Record) -> None:
         """One record more. Raises UsageError for a charge that cannot be read: it could not be counted."""
         body = record.body
-        question = str(body.get("question"))
+        plan = str(body.get("plan"))
         if record.kind == DECISION and body.get("permit") is True and FIELD in body:
             charged = read_charges(body[FIELD])
             for dataset, loss in charged.items():
                 self._charged[dataset].append(loss)
-            self._last[question] = charged
+            self._last[plan] = charged
         elif record.kind == FINISH and isinstance(body.get(ANSWER), str):
-            self._finished(question, str(body[ANSWER]))
+            self._finished(plan, str(body[ANSWER]))
 
-    def _finished(self, question: str, answer: str) -> None:
-        charged = self._last.pop(question, None)
+    def _finished(self, plan: str, answer: str) -> None:
+        charged = self._last.pop(plan, None)
         if charged is None:
             return
         if answer not in self._answers:
