@@ -60,7 +60,7 @@ def run(case: Case, engine: Engine | None = None) -> Outcome[list[int]]:
         asked = Asked(case.matter, states, dict(case.keys).get(session.me))
         given = numbers(session, used.compute, flat)
         found = await noise(session.narrow("noise"), used, given, case.laws, asked=asked)
-        result = await opened(session.narrow("test"), used, found)
+        result = await opened(session.narrow("test"), used, found.values)
         return [int(v) for v in result.view(np.int64)]
 
     return run_together(PARTIES, body)

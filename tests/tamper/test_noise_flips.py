@@ -33,7 +33,7 @@ def noised(tamper: Tamperer | None = None) -> Outcome[Parts]:
         engine, given = Rep3(TRIO), numbers(session, TRIO, flat)
         found = await noise(session.narrow("noise"), engine, given, BASE.laws, asked=asked)
         assert session.openings == []
-        return [part.tolist() for part in found.parts]
+        return [part.tolist() for part in found.values.parts]
 
     return run_together(PARTIES, body, tamper=tamper)
 

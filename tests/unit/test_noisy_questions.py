@@ -19,7 +19,7 @@ from mpcstats.party.compile import Known, Records, case_of, compile_question, pl
 from mpcstats.party.data.given import GivenColumn
 from mpcstats.party.data.sources import Rows, Sources
 from mpcstats.party.explained import explained
-from mpcstats.party.noise import NoiseKeys
+from mpcstats.party.noise import NoiseKeys, OwnNoise
 from mpcstats.party.question import Question
 from mpcstats.party.run import play
 from mpcstats.plan.cost import estimate
@@ -181,6 +181,7 @@ def test_the_explanation_says_mechanism_scale_and_price(known: Catalogue) -> Non
     said = explained(question(), records(known), (), counted())
     for words in (
         "noise: noise v1, adds discrete Laplace of scale 2 to n, which one person moves by 1 at most",
+        ", the same if asked again: ",
         "costs epsilon 1/2, rho 1/8 of each dataset",
         "because the policy asks for noise, and repeats must not average it away",
     ):
@@ -231,14 +232,28 @@ def run(
     asked: Question,
     keys: Mapping[str, NoiseKeys] = KEYS,
 ) -> Outcome[Answer | None]:
-    permit = compile_question(asked, records(known), (), counted())
+    return heard(known, data, asked, keys)[0]
+
+
+def heard(
+    known: Catalogue,
+    data: Mapping[str, Path],
+    asked: Question,
+    keys: Mapping[str, NoiseKeys] = KEYS,
+    signers: bytes = b"s",
+    **rule: Any,
+) -> tuple[Outcome[Answer | None], set[str | None]]:
+    """The run, and what the parties say of which answer it was."""
+    permit = compile_question(asked, records(known, **rule), (), counted())
+    noises = {party: OwnNoise(own, [signers]) for party, own in keys.items()}
 
     def body(party: str) -> Any:
         own = {n: p for n, p in data.items() if known.dataset(n).owner == party}
         rows = Sources(party, own, known).read(permit.plan).rows
-        return lambda session: play(session, permit, rows, keys=keys.get(party))
+        return lambda session: play(session, permit, rows, own_noise=noises.get(party))
 
-    return lockstep({party: body(party) for party in permit.plan.parties})
+    outcome = lockstep({party: body(party) for party in permit.plan.parties})
+    return outcome, {noise.answer for noise in noises.values()}
 
 
 def counts(outcome: Outcome[Answer | None], party: str = "a") -> list[int]:
@@ -269,6 +284,29 @@ def test_other_keys_or_other_data_give_other_noise(
     changed.write_text(f"{text}Q1,1,1\nQ2,1,1\n", encoding="utf-8")
     # Persons whom b does not know: the true counts are the same, the state of a's data is not.
     assert counts(run(known, {**data, "a.people": changed}, question())) != found
+
+
+def test_all_compute_parties_say_which_answer_it_was(
+    known: Catalogue, data: dict[str, Path]
+) -> None:
+    (first,), (again,) = (heard(known, data, question())[1] for _ in range(2))
+    (other,) = heard(known, data, question(FEES))[1]
+    (rekeyed,) = heard(known, data, question(), signers=b"t")[1]
+    assert first == again
+    assert len({first, other, rekeyed, None}) == 4
+
+
+def test_noise_that_is_not_sticky_is_new_in_every_run(
+    known: Catalogue, data: dict[str, Path]
+) -> None:
+    fresh: dict[str, Any] = {"privacy": {"epsilon": "1/100", "sticky": False}}
+    found = [heard(known, data, question(), **fresh) for _ in range(2)]
+    assert counts(found[0][0]) != counts(found[1][0])  # equal with a chance below 10^-4
+    assert [answers for _, answers in found] == [{None}, {None}]
+    plan = planned(question(), records(known))
+    case = case_of(plan, question(), records(known, privacy={"epsilon": "1/2", "sticky": False}))
+    (why, *_) = (r.text for r in reasons(replace(case, losses=Losses())))
+    assert why.endswith("that is new in every run, and that of the plan is not")
 
 
 def test_a_plan_with_noise_does_not_run_without_keys(

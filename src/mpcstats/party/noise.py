@@ -6,7 +6,8 @@ that all noise is new from then on, and that what was asked before counts again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -26,10 +27,11 @@ from mpcstats.protocols.gate import Cells
 from mpcstats.protocols.held import Summand
 from mpcstats.protocols.noise import Asked, Law, noise
 from mpcstats.session import Session, Words
-from mpcstats.session.draws import KEY_BYTES
+from mpcstats.session.draws import KEY_BYTES, encoded
 
 PARTS = b"mpcstats noise key 1"
 STATES = b"mpcstats noise state 1"
+ANSWER = b"mpcstats noise answer 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,29 @@ class NoiseKeys:
         return np.frombuffer(mac.finalize(), dtype="<u8").astype(np.uint64)
 
 
+class OwnNoise:
+    """This party's keys in one run; the public signing keys of the compute parties; and what it has heard, after it.
+
+    `answer`: a digest of what was asked, of what all owners have said of their data and of `signers`: equal for runs
+    whose answers have the same noise on the same numbers. None before that, at parties that do not compute, and
+    where noise is new in every run.
+    """
+
+    __slots__ = ("answer", "keys", "signers")
+
+    def __init__(self, keys: NoiseKeys, signers: Sequence[bytes]) -> None:
+        self.keys = keys
+        self.signers = tuple(signers)
+        self.answer: str | None = None
+
+
 async def noised(
     session: Session,
     engine: Engine,
     plan: Physical,
     cells: Cells,
     *,
-    keys: NoiseKeys | None,
+    own: OwnNoise | None,
     rows: Mapping[str, Rows],
 ) -> Cells:
     """The cells with the noise that `plan` adds to them; as they are if it adds none.
@@ -70,7 +88,7 @@ async def noised(
     step = plan.noise
     if step is None:
         return cells
-    if keys is None:
+    if own is None:
         raise InternalError("expected this party's keys of noise for a plan that adds some")
     laws: list[Law | None] = [None] * cells.columns
     for each in step.columns:
@@ -78,11 +96,18 @@ async def noised(
         laws[each.column] = Law(law.kind, law.parameter)
     owners = dict.fromkeys(fragment.owner for fragment in plan.fragments)
     states = tuple(
-        Summand(owner, keys.state(rows) if owner == session.me else None) for owner in owners
+        Summand(owner, own.keys.state(rows) if owner == session.me else None) for owner in owners
     )
-    asked = Asked(matter(plan), states, keys.parts)
-    values = await noise(session.narrow(step.name), engine, cells.values, laws, asked=asked)
-    return replace(cells, values=values)
+    inside = session.narrow(step.name)
+    # The digest of nothing is bound to the run and the step: another one in every run.
+    about = matter(plan) if step.sticky else inside.digest().tobytes() + matter(plan)
+    asked = Asked(about, states, own.keys.parts)
+    found = await noise(inside, engine, cells.values, laws, asked=asked)
+    if step.sticky and session.me in engine.compute:
+        own.answer = hashlib.sha256(
+            encoded([ANSWER, about, *found.states, *own.signers])
+        ).hexdigest()
+    return replace(cells, values=found.values)
 
 
 def _ordered(rows: Rows) -> Rows:

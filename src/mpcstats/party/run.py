@@ -12,7 +12,7 @@ from mpcstats.engines.share import Arith
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
-from mpcstats.party.noise import NoiseKeys, noised
+from mpcstats.party.noise import OwnNoise, noised
 from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
 from mpcstats.party.tables.play import play_tables
@@ -37,12 +37,12 @@ async def play(
     permit: Permit,
     rows: Mapping[str, Rows],
     *,
-    keys: NoiseKeys | None = None,
+    own_noise: OwnNoise | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Answer | None:
     """Take part in the permitted plan with the `rows` of this party's own fragments, by fragment name.
 
-    `keys` are this party's of noise, where the plan adds some. The answer at each recipient, None elsewhere.
+    `own_noise` has this party's keys, where the plan adds noise. The answer at each recipient, None elsewhere.
     `on_step` hears the name of each step when it is done.
     """
     plan = permit.plan
@@ -58,7 +58,7 @@ async def play(
             stage = Stage(run.engine, plan, rows)
             cells = await play_tables(session, stage, steps, aggregate, on_step=on_step)
     on_step(aggregate.name)
-    cells = await noised(session, run.engine, plan, cells, keys=keys, rows=rows)
+    cells = await noised(session, run.engine, plan, cells, own=own_noise, rows=rows)
     if plan.noise is not None:
         on_step(plan.noise.name)
     opened = await run.releases(cells)

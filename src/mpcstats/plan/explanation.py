@@ -293,7 +293,8 @@ def _what(plan: Physical, step: plans.Step) -> str:
         case plans.Noise():
             names = [total.name for total in plan.aggregate.totals]
             added = (each.words(names[each.column]) for each in step.columns)
-            return f"adds {'; '.join(added)}: costs {step.loss} of each dataset"
+            again = "the same if asked again" if step.sticky else "new in every run"
+            return f"adds {'; '.join(added)}, {again}: costs {step.loss} of each dataset"
         case plans.Gate():
             return "; ".join(_opens(plan, release) for release in step.releases)
         case _:

@@ -51,12 +51,16 @@ class NoisyColumn:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Noise on cells of step `of`, once and before any release: no two recipients have two noises of one cell."""
+    """Noise on cells of step `of`, once and before any release: no two recipients have two noises of one cell.
+
+    `sticky`: the same noise whenever the same is asked of the same data; else new noise in every run.
+    """
 
     card: ClassVar[str] = "noise"
     name: str
     of: str
     columns: tuple[NoisyColumn, ...]
+    sticky: bool = True
 
     def __post_init__(self) -> None:
         if not self.columns or len({each.column for each in self.columns}) < len(self.columns):

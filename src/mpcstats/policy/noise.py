@@ -48,7 +48,9 @@ def with_noise(plan: Physical, rule: Rule | None, catalogue: Catalogue) -> Physi
         NoisyColumn.of(i, rule.privacy.part(each, len(known)), each) for i, each in known.items()
     )
     gate = plan.gate
-    return replace(plan, steps=(*plan.steps[:-1], Noise(NAME, gate.of, columns), gate))
+    return replace(
+        plan, steps=(*plan.steps[:-1], Noise(NAME, gate.of, columns, rule.privacy.sticky), gate)
+    )
 
 
 def lost(plan: Physical) -> dict[str, Loss]:

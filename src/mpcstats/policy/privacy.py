@@ -15,11 +15,16 @@ from mpcstats.records.tomlfile import Table
 
 
 class Privacy(Table):
-    """Laplace noise for an `epsilon`, or Gaussian noise for a `rho`, of each answer; "1/2", as text."""
+    """Laplace noise for an `epsilon`, or Gaussian noise for a `rho`, of each answer; "1/2", as text.
+
+    sticky: asked again, the same is answered, which takes every owner's word for that its data have not changed; else
+    every run has noise of its own, and takes nobody's.
+    """
 
     mechanism: Literal["laplace", "gaussian"] = "laplace"
     epsilon: Number | None = None
     rho: Number | None = None
+    sticky: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -69,9 +69,17 @@ class Asked:
     key: bytes | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Noised:
+    """`values` with noise, and every provider's state of 32 bytes, which the compute parties alone have heard."""
+
+    values: Arith
+    states: tuple[bytes, ...]
+
+
 async def noise(
     session: Session, engine: Engine, values: Arith, laws: Sequence[Law | None], *, asked: Asked
-) -> Arith:
+) -> Noised:
     """`values`, shape (columns * count,), column by column, with noise of the column's law in each; None: as it was.
 
     Sums are mod 2^64. Raises InternalError without any law, for values that are not as many for each column, and
@@ -93,12 +101,12 @@ async def noise(
     columns = [values.between(c * count, (c + 1) * count) for c in range(len(laws))]
     for i, column in enumerate(noisy):
         columns[column] = columns[column] + added.total.between(i * count, (i + 1) * count)
-    return Arith.concatenate(columns)
+    return Noised(Arith.concatenate(columns), states)
 
 
 async def _stated(
     session: Session, compute: Sequence[str], states: Sequence[Summand]
-) -> list[bytes]:
+) -> tuple[bytes, ...]:
     """Every provider's state, at the compute parties."""
 
     async def told(step: Session, state: Summand) -> Words | None:
@@ -115,7 +123,9 @@ async def _stated(
     found = await parallel(
         *(told(session.narrow(f"{i}-{state.owner}"), state) for i, state in enumerate(states))
     )
-    return [words.astype("<u8").tobytes() for words in found if words is not None]
+    if session.me not in compute:
+        return ()
+    return tuple(words.astype("<u8").tobytes() for words in found if words is not None)
 
 
 def _parts(

@@ -84,7 +84,7 @@ async def body(setting: Setting, session: Session) -> Any:
         bytes.fromhex(inputs["matter"]), states, None if key is None else bytes.fromhex(key)
     )
     found = await noise(session, engine_of(setting), values, laws, asked=asked)
-    return {"values": shares(found)}
+    return {"values": shares(found.values)}
 
 
 def cases() -> dict[str, Bad]:

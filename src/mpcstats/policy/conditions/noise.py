@@ -53,6 +53,8 @@ def _missing(case: Case, rule: Rule, columns: tuple[int, ...]) -> Iterator[Reaso
             else "nothing bounds what one person adds to it: ask about persons, one row a person"
         )
         yield Reason("gate", f"{asks}, and {totals[column].name} has none: {why}")
+    if step is not None and step.sticky and not rule.privacy.sticky:
+        yield Reason("gate", f"{asks} that is new in every run, and that of the plan is not")
     if step is not None and not rule.privacy.holds(step.loss):
         yield Reason(
             "gate", f"{asks}, {rule.privacy}, and that of the plan costs more: {step.loss}"
