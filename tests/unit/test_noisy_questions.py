@@ -177,6 +177,47 @@ def test_a_group_that_is_looked_up_moves_a_person_between_cells(known: Catalogue
     assert moves(plan, known, 0) == Sensitivity(2, 2, 2)
 
 
+APART = {
+    "a condition on a row": f"SELECT ward, COUNT(*) AS n {JOINED} WHERE p.fee > 7 GROUP BY ward",
+    "a condition on what is looked up": f"SELECT ward, COUNT(*) AS n {JOINED} WHERE s.days > 1 GROUP BY ward",
+    "rows of a person added up": "SELECT COUNT(*) AS n FROM a.people p JOIN "
+    "(SELECT pid, SUM(days) AS d FROM b.stays GROUP BY pid) s USING (pid) WHERE s.d > 3",
+}  # fmt: skip
+TOGETHER = {
+    "a mean over everybody": f"SELECT ward, COUNT(*) AS n {JOINED} "
+    "WHERE p.fee > (SELECT AVG(fee) FROM a.people) GROUP BY ward",
+    "whoever is there at all": f"SELECT ward, COUNT(*) AS n {JOINED} "
+    "WHERE EXISTS (SELECT 1 FROM a.people q WHERE q.fee > 899) GROUP BY ward",
+    "others of the ward": f"SELECT p.ward, COUNT(*) AS n {JOINED} WHERE p.ward IN "
+    "(SELECT ward FROM a.people WHERE fee > 7) GROUP BY p.ward",
+    "persons side by side": "SELECT p.ward, COUNT(*) AS n FROM a.people p, a.people q, b.stays s "
+    "WHERE p.pid = s.pid AND p.ward = q.ward AND q.fee = 899 GROUP BY p.ward",
+    "the first of all": "SELECT COUNT(*) AS n FROM "
+    "(SELECT pid FROM a.people ORDER BY fee LIMIT 9) p JOIN b.stays s USING (pid)",
+    "a rank": "SELECT COUNT(*) AS n FROM (SELECT pid, ROW_NUMBER() OVER (ORDER BY fee) AS r "
+    "FROM a.people) p JOIN b.stays s USING (pid) WHERE p.r < 9",
+}
+
+
+@pytest.mark.parametrize("text", APART.values(), ids=list(APART))
+def test_what_hangs_on_one_person_alone_has_noise(known: Catalogue, text: str) -> None:
+    assert planned(question(text), records(known)).noise is not None
+
+
+@pytest.mark.parametrize("text", TOGETHER.values(), ids=list(TOGETHER))
+def test_what_one_person_could_move_for_many_is_not_answered(known: Catalogue, text: str) -> None:
+    """Noise for one person's row would not be enough: the plan has none, and the rule refuses, if it can be planned."""
+    try:
+        plan = planned(question(text), records(known))
+    except UsageError:
+        return
+    assert plan.noise is None
+    assert any(
+        "nothing bounds what one person adds" in why
+        for why in refused(records(known), question(text))
+    )
+
+
 def test_the_explanation_says_mechanism_scale_and_price(known: Catalogue) -> None:
     said = explained(question(), records(known), (), counted())
     for words in (

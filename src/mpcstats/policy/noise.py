@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
+from mpcstats.plan.persons import apart
 from mpcstats.plan.physical import (
     SPINE,
     Cohort,
     Fragment,
+    Item,
     Noise,
     NoisyColumn,
     Physical,
@@ -64,8 +66,9 @@ def lost(plan: Physical) -> dict[str, Loss]:
 def moves(plan: Physical, catalogue: Catalogue, column: int) -> Sensitivity | None:
     """How far the cells of total `column` move if one person's rows are left out of one dataset, or of all.
 
-    None where nothing bounds it. In a cohort each fragment has one row a key, and a key names one person: leaving a
-    person out changes one row of the spine, or what one row finds, by no more than its terms can be. Where a looked-up
+    None where nothing bounds it. In a cohort each fragment has one row a key, and a key names one person. Where the row
+    comes of that person's rows alone (plan.persons), leaving a person out changes one row of the spine, or what one row
+    finds, by no more than its terms can be. Where a looked-up
     column is a group key, the row may move from a cell to another.
     """
     step = plan.aggregate
@@ -79,17 +82,24 @@ def moves(plan: Physical, catalogue: Catalogue, column: int) -> Sensitivity | No
 
 
 def _of_persons(plan: Physical, step: Cohort, catalogue: Catalogue) -> bool:
-    """Whether every key of the spine and of what it looks up is that of a person."""
+    """Whether every row of the spine and of what it looks up comes of one person's rows alone, and has its key."""
     keyed = [
         plan.fragment(step.spine),
         *(plan.fragment(plan.lookup(n).right) for n in step.lookups),
     ]
     keys = [[item for item in f.items if item.use == "key"] for f in keyed]
-    return all(keys) and all(
-        catalogue.has(item.dataset) and catalogue.dataset(item.dataset).columns[item.column].person
-        for items in keys
-        for item in items
+    return all(
+        bool(items)
+        and all(_is_person(item, catalogue) for item in items)
+        and apart(fragment, frozenset(item.column for item in items))
+        for fragment, items in zip(keyed, keys, strict=True)
     )
+
+
+def _is_person(item: Item, catalogue: Catalogue) -> bool:
+    if not catalogue.has(item.dataset):
+        return False
+    return catalogue.dataset(item.dataset).columns[item.column].person
 
 
 def _most(plan: Physical, step: Cohort, total: Total) -> int | None:

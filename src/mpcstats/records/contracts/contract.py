@@ -47,7 +47,7 @@ OF_CARD: Mapping[str, JobAction] = {
 }
 GATE = "gate"  # the card whose step is not the job's, but the release of its cells
 INSIDE = frozenset(
-    {"compact", "derive", "expand", "permute", "radix_sort", "shuffle", "sort", "table"}
+    {"compact", "derive", "expand", "noise", "permute", "radix_sort", "shuffle", "sort", "table"}
 )
 
 
