@@ -155,9 +155,9 @@ def test_two_parts_of_a_laplace_are_that_laplace() -> None:
 def test_beyond_the_largest_divided_scale_each_part_is_whole() -> None:
     law = Law("laplace", Fraction(DIVIDED + 1))
     part = [law.part(keyed_draw(bytes(32), "test", i), 2) for i in range(6000)]
-    tens = [z // 8192 for z in part]  # classes of 8192 numbers
+    tens = [z // 512 for z in part]  # classes of 512 numbers
     chance = laws.laplace(DIVIDED + 1)
-    grouped = [sum(chance(8192 * k + i) for i in range(8192)) for k in range(-12, 12)]
+    grouped = [sum(chance(512 * k + i) for i in range(512)) for k in range(-12, 12)]
     assert agrees(tens, lambda k: grouped[k + 12] if -12 <= k < 12 else 0.0, range(-12, 12))
 
 

@@ -28,9 +28,8 @@ from mpcstats.session.draws import keyed_draw
 
 Kind = Literal["laplace", "gaussian"]
 STATE_WORDS = 4  # a digest of 256 bits
-DIVIDED = (
-    1 << 14
-)  # the largest scale at which the parts of a Laplace are halves: time grows with it
+# The largest scale at which the parts of a Laplace are halves: time grows with it.
+DIVIDED = 1 << 10
 HONEST = {1: 1, 3: 2}  # compute parties -> how many of them are surely honest
 NAME = "mpcstats noise 1"
 

@@ -170,7 +170,7 @@ def part_of(inputs: dict[str, Any], party: str, law: Sequence[Any], column: int,
     value = Fraction(law[1], law[2])
     if law[0] == "gaussian":
         return _gaussian(coins, value / 2)
-    if value > 16384:
+    if value > 1024:
         return _laplace(coins, value)
     return _half(coins, value) - _half(coins, value)
 
