@@ -78,6 +78,9 @@ MEETING: Bounds = {  # what both plans meet
     "requires": ["project"],
     "minimum_contributors": 1,
     "dominance": 0,
+    "concentration": None,
+    "complement": False,
+    "zeros": "shown",
     "noise": "none",
     "checks": "none",
     "signatures": 1,
@@ -110,6 +113,9 @@ TIGHTER: Mapping[str, list[Any]] = {
     "requires": [["project", "licence"], ["project", "approval"]],
     "minimum_contributors": [2, 3],
     "dominance": [1, 10],
+    "concentration": [{"largest": 1, "percent": 90}, {"largest": 2, "percent": 85}],
+    "complement": [True],
+    "zeros": ["suppressed"],
     "noise": ["counts"],
     "checks": ["leave-out", "stop"],
     "government_led": [True],
@@ -396,7 +402,7 @@ def test_signatures_and_form_are_ordered() -> None:
 def test_every_field_of_a_rule_has_its_law() -> None:
     """A new field must say how it is ordered before it is in a file."""
     unordered = {"scenario", "level", "because"}
-    assert set(Rule.model_fields) - unordered == {*TIGHTER, "signatures", "form"}
+    assert set(Rule.model_fields) - unordered == {*TIGHTER, "signatures", "form", "privacy"}
 
 
 # --- the unknown ---

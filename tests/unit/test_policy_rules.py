@@ -257,7 +257,7 @@ def offering(*offers: Offer) -> Cards:
     return Cards({**CARDS, "gate": replace(CARDS["gate"], offers=offers)}, CARDS.leakage)
 
 
-def test_the_gate_alone_offers_something() -> None:
+def test_gate_and_noise_alone_offer_something() -> None:
     offers = (
         "minimum-persons",
         "minimum-contributors",
@@ -266,7 +266,8 @@ def test_the_gate_alone_offers_something() -> None:
         "complement",
     )
     assert CARDS["gate"].offers == offers
-    assert [name for name, card in CARDS.items() if card.offers] == ["gate"]
+    assert [name for name, card in CARDS.items() if card.offers] == ["gate", "noise"]
+    assert CARDS["noise"].offers == ("noise-counts",)
 
 
 def test_what_the_gate_does_not_offer_is_refused_for_magnitudes() -> None:
@@ -279,8 +280,10 @@ def test_what_the_gate_does_not_offer_is_refused_for_magnitudes() -> None:
     assert refusals(SUMMED, minimum_contributors=1, dominance=0) == []
 
 
-def test_noise_is_asked_of_counts_too() -> None:
-    expected = [f"gate: asks for noise on counts, which {GATE} does not add yet"]
+def test_noise_of_no_amount_is_refused() -> None:
+    expected = [
+        'gate: asks for noise on counts, and does not say how much: give it privacy = { epsilon = "..." }'
+    ]
     assert refusals(COUNTED, noise="counts") == expected
 
 
@@ -359,7 +362,7 @@ def test_which_budget_is_wider(one: dict[str, Any], other: dict[str, Any], wider
         ("minimum_contributors = 0", "rule[1].minimum_contributors: input should be greater"),
         ("dominance = 101", "rule[1].dominance: input should be less than or equal to 100"),
         ("dominance = 0.1", "rule[1].dominance: input should be a valid integer"),
-        ('noise = "sums"', "rule[1].noise: input should be 'none' or 'counts'"),
+        ('noise = "sums"', "rule[1].noise: input should be 'none', 'counts' or 'all'"),
         ('operations = ["train"]', "rule[1].operations[1]: input should be 'count', 'sum'"),
         ("operations = []", "rule[1].operations: list should have at least 1 item"),
         ('form = "rows"', "rule[1].form: input should be 'aggregate' or 'plain'"),

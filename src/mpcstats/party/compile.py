@@ -23,6 +23,7 @@ from mpcstats.policy.check import check
 from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.least import Least, least, least_checks
 from mpcstats.policy.magnitude import magnitudes
+from mpcstats.policy.noise import with_noise
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.releases import by_own, releases
@@ -31,6 +32,7 @@ from mpcstats.policy.sensitivity import sensitivity
 from mpcstats.records.budget import Spending
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.papers.approval import KIND as APPROVAL
+from mpcstats.records.privacy.spending import Losses
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import Standing
 
@@ -85,6 +87,7 @@ class Known:
     inputs: Mapping[str, str] = field(default_factory=dict)
     spending: Spending | None = None
     standing: Standing | None = None
+    losses: Losses | None = None
 
 
 NOTHING = Known()
@@ -186,6 +189,7 @@ def case_of(
         used=known.used,
         used_alone=known.used_alone,
         inputs=known.inputs,
+        losses=known.losses,
     )
     spending = known.spending
     if spending is None or case.rule is None or case.rule.budget is None:
@@ -288,6 +292,13 @@ def _gated(plan: Physical, gate: Gate) -> Physical:
     return replace(plan, steps=(*plan.steps[:-1], gate))
 
 
+def _with_noise(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
+    """Before the gate, the noise that the policy asks for, once for all releases."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    return with_noise(plan, rule, catalogue)
+
+
 def _of_members(plan: Physical, _: Question, records: Records, __: Papers) -> Physical:
     unknown = [party for party in plan.parties if party not in records.members]
     if unknown:
@@ -307,6 +318,7 @@ STAGES: tuple[Stage, ...] = (
     _with_minimums,
     _with_exemptions,
     _with_history,
+    _with_noise,
     _of_members,
     _rehearsed,
 )

@@ -30,11 +30,13 @@ from mpcstats.party.question import Question, days_about, today
 from mpcstats.party.registers import Shelf
 from mpcstats.party.repeat import Repeat, States, flipped, remembers
 from mpcstats.policy.check import check
+from mpcstats.policy.noise import lost
 from mpcstats.policy.permit import Permit
 from mpcstats.records.consent.acts import Mode
 from mpcstats.records.consent.terms import Ask
 from mpcstats.records.consent.token import TOKEN_KIND
 from mpcstats.records.ledger import Entry, Ledger
+from mpcstats.records.privacy.spending import FIELD, charges
 from mpcstats.records.standing import Violation, What, violated
 
 PATTERN = "suppression-pattern"  # protocols/leakage.toml
@@ -95,6 +97,7 @@ class Decisions:
                 "approvals": list(permit.papers),
                 "template": permit.template,
                 "exempted": released(plan, exempt=True),
+                **({} if plan.noise is None else {FIELD: charges(lost(plan))}),
                 "datasets": sorted({i.dataset for f in plan.fragments for i in f.items}),
             },
         )
@@ -168,6 +171,7 @@ class Decisions:
             used_alone=self._history.used_by[question.initiator],
             inputs={n: file_digest(file_of(n, s)) for n, s in self._data.items() if n in frozen},
             spending=self._history.spending,
+            losses=self._history.losses,
             standing=self._history.standing(named_asker(question), registers.principals),
         )
 

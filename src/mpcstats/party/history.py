@@ -12,6 +12,7 @@ from mpcstats.records.budget import Spending
 from mpcstats.records.canonical import JSON
 from mpcstats.records.ledger import Entry, Ledger
 from mpcstats.records.principals import Principals
+from mpcstats.records.privacy.spending import Losses
 from mpcstats.records.standing import REINSTATEMENT, VIOLATION, Standing, standing
 
 KINDS = ("request", "decision", "start", "finish", "charge", VIOLATION, REINSTATEMENT)
@@ -22,6 +23,7 @@ class History:
 
     def __init__(self) -> None:
         self.spending = Spending()
+        self.losses = Losses()
         self.used: Counter[str] = Counter()  # paper -> runs that began
         self.used_by: defaultdict[str, Counter[str]] = defaultdict(Counter)  # the same by initiator
         self.runs: Counter[str] = Counter()  # project -> runs that began
@@ -76,6 +78,7 @@ class History:
             self._finish(body)
         elif entry.kind == "charge":
             self.spending.add(entry)
+        self.losses.add(entry)
 
     def _finish(self, body: Mapping[str, JSON]) -> None:
         label = str(body.get("run"))

@@ -26,6 +26,7 @@ from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.inputs import commitments, state
+from mpcstats.party.noise import NoiseKeys, OwnNoise
 from mpcstats.party.noted import released
 from mpcstats.party.past.comparing import FOLDER, Past
 from mpcstats.party.question import Question
@@ -39,6 +40,7 @@ from mpcstats.records.ledger import Ledger
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
 from mpcstats.records.ledger.receipt import answer_bytes
 from mpcstats.records.ledger.witness import Witness
+from mpcstats.records.privacy.spending import ANSWER
 from mpcstats.records.signed import Statement
 from mpcstats.session import Opening, Program, Session
 from mpcstats.transport.handshake import agree
@@ -239,6 +241,11 @@ class Node:
         if run is not None:
             self._write_down(run, self._stopped())
 
+    def _noise(self, plan: Physical) -> OwnNoise:
+        """This party's keys of noise, and the keys by which the others' are known."""
+        signers = [self.consortium.member(party).signing_key for party in plan.compute]
+        return OwnNoise(NoiseKeys.of(self._key), signers)
+
     def take_part(
         self,
         question: Question,
@@ -260,6 +267,7 @@ class Node:
         measured = units(plan, self.records.catalogue) if learns else ()
         others = [self.peers[name] for name in plan.parties if name != self.me]
         run = self._run = _Run({"run": label, "plan": permit.plan_digest})
+        noise = self._noise(plan)
         transcript = Transcript(peer.name for peer in others)
         try:
             with Mesh.connect(
@@ -281,11 +289,11 @@ class Node:
                 on_step("handshake")
                 session = Session(self.me, plan.parties, seeds, openings=run.openings)
                 past = Past(self.files.ledger.parent / FOLDER / self.me, label)
-                body = play(session, permit, rows, on_step=on_step, past=past)
+                body = play(session, permit, rows, own_noise=noise, on_step=on_step, past=past)
                 answer, spent = _driven(mesh, body, self.me)
                 if not self._write_down(run, None):
                     raise self._stopped()
-                salt = self._finish(run, permit, answer, spent, transcript)
+                salt = self._finish(run, permit, answer, spent, transcript, noise.answer)
                 ended = Finished(label, plan, question, papers, agreed, own)
                 closed = _closed(mesh, self._witness, ended)
                 closed = replace(closed, troubles=(*closed.troubles, *self._deliver(label, own)))
@@ -345,6 +353,7 @@ class Node:
         answer: Answer | None,
         spent: Spent,
         transcript: Transcript,
+        noise: str | None,
     ) -> bytes | None:
         """Write the run's end down: what it took, what the gate did, a commitment to the answer where there is one."""
         salt = None if answer is None else secrets.token_bytes(SALT_BYTES)
@@ -367,6 +376,7 @@ class Node:
                 "gate": gate,
                 "result": result,
                 "transcript": transcript.to_json(),
+                **({} if noise is None else {ANSWER: noise}),
             },
         )
         return salt

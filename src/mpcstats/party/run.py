@@ -12,6 +12,7 @@ from mpcstats.engines.share import Bits
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
+from mpcstats.party.noise import OwnNoise, noised
 from mpcstats.party.past.comparing import Past, compared
 from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
@@ -38,13 +39,15 @@ async def play(
     permit: Permit,
     rows: Mapping[str, Rows],
     *,
+    own_noise: OwnNoise | None = None,
     on_step: Callable[[str], None] = lambda _: None,
     past: Past | None = None,
 ) -> Answer | None:
     """Take part in the permitted plan with the `rows` of this party's own fragments, by fragment name.
 
-    The answer at each recipient, None elsewhere. `on_step` hears the name of each step when it is done. `past` is
-    where this party keeps what a comparison with earlier runs needs.
+    `own_noise` has this party's keys, where the plan adds noise. The answer at each recipient, None elsewhere.
+    `on_step` hears the name of each step when it is done. `past` is where this party keeps what a comparison with
+    earlier runs needs.
     """
     plan = permit.plan
     run = _Run(session, engine_for(plan), plan, rows, on_step, past)
@@ -59,6 +62,9 @@ async def play(
             stage = Stage(run.engine, plan, rows)
             cells = await play_tables(session, stage, steps, aggregate, on_step=on_step)
     on_step(aggregate.name)
+    cells = await noised(session, run.engine, plan, cells, own=own_noise, rows=rows)
+    if plan.noise is not None:
+        on_step(plan.noise.name)
     opened = await run.releases(cells)
     on_step(plan.gate.name)
     return None if all(each is None for each in opened) else answer(plan, opened)

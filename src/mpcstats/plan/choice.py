@@ -49,6 +49,11 @@ class Choices:
                 because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
             case plans.Comparison():
                 because, others = "the policy compares cells with those of earlier runs", ()
+            case plans.Noise():
+                because, others = (
+                    "the policy asks for noise, and repeats must not average it away",
+                    (),
+                )
             case plans.Gate():
                 because, others = "nothing else in a plan opens a value", ()
             case _:

@@ -121,7 +121,14 @@ def _rounds(plan: Physical, rounds: Mapping[str, int]) -> int:
     """Of the whole plan: lookups run side by side, and so do steps on shared tables once their tables are there."""
     lookups = [rounds[step.name] for step in plan.steps if isinstance(step, plans.Lookup)]
     waves = [max(rounds[name] for name in wave) for wave in waves_of(plan)]
-    single = (plans.Cohort, plans.Sum, plans.Outcome, plans.Comparison, plans.Gate)
+    single = (
+        plans.Cohort,
+        plans.Sum,
+        plans.Outcome,
+        plans.Comparison,
+        plans.Noise,
+        plans.Gate,
+    )
     others = [rounds[step.name] for step in plan.steps if isinstance(step, single)]
     return max(lookups, default=0) + sum(waves) + sum(others)
 
@@ -150,6 +157,8 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
                 found.append(_sum(plan, step))
             case plans.Comparison():
                 found.append(_comparison(plan, step))
+            case plans.Noise():
+                found.append(_noise(plan, step))
             case plans.Gate():
                 found.append(_gate(plan, step))
             case _ if step.name in shared:
@@ -222,6 +231,14 @@ def _comparison(plan: Physical, step: plans.Comparison) -> Sizing:
     }
     roles = everyone(plan) + seated(plan, 0) + owned(plan, owner) + Counter(holders)
     return Sizing(step.name, step.card, sizes, dict(roles))
+
+
+def _noise(plan: Physical, step: plans.Noise) -> Sizing:
+    owners = dict.fromkeys(fragment.owner for fragment in plan.fragments)
+    places = {owner: "inside" if owner in plan.compute else "outside" for owner in owners}
+    roles = {(f"provider_{place}", owner): 1 for owner, place in places.items()}
+    sizes = {"elements": plan.cells * len(step.columns), "providers": len(owners)}
+    return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
 
 
 def _gate(plan: Physical, step: plans.Gate) -> Sizing:

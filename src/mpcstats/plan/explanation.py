@@ -270,7 +270,7 @@ def _inputs(step: plans.Step) -> tuple[str, ...]:
             return step.fragments
         case plans.Comparison():
             return (step.of, step.everybody)
-        case plans.Gate():
+        case plans.Noise() | plans.Gate():
             return (step.of,)
         case _:
             return inputs(step)
@@ -295,6 +295,11 @@ def _what(plan: Physical, step: plans.Step) -> str:
         case plans.Comparison():
             earlier = counted(step.cells, "earlier cell")
             return f"{counted(plan.cells, 'cell')} beside {earlier}: none that differs in 1 to {step.k - 1} persons"
+        case plans.Noise():
+            names = [total.name for total in plan.aggregate.totals]
+            added = (each.words(names[each.column]) for each in step.columns)
+            again = "the same if asked again" if step.sticky else "new in every run"
+            return f"adds {'; '.join(added)}, {again}: costs {step.loss} of each dataset"
         case plans.Gate():
             return "; ".join(_opens(plan, release) for release in step.releases)
         case _:

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
 from mpcstats.plan.needs import made_by
+from mpcstats.plan.noise import Noise, NoisyColumn
 from mpcstats.plan.strictness import Checks
 from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
 
@@ -38,6 +39,8 @@ __all__ = (
     "Item",
     "Label",
     "Lookup",
+    "Noise",
+    "NoisyColumn",
     "Not",
     "Outcome",
     "OutputColumn",
@@ -294,7 +297,7 @@ class Tests:
     compared: bool = False
 
 
-Step = Sum | Lookup | Cohort | TableStep | Outcome | Comparison | Gate
+Step = Sum | Lookup | Cohort | TableStep | Outcome | Comparison | Noise | Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +351,11 @@ class Physical:
         if not isinstance(gate, Gate):  # held by __post_init__
             raise InternalError("expected a plan that ends in a gate")
         return gate
+
+    @property
+    def noise(self) -> Noise | None:
+        """The step that adds noise to the cells, if there is one."""
+        return next((step for step in self.steps if isinstance(step, Noise)), None)
 
     @property
     def aggregate(self) -> Sum | Cohort | Outcome:

@@ -17,6 +17,7 @@ from mpcstats.records.papers.asked import Asked
 from mpcstats.records.papers.papers import Papers, read
 from mpcstats.records.papers.project import Projects
 from mpcstats.records.principals import Principals
+from mpcstats.records.privacy.spending import Losses
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import Standing
 
@@ -45,6 +46,7 @@ class Case:
     papers: tuple[Statement, ...] = ()
     spent: int | None = None
     spent_alone: int | None = None
+    losses: Losses | None = None  # what noisy answers have told before, by this party's ledger
     standing: Standing | None = None  # of who asks, by this party's ledger
     used: Mapping[str, int] = field(default_factory=dict)
     used_alone: Mapping[str, int] | None = None

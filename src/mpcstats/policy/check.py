@@ -19,6 +19,7 @@ from mpcstats.policy.conditions.granted import asked, granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
 from mpcstats.policy.conditions.history import history
 from mpcstats.policy.conditions.licence import operated
+from mpcstats.policy.conditions.noise import noise
 from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.profile import profile
 from mpcstats.policy.conditions.project import own_project
@@ -41,6 +42,7 @@ CONDITIONS: tuple[Condition, ...] = (
     gate_rules,
     history,
     checked,
+    noise,
     exempted,
     profile,
     operated,

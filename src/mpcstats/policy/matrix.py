@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mpcstats.cards.card import Card
 from mpcstats.cards.load import Cards
 from mpcstats.policy.conditions.gate_rules import demands, not_offered
+from mpcstats.policy.conditions.noise import unsaid
 from mpcstats.policy.conditions.protocols import outside, too_weak
 from mpcstats.policy.operations import OF_CARD
 from mpcstats.policy.reason import Reason
@@ -44,12 +45,13 @@ def matrix(policy: Policy, cards: Cards) -> tuple[Cell, ...]:
 
 
 def remarks(rule: Rule, gate: Card) -> tuple[Reason, ...]:
-    """What `rule` asks of the gate that its card does not offer yet, so that some plans or all are refused."""
-    return tuple(
+    """What `rule` asks of the gate that its card does not offer yet, or does not say, so that plans are refused."""
+    held = tuple(
         Reason("gate", not_offered(f"rule {rule.name}", demand, gate))
         for demand in demands(rule)
         if demand.offer not in gate.offers
     )
+    return (*held, *unsaid(rule))
 
 
 def _against(policy: Policy, scenario: str, level: Level, card: Card) -> Iterator[Reason]:

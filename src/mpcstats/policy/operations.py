@@ -46,7 +46,7 @@ OF_CARD: Mapping[str, Operation] = {
 MEANS = frozenset(
     (
         *("gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"),
-        *("margins", "differencing"),
+        *("margins", "differencing", "noise"),
         *("table", "derive"),
     )
 )

@@ -22,7 +22,9 @@ from mpcstats.plan.strictness import STRICTNESS, Checks
 from mpcstats.policy.budget import Budget
 from mpcstats.policy.history import History
 from mpcstats.policy.operations import Operation
+from mpcstats.policy.privacy import Privacy
 from mpcstats.records.levels import Level
+from mpcstats.records.privacy.budget import PrivacyBudget
 from mpcstats.records.tomlfile import Table, Version, read_toml
 
 ANYBODY = "*"
@@ -34,9 +36,9 @@ STRENGTH: dict[Adversary, int] = {"semi-honest": 0, "malicious": 1}
 # What an answer may look like. aggregate: cells that the gate has opened; plain: as it stands, without a gate.
 Form = Literal["aggregate", "plain"]
 WIDTH: dict[Form, int] = {"aggregate": 0, "plain": 1}
-Noise = Literal["none", "counts"]  # what noise is added to before a cell is opened
+Noise = Literal["none", "counts", "all"]  # what noise is added to before a cell is opened
 Zeros = Literal["suppressed", "shown"]  # of a column to which nobody contributes
-LOUDNESS: dict[Noise, int] = {"none": 0, "counts": 1}
+LOUDNESS: dict[Noise, int] = {"none": 0, "counts": 1, "all": 2}
 
 
 def _level(value: object) -> object:
@@ -81,9 +83,9 @@ class Rule(Table):
     minimum_contributors, dominance: for magnitudes (policy.magnitude), least contributors of a cell, and the
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
     the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
-    none or as many as a cell must have. zeros: whether it may be told that nobody contributes.
-    noise: on what. checks: what becomes of rows that fail the catalogue's checks, which are then made on shares.
-    operations: all that may be computed; not given: anything.
+    none or as many as a cell must have. zeros: whether it may be told that nobody contributes. noise: on what;
+    privacy: how much of it. checks: what becomes of rows that fail the catalogue's checks, which are then made on
+    shares. operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
     fee: who asks is charged. history: cells are compared with those of earlier runs.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
@@ -109,6 +111,7 @@ class Rule(Table):
     zeros: Zeros = "suppressed"
     noise: Noise = "none"
     checks: Checks = "none"
+    privacy: Privacy | None = None
     budget: Budget | None = None
     history: History | None = None
     operations: Annotated[list[Operation], Field(min_length=1)] | None = None
@@ -133,6 +136,10 @@ class Rule(Table):
                 "named is denied"
             )
         # A condition that is never asked would look like one that is met.
+        if self.privacy is not None and self.noise == "none":
+            raise ValueError(
+                f"expected rule {self.name} to say what its privacy is for: noise = ..."
+            )
         if self.government_led and "project" not in self.requires:
             raise ValueError(
                 f"expected rule {self.name} to require project where it is government_led"
@@ -167,15 +174,20 @@ class PolicyFile(Table):
     version: Version
     rule: list[Rule]
     helper: list[Helper] = Field(default_factory=list)
+    privacy: list[PrivacyBudget] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A typed policy; `digest` is SHA-256 of what it says, in whatever order it says it."""
+    """A typed policy; `digest` is SHA-256 of what it says, in whatever order it says it.
+
+    `privacy` is what may be lost of each dataset over all answers; where it has none, no noisy answer is given.
+    """
 
     rules: tuple[Rule, ...]
     accepted: tuple[Helper, ...]
     digest: str
+    privacy: tuple[PrivacyBudget, ...] = ()
     _by_case: Mapping[tuple[str, Level], Rule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -187,21 +199,29 @@ class Policy:
         """The policy file at `path`. Raises UsageError with file and place."""
         table = read_toml(path, PolicyFile)
         try:
-            return cls.of(tuple(table.rule), tuple(table.helper))
+            return cls.of(tuple(table.rule), tuple(table.helper), tuple(table.privacy))
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from None
 
     @classmethod
-    def of(cls, rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> Policy:
+    def of(
+        cls,
+        rules: tuple[Rule, ...],
+        accepted: tuple[Helper, ...],
+        privacy: tuple[PrivacyBudget, ...] = (),
+    ) -> Policy:
         """A policy of these rules.
 
         Raises UsageError with every fault: two rules for one case, two entries for one owner, names that are kinds
         of parties, a higher level that permits more.
         """
         faults = list(_faults(rules, accepted))
+        budgeted = [budget.dataset for budget in privacy]
+        if len(set(budgeted)) != len(budgeted):
+            faults.append("expected one [[privacy]] for each dataset, got several")
         if faults:
             raise UsageError("; ".join(faults))
-        return cls(rules, accepted, _digest(rules, accepted))
+        return cls(rules, accepted, _digest(rules, accepted, privacy), privacy)
 
     def rule(self, scenario: str, level: Level) -> Rule | None:
         """The rule for `scenario` and `level`; None, which denies, if there is none."""
@@ -308,6 +328,8 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield "fewer signatures"
     if LOUDNESS[one.noise] < LOUDNESS[other.noise]:
         yield "less noise"
+    elif other.privacy is not None and (one.privacy is None or one.privacy.wider(other.privacy)):
+        yield "noise for a larger loss"
     if STRICTNESS[one.checks] < STRICTNESS[other.checks]:
         yield "weaker checks"
     if other.budget is not None and (one.budget is None or one.budget.wider(other.budget)):
@@ -321,13 +343,20 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
             yield f"no {name}"
 
 
-def _digest(rules: tuple[Rule, ...], accepted: tuple[Helper, ...]) -> str:
+def _digest(
+    rules: tuple[Rule, ...], accepted: tuple[Helper, ...], privacy: tuple[PrivacyBudget, ...]
+) -> str:
     """Equal for policies that decide alike; the order of `accepts` is kept, for it says which helper a plan takes."""
     plain = [rule.model_dump(mode="json") for rule in rules]
     for rule in plain:
+        if rule["privacy"] is None:
+            del rule["privacy"]  # what says nothing of it keeps its digest
         for name, value in rule.items():
             rule[name] = sorted(set(value)) if isinstance(value, list) else value
     plain.sort(key=lambda rule: (rule["scenario"], rule["level"]))
     helpers = {helper.owner: helper.accepts for helper in accepted}
-    text = json.dumps([plain, helpers], sort_keys=True, ensure_ascii=False)
+    budgets = {budget.dataset: budget.model_dump(mode="json") for budget in privacy}
+    text = json.dumps(
+        [plain, helpers, *([budgets] if budgets else [])], sort_keys=True, ensure_ascii=False
+    )
     return hashlib.sha256(text.encode()).hexdigest()

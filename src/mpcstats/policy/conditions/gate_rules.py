@@ -45,7 +45,7 @@ class Asking(Protocol):
 
 
 def demands(rule: Rule) -> tuple[Demand, ...]:
-    """What `rule` asks of the gate."""
+    """What `rule` asks of the gate; noise is added before it (conditions.noise)."""
     found = [*thresholds(rule)]
     concentration = rule.concentration
     if concentration is not None:
@@ -55,8 +55,6 @@ def demands(rule: Rule) -> tuple[Demand, ...]:
     if rule.complement and rule.minimum_persons > 1:
         words = f"no complement of 1 to {rule.minimum_persons - 1} persons"
         found.append(Demand("complement", words, partial(_is, "complement", True)))
-    if rule.noise == "counts":
-        found.append(Demand("noise-counts", "noise on counts", lambda _: False))
     return tuple(found)
 
 
@@ -153,7 +151,4 @@ def _asked_for(
 
 def not_offered(who: str, demand: Demand, card: Card) -> str:
     """That `card` lacks what `who` demands, in words."""
-    return (
-        f"{who} asks for {demand.words}, which {card.id} v{card.version} does not "
-        f"{'add' if demand.offer == 'noise-counts' else 'test'} yet"
-    )
+    return f"{who} asks for {demand.words}, which {card.id} v{card.version} does not test yet"

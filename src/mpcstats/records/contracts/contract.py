@@ -47,7 +47,10 @@ OF_CARD: Mapping[str, JobAction] = {
 }
 GATE = "gate"  # the card whose step is not the job's, but the release of its cells
 INSIDE = frozenset(
-    {"compact", "derive", "expand", "margins", "permute", "radix_sort", "shuffle", "sort", "table"}
+    (
+        *("compact", "derive", "expand", "margins", "noise", "permute"),
+        *("radix_sort", "shuffle", "sort", "table"),
+    )
 )
 
 

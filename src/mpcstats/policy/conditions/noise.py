@@ -1,0 +1,96 @@
+"""The noise that a rule asks for: the plan must add enough of it, and every dataset's budget hold what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mpcstats.policy.case import Case
+from mpcstats.policy.noise import lost, moves, wanted
+from mpcstats.policy.reason import Reason
+from mpcstats.policy.rule import Rule
+
+CARD = "noise"
+OFFER = "noise-counts"
+
+
+def noise(case: Case) -> Iterator[Reason]:
+    """What is wrong with the plan's noise; where nobody has counted what was lost before, anything is too much."""
+    rule = case.rule
+    if rule is None or not rule.permit:
+        return
+    columns = wanted(case.plan, rule, case.catalogue)
+    if columns:
+        yield from _missing(case, rule, columns)
+    yield from _false(case)
+    yield from _spent(case, rule)
+
+
+def unsaid(rule: Rule) -> Iterator[Reason]:
+    """That `rule` asks for noise and does not say how much, so that every question is refused."""
+    if rule.noise != "none" and rule.privacy is None:
+        yield Reason(
+            "gate",
+            f"rule {rule.name} asks for noise on {rule.noise}, and does not say how much: give it "
+            'privacy = { epsilon = "..." }',
+        )
+
+
+def _missing(case: Case, rule: Rule, columns: tuple[int, ...]) -> Iterator[Reason]:
+    asks = f"rule {rule.name} asks for noise on {rule.noise}"
+    if CARD not in case.cards or OFFER not in case.cards[CARD].offers:
+        yield Reason("gate", f"{asks}, which no protocol here adds")
+        return
+    yield from unsaid(rule)
+    if rule.privacy is None:
+        return
+    totals, step = case.plan.aggregate.totals, case.plan.noise
+    noisy = set() if step is None else {each.column for each in step.columns}
+    for column in (c for c in columns if c not in noisy):
+        bounded = moves(case.plan, case.catalogue, column) is not None
+        why = (
+            "the plan does not add it"
+            if bounded
+            else "nothing bounds what one person adds to it: ask about persons, one row a person"
+        )
+        yield Reason("gate", f"{asks}, and {totals[column].name} has none: {why}")
+    if step is not None and step.sticky and not rule.privacy.sticky:
+        yield Reason("gate", f"{asks} that is new in every run, and that of the plan is not")
+    if step is not None and not rule.privacy.holds(step.loss):
+        yield Reason(
+            "gate", f"{asks}, {rule.privacy}, and that of the plan costs more: {step.loss}"
+        )
+
+
+def _false(case: Case) -> Iterator[Reason]:
+    """Noise for less than what one person moves a total by."""
+    step = case.plan.noise
+    for each in () if step is None else step.columns:
+        true = moves(case.plan, case.catalogue, each.column)
+        name = case.plan.aggregate.totals[each.column].name
+        if (
+            true is None
+            or each.l1 < true.l1
+            or each.l2_squared < true.l2_squared
+            or each.cells < true.cells
+        ):
+            yield Reason("gate", f"the plan's noise on {name} is for less than a person adds to it")
+
+
+def _spent(case: Case, rule: Rule) -> Iterator[Reason]:
+    budgets = {budget.dataset: budget for budget in case.policy.privacy}
+    for dataset, loss in lost(case.plan).items():
+        if dataset not in budgets:
+            yield Reason(
+                "denied",
+                f"{dataset} has no budget of privacy, so nothing may be told of its persons under "
+                f"rule {rule.name}: give it one, [[privacy]] in the policy",
+            )
+        elif case.losses is None:
+            # Not "used-up": it is this party that has not counted.
+            yield Reason(
+                "denied",
+                f"{dataset} has a budget of {budgets[dataset]}, and what was told before was not "
+                "counted: what is unknown is denied",
+            )
+        elif why := budgets[dataset].refusal(case.losses.lost(dataset), loss):
+            yield Reason("used-up", why)

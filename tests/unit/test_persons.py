@@ -1,0 +1,58 @@
+"""Which queries of fragments keep persons apart, by their text alone: what is not surely so is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from mpcstats.plan.persons import apart
+from mpcstats.plan.physical import Fragment
+
+TABLE = "(SELECT NULLIF(UPPER(TRIM(pid)), '') AS pid, ward, fee FROM a.people) AS p"
+APART = [
+    f"SELECT p.pid AS key, p.fee + 1 AS v FROM {TABLE} WHERE p.ward = 1 AND p.fee > 7",
+    f"SELECT p.pid AS key, SUM(p.fee) AS v FROM {TABLE} GROUP BY p.pid HAVING COUNT(*) > 1",
+    f"SELECT q.pid AS key FROM (SELECT p.pid, SUM(p.fee) AS f FROM {TABLE} GROUP BY p.pid) AS q WHERE q.f > 3",
+    f"SELECT q.who AS key, MAX(q.fee) AS v FROM (SELECT p.pid AS who, p.fee FROM {TABLE}) AS q GROUP BY q.who",
+]
+TOGETHER = [
+    f"SELECT SUM(p.fee) AS v FROM {TABLE}",
+    f"SELECT p.ward AS key, SUM(p.fee) AS v FROM {TABLE} GROUP BY p.ward",
+    f"SELECT p.ward AS pid, SUM(p.fee) AS v FROM {TABLE} GROUP BY p.ward",
+    # A name that is another column, a part of a name, a number of names.
+    f"SELECT q.pid AS key, SUM(q.fee) AS v FROM (SELECT p.ward AS pid, p.fee FROM {TABLE}) AS q GROUP BY q.pid",
+    f"SELECT q.r AS key, SUM(q.fee) AS v FROM (SELECT SUBSTR(p.pid, 1, 1) AS r, p.fee FROM {TABLE}) AS q GROUP BY q.r",
+    f"SELECT q.n AS key, COUNT(*) AS v FROM (SELECT COUNT(p.pid) AS n FROM {TABLE} GROUP BY p.pid) AS q GROUP BY q.n",
+    f"SELECT q.ward AS key, COUNT(*) AS v FROM (SELECT p.pid, p.ward FROM {TABLE}) AS q GROUP BY q.ward",
+    f"SELECT p.pid AS key FROM {TABLE} WHERE p.fee > (SELECT AVG(fee) FROM a.people)",
+    f"SELECT p.pid AS key, (SELECT 1) AS v FROM {TABLE}",
+    f"SELECT p.pid AS key FROM {TABLE} ORDER BY p.fee LIMIT 3",
+    f"SELECT DISTINCT p.pid AS key FROM {TABLE}",
+    f"SELECT p.pid AS key, RANK() OVER (ORDER BY p.fee) AS v FROM {TABLE}",
+    f"SELECT p.pid AS key FROM {TABLE} CROSS JOIN a.people AS q",
+    f"SELECT p.pid AS key FROM {TABLE}, a.people AS q WHERE q.ward = p.ward",
+    f"SELECT p.pid AS key FROM {TABLE} WHERE p.ward IN (SELECT ward FROM a.people)",
+    f"SELECT p.pid AS key FROM {TABLE} UNION ALL SELECT p.pid FROM {TABLE}",
+    f"WITH w AS (SELECT 1) SELECT p.pid AS key FROM {TABLE}",
+    "SELECT v AS key FROM (VALUES (1)) AS t(v)",
+    "SELECT 1 AS key",
+]
+
+
+def fragment(sql: str) -> Fragment:
+    return Fragment("f", "a", sql, 9, (), (), ())
+
+
+@pytest.mark.parametrize("sql", APART)
+def test_persons_apart(sql: str) -> None:
+    assert apart(fragment(sql), frozenset({"pid"}))
+    assert apart(
+        fragment(f"SELECT CAST(key AS VARCHAR) AS key FROM ({sql}) AS f"), frozenset({"pid"})
+    )
+
+
+@pytest.mark.parametrize("sql", TOGETHER)
+def test_persons_together(sql: str) -> None:
+    assert not apart(fragment(sql), frozenset({"pid"}))
+    assert not apart(
+        fragment(f"SELECT CAST(key AS VARCHAR) AS key FROM ({sql}) AS f"), frozenset({"pid"})
+    )
