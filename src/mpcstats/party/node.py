@@ -34,6 +34,7 @@ from mpcstats.party.repeat import Repeat, kept_answer, remembers
 from mpcstats.party.run import play
 from mpcstats.party.version import version
 from mpcstats.plan.cost import public_sizes
+from mpcstats.plan.physical import Physical
 from mpcstats.plan.units import units
 from mpcstats.policy.permit import Permit
 from mpcstats.records.ledger import Ledger
