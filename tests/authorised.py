@@ -54,21 +54,14 @@ class Exempt:
 
 
 class Authorised:
-    """Everything that is on file before the bureau asks, in `folder`; `config` is what runs.
+    """Everything that is on file before the bureau asks; `config` is what runs, under the default policy."""
 
-    `whole` is the default policy, of which `less` are lines that the one that runs does not have.
-    """
-
-    def __init__(self, folder: Path, *, less: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path) -> None:
         shipped = local_file(DEMO, data=DATA)
         self.offices = Offices(folder, shipped.parties, ROLES)
         self.folder = folder
         self.catalogue = Catalogue.load(shipped.catalogue)
-        self.whole = read_policy(DEFAULT, KINDS)
-        policy = filled_file(self.whole)
-        for line in less:
-            assert line in policy, line
-            policy = policy.replace(line, "")
+        policy = filled_file(read_policy(DEFAULT, KINDS))
         (folder / "policy.toml").write_text(policy, "utf-8")
         self.config = replace(
             shipped, policy=folder / "policy.toml", registers=self.offices.files, scenario=None

@@ -90,7 +90,10 @@ TABLE: dict[tuple[str, str], Expected] = {
         "government-led project, k >= 30, noise on counts, malicious security",
         REVIEWED,
         frozenset(
-            {"minimum-persons", "recipients", "adversary", "noise", "government-led", "project"}
+            {
+                *("minimum-persons", "complement", "recipients", "adversary", "noise"),
+                *("government-led", "project"),
+            }
             | PAPERS
         ),
         CONTRIBUTORS,
@@ -107,12 +110,12 @@ TABLE: dict[tuple[str, str], Expected] = {
     ("commercial", "MODERATE"): reviewed(
         "approval per project; the same, and a query budget",
         ("bureau", "insurer"),
-        *("project", "budget", "fee"),
+        *("complement", "project", "budget", "fee"),
     ),
     ("research", "MODERATE"): reviewed(
         "as supervision, with a registered plan; government-led where the project says so",
         BUREAU,
-        "project",
+        *("complement", "project"),
     ),
     ("public", "MODERATE"): Expected("only released LOW"),
     ("supervision", "LOW"): low(

@@ -177,7 +177,7 @@ class Safety:
         cells, least = self._cells, least_for_rank(self._rules.persons, rank)
         if support is not None:
             return cells.counts[support], least
-        if len(cells.persons) > 1:
+        if len(cells.persons) > 1 and least < NEVER:
             raise InternalError("expected one count of persons where a quantile is opened")
         return cells.persons[0], least
 
