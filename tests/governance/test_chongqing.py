@@ -358,4 +358,4 @@ def test_the_plans_decision_has_what_the_table_said() -> None:
     text = " ".join(reason.text for reason in reasons(case()))
     assert duties >= PAPERS
     assert refusing() >= {f"granted: {paper}" for paper in PAPERS}
-    assert "at least 3 contributors of a magnitude, which the plan does not ask of gate v2" in text
+    assert "at least 3 contributors of a magnitude, which the plan does not ask of gate v3" in text

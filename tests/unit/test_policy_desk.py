@@ -201,7 +201,7 @@ def test_explain_writes_a_page_of_its_own(tmp_path: Path) -> None:
     shown = Page(text)
     assert (shown.rows, shown.open) == (17, [])
     assert not {"script", "link", "img"} & shown.elements
-    assert "withstands less than is asked for" in text
+    assert "does not say how much" in text
     assert POLICY.digest in text
 
 
