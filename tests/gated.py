@@ -53,6 +53,7 @@ def planned(joint: Joint, text: str, least: Least, to: Sequence[str]) -> Physica
         contributors=least.contributors > 1,
         contributions=least.p > 0 or least.largest is not None,
         complement=least.complement and least.persons > 1,
+        rounding=least.rounding,
     )
     plan = plan_question(text, setting)
     rehearse(plan, joint.catalogue)

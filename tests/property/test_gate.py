@@ -307,7 +307,7 @@ def planned_sizes(case: Case) -> dict[str, int]:
         rules.largest,
         rules.complement,
         rules.zeros,
-        own,
+        own=own,
     )
     magnitudes = [i for i, c in enumerate(columns) if c.magnitude]
     outside = sum(party not in TRIO for party in case.to)

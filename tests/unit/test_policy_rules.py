@@ -264,6 +264,7 @@ def test_gate_and_noise_alone_offer_something() -> None:
         "per-recipient",
         "dominance",
         "complement",
+        "rounding",
     )
     assert CARDS["gate"].offers == offers
     assert [name for name, card in CARDS.items() if card.offers] == ["gate", "noise"]

@@ -275,6 +275,31 @@ def test_institutions_that_the_catalogue_does_not_know_do_not_count(tmp_path: Pa
     assert found.states[0][2] == "suppressed"
 
 
+@pytest.mark.parametrize("base", [1, 5, 8, 10])
+def test_counts_are_rounded_and_sums_are_not(tmp_path: Path, base: int) -> None:
+    """To the nearest multiple, the higher one of two; a share of counts is one of rounded counts."""
+    known = records(catalogue(tmp_path, CODES, own=True), rounding=base)
+    text = (
+        "SELECT ward, COUNT(*) AS n, SUM(CASE WHEN fee > 5 THEN 1 ELSE 0 END) AS some, SUM(fee) AS fee, "
+        "1.0 * COUNT(fee) / COUNT(*) AS part, AVG(fee) AS mean FROM hospitals.cases GROUP BY ward ORDER BY ward"
+    )
+    (found,) = [a for a in answers(question(text), known, files(tmp_path)).values() if a]
+    for ward, row in enumerate(found.rows):
+        persons = [STAYS[code][ward] for code in EVERY]
+        some = sum(max(0, n - 6) for n in persons)
+        n, total = sum(persons), sum(map(fees, persons))
+        assert row[1:4] == (nearest(n, base), row[2] and nearest(some, base), total)
+        assert row[4] == 1.0
+        assert row[5] == pytest.approx(total / n, rel=1e-9)
+    assert base == 1 or any(
+        row[1] != sum(STAYS[c][i] for c in EVERY) for i, row in enumerate(found.rows)
+    )
+
+
+def nearest(count: int, base: int) -> int:
+    return (count + base // 2) // base * base
+
+
 def test_a_sub_query_that_hides_the_institution_does_not_hide_it_from_the_gate(
     tmp_path: Path,
 ) -> None:

@@ -18,6 +18,7 @@ Offer = Literal[
     "per-recipient",
     "dominance",
     "complement",
+    "rounding",
     "noise-counts",
 ]
 

@@ -128,9 +128,15 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
             contributors=asked.contributors > 1,
             contributions=asked.p > 0 or asked.largest is not None,
             complement=asked.complement and asked.persons > 1,
+            rounding=asked.rounding,
             checks=checks,
         )
-        more = setting.contributors or setting.contributions or checks != "none"
+        more = (
+            setting.rounding > 1
+            or setting.contributors
+            or setting.contributions
+            or checks != "none"
+        )
         if setting.k > 1 or more:
             draft = plan_question(question.text, setting)
             # What is read for checks alone may be of a level that asks for stricter ones; there are few.

@@ -93,6 +93,7 @@ def _rules(release: Release) -> dict[str, JSON]:
         "largest": list(release.largest or ()),
         "complement": release.complement,
         "zeros": release.zeros,
+        "rounding": release.rounding if release.rounding > 1 else 0,
         "own": list(release.own),
     }
 

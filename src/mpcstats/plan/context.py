@@ -34,6 +34,7 @@ class Context:
     contributors: bool = False
     contributions: bool = False
     complement: bool = False
+    rounding: int = 1  # to a multiple of which counts are rounded
     suppression: Method = "greedy"
     checks: Checks = "none"  # what is done about rows that fail the catalogue's checks, on shares
 

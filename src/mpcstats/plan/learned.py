@@ -124,6 +124,8 @@ def beside(plan: Physical, release: plans.Release) -> list[str]:
         words.append("({}, {}) dominance".format(*release.largest))
     if release.complement:
         words.append("complements too")
+    if release.rounding > 1:
+        words.append(f"counts rounded to {release.rounding}")
     if release.zeros:
         words.append("zeros shown")
     if release.columns is not None:

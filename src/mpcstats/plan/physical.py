@@ -214,7 +214,8 @@ class Release:
     """What `recipients` may see: each cell of at least `k` persons, and of it the columns that pass the other rules.
 
     The rules are those of protocols.safety.Rules: for magnitudes a minimum of `contributors`, `p` (p% rule, p-ratio)
-    and `largest` ((n,k) dominance), for all columns `complement` and `zeros`. `own` names the institutions that are
+    and `largest` ((n,k) dominance), for all columns `complement` and `zeros`. Counts are multiples of `rounding`, the
+    nearest ones, which the steps before have made of them. `own` names the institutions that are
     the recipients' own. `columns` and `cells` are the positions of the only ones that they see; None: all. `exempt`
     is the digest of the approval under which the rule's minimums do not hold for this release; None: they do.
     """
@@ -226,6 +227,7 @@ class Release:
     largest: tuple[int, int] | None = None
     complement: bool = False
     zeros: bool = False
+    rounding: int = 1
     own: tuple[Label, ...] = ()
     columns: tuple[int, ...] | None = None
     cells: tuple[int, ...] | None = None

@@ -53,8 +53,9 @@ class Setting:
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
     of a cell that may be opened. `contributors`: the institutions behind amounts are counted, where they can be;
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
-    column are counted. `suppression` is the method that chooses which cells are hidden beside others, where totals
-    are shown. `checks`: what is done, on shares, about rows that fail the catalogue's checks.
+    column are counted. `rounding`: counts are rounded to a multiple of it. `suppression` is the method that chooses
+    which cells are hidden beside others, where totals are shown. `checks`: what is done, on shares, about rows that
+    fail the catalogue's checks.
     """
 
     catalogue: Catalogue
@@ -69,6 +70,7 @@ class Setting:
     contributors: bool = False
     contributions: bool = False
     complement: bool = False
+    rounding: int = 1
     suppression: Method = "greedy"
     checks: Checks = "none"
 
@@ -90,6 +92,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         contributors=setting.contributors or setting.contributions,
         contributions=setting.contributions,
         complement=setting.complement,
+        rounding=setting.rounding,
         suppression=setting.suppression,
         checks=setting.checks,
     )
@@ -127,10 +130,10 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
 def _cohort(context: Context) -> Planned | None:
     """The plan along one spine of persons; None where the question is none for it, or tables show more of its cells.
 
-    A cohort counts the persons of cells, and neither those who contribute to a column nor institutions; it never has
-    the rows as shares, which checks are made on.
+    A cohort counts the persons of cells, and neither those who contribute to a column nor institutions, and rounds
+    nothing; it never has the rows as shares, which checks are made on.
     """
-    if context.contributors or context.checked:
+    if context.contributors or context.checked or context.rounding > 1:
         return None
     try:
         block = parse(context)

@@ -30,6 +30,7 @@ Duty = (
         "dominance",
         "concentration",
         "complement",
+        "rounding",
         "noise",
         "checks",
         "adversary",
@@ -159,6 +160,8 @@ def _duties(rule: Rule, wish: Wish) -> Iterator[Obligation]:
         if rule.concentration is not None:
             words = f"{rule.concentration} of a magnitude"
             yield Obligation("concentration", words, rule.concentration.percent)
+    if rule.rounding > 1:
+        yield Obligation("rounding", f"counts rounded to {rule.rounding}", rule.rounding)
     if rule.complement:
         yield Obligation("complement", "complements that are none or as large as a cell must be")
     if LOUDNESS[rule.noise] > 0:

@@ -23,6 +23,7 @@ class Least:
     largest: tuple[int, int] | None = None
     complement: bool = False
     zeros: bool = False
+    rounding: int = 1
 
     def release(self, recipients: tuple[str, ...]) -> Release:
         """The release of all cells to `recipients` under these rules."""
@@ -34,6 +35,7 @@ class Least:
             self.largest,
             self.complement,
             self.zeros,
+            self.rounding,
         )
 
 
@@ -51,7 +53,7 @@ def least(
     persons = max(persons, rule.minimum_persons)
     zeros = rule.zeros == "shown"
     if not amounts:
-        return Least(persons, complement=rule.complement, zeros=zeros)
+        return Least(persons, complement=rule.complement, zeros=zeros, rounding=rule.rounding)
     concentration = rule.concentration
     return Least(
         persons,
@@ -60,6 +62,7 @@ def least(
         None if concentration is None else (concentration.largest, concentration.percent),
         rule.complement,
         zeros,
+        rule.rounding,
     )
 
 

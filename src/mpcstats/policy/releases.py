@@ -67,6 +67,7 @@ def _exempted(case: Case, ruled: Release, paper: Paper[Approval]) -> list[Releas
 def _least(case: Case, ruled: Release) -> Release:
     """`ruled` under what an approval cannot exempt from: the minimums of the jurisdiction's profile."""
     profile = case.registers.profile
+    # Counts are rounded before the gate, for all releases or for none.
     free = replace(ruled, k=1, contributors=1, p=0, largest=None, complement=False)
     if profile is None:
         return free

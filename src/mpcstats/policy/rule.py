@@ -83,7 +83,8 @@ class Rule(Table):
     minimum_contributors, dominance: for magnitudes (policy.magnitude), least contributors of a cell, and the
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
     the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
-    none or as many as a cell must have. zeros: whether it may be told that nobody contributes. noise: on what;
+    none or as many as a cell must have. zeros: whether it may be told that nobody contributes. rounding:
+    counts are told as the nearest multiples of it. noise: on what;
     privacy: how much of it. checks: what becomes of rows that fail the catalogue's checks, which are then made on
     shares. operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
@@ -109,6 +110,7 @@ class Rule(Table):
     concentration: Concentration | None = None
     complement: bool = False
     zeros: Zeros = "suppressed"
+    rounding: Annotated[int, Field(ge=1, le=1 << 20)] = 1
     noise: Noise = "none"
     checks: Checks = "none"
     privacy: Privacy | None = None
@@ -322,6 +324,8 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
     kept = one.concentration
     if other.concentration is not None and (kept is None or not kept.within(other.concentration)):
         yield f"a concentration that is not within {other.concentration}"
+    if one.rounding % other.rounding:
+        yield f"a rounding that is no multiple of {other.rounding}"
     if one.zeros == "shown" and other.zeros == "suppressed":
         yield "zeros that are shown"
     if one.signatures < other.signatures:

@@ -197,7 +197,8 @@ class Join:
 class Aggregated:
     """An aggregate of a group's rows; count without `of`: of all rows. `at`: (numerator, denominator) of a quantile.
 
-    `hidden`: it is for the gate alone, and is never shown; of nothing it is 0.
+    `hidden`: it is for the gate alone, and is never shown; of nothing it is 0. `counts`: it is a number of rows, of
+    persons or of ones, or of whatever else.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Aggregated:
     at: tuple[int, int] | None = None
     support: Expr | None = None  # which rows contribute; None: all
     hidden: bool = False
+    counts: bool = False
 
 
 @dataclass(frozen=True)

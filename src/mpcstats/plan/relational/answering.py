@@ -50,6 +50,10 @@ class Answering:
         if not self._answer.sets:
             opening = Opening(draft, self._answer, cells, count)
             return opening.outcome(keys, persons, supports, rests)
+        if draft.context.rounding > 1:
+            raise draft.context.refuse(
+                None, "totals of rounded cells do not add up: ask for cells or for totals alone"
+            )
         totals = Totals(draft, self._answer, MOST_CELLS)
         beside = totals.beside(cells, keys)
         whole, count = totals.added(cells, keys)

@@ -28,6 +28,7 @@ from mpcstats.plan.relational.algebra import (
     Union,
     column,
     columns_of,
+    known,
 )
 from mpcstats.plan.relational.inspecting import Inspecting
 from mpcstats.plan.relational.institutions import (
@@ -124,6 +125,7 @@ class Builder:
         if having is not None:
             passed = found.taken_out(self._resolved(having.this, env), by_key)
         self._check_outputs(tree, outputs, [name for name, _ in named], found)
+        found.found = [replace(a, counts=_counts(a, rel)) for a in found.found]
         institutions = by_dataset(rel, found.found)
         behind, sums = contributed(rel, found.found, institutions, self.context, self.names)
         return Answer(
@@ -448,6 +450,14 @@ class Builder:
         if not plain or not isinstance(number, exp.Literal) or not number.is_int:
             raise self.context.refuse(limit, "expected a whole number in LIMIT", "LIMIT")
         return int(number.this)
+
+
+def _counts(aggregate: Aggregated, rel: Rel) -> bool:
+    """Whether an aggregate is a number of rows, values or ones."""
+    if aggregate.kind != "sum" or aggregate.of is None:
+        return aggregate.kind in ("count", "distinct")
+    ends = known(aggregate.of, rel).bounded
+    return ends is not None and set(ends) <= {0, 1}
 
 
 def person_of(rel: Rel) -> str | None:

@@ -45,9 +45,14 @@ class Opening:
         self._scalars = Scalars(
             draft.context, cells.facts, answer.input.rows, lambda want: cells.values[want.name]
         )
+        self._rounded = Scalars(
+            draft.context, cells.facts, answer.input.rows, lambda want: self._multiple(want.name)
+        )
         self._computed: list[tuple[Want, Column, Node]] = []
         self._quotients: list[tables.Quotient] = []
         self._totals: list[Total] = []
+        # Counts of rows, of persons, of ones: what rounding is about.
+        self._counts = frozenset(a.name for a in answer.aggregates if a.counts)
 
     def outcome(
         self,
@@ -156,7 +161,7 @@ class Opening:
         kind: Literal["ratio", "root"] = "ratio"
         if isinstance(node, exp.Sqrt):
             kind, node = "root", node.this.unnest()
-        if self._scalars.fact(node).kind == "boolean":
+        if self._told_by(node).fact(node).kind == "boolean":
             raise self._draft.context.refuse(
                 given,
                 f"{name}: expected a number, got a condition: write CASE WHEN ... THEN 1 ELSE 0 END",
@@ -174,9 +179,20 @@ class Opening:
         self._totals.append(Total(shared.name, (), largest))
         return OutputColumn(name, "total", len(self._totals) - 1)
 
+    def _told_by(self, node: Expr) -> Scalars:
+        """What an output is computed of: of counts alone, these are rounded where the policy says so."""
+        of_counts = all(name in self._counts for name in columns_of(node))
+        return self._rounded if self._draft.context.rounding > 1 and of_counts else self._scalars
+
+    def _multiple(self, name: str) -> Node:
+        """The nearest multiple of the base to a count, the higher one of two."""
+        base = self._draft.context.rounding
+        more = Call("add", (self._cells.values[name], Number(base // 2)))
+        return Call("mul", (Call("floordiv", (more, Number(base))), Number(base)))
+
     def _ratio(self, node: Expr) -> Ratio:
         variance = self._cells.variances.get(node.name) if isinstance(node, exp.Column) else None
-        return self._scalars.ratio(node) if variance is None else variance
+        return self._told_by(node).ratio(node) if variance is None else variance
 
     def _backing(
         self, node: Expr, supports: Mapping[str, str], rests: Mapping[str, Node]

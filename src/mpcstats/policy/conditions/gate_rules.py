@@ -55,6 +55,9 @@ def demands(rule: Rule) -> tuple[Demand, ...]:
     if rule.complement and rule.minimum_persons > 1:
         words = f"no complement of 1 to {rule.minimum_persons - 1} persons"
         found.append(Demand("complement", words, partial(_is, "complement", True)))
+    if rule.rounding > 1:
+        words = f"counts rounded to {rule.rounding}"
+        found.append(Demand("rounding", words, partial(_is, "rounding", rule.rounding)))
     return tuple(found)
 
 

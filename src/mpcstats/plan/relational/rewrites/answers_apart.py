@@ -47,7 +47,7 @@ def answers_apart(answer: Answer, context: Context, names: Names) -> Answer:
             _grouped(part, answer, keys, [test for _, test in tests], columns, position, context)
         )
     merged = tuple(
-        Aggregated(a.name, MERGED[a.kind], column(a.name), hidden=a.hidden)
+        Aggregated(a.name, MERGED[a.kind], column(a.name), hidden=a.hidden, counts=a.counts)
         for a in answer.aggregates
     )
     backed = {name: tuple(columns[1 + i]) for i, (name, _) in enumerate(tests)}
