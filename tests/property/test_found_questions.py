@@ -126,6 +126,19 @@ EQUAL: list[str] = [
     ),
     # A key that is unique under each of its names.
     "SELECT COUNT(*) AS x FROM b.t a WHERE NOT EXISTS (SELECT 1 FROM a.t z WHERE z.pid = a.pid AND z.n > a.n)",
+    # Of the columns that a filter compares none is NULL, several owners' too.
+    (
+        "SELECT COUNT(*) AS x FROM b.t a WHERE a.e IS NOT NULL AND a.e NOT IN "
+        "(SELECT z.e FROM all_.t z WHERE z.e IS NOT NULL AND z.n < 0)"
+    ),
+    (
+        "SELECT COUNT(*) AS x FROM b.t a WHERE a.n NOT IN (SELECT z.m FROM (SELECT r.pid, MAX(r.n) AS m FROM all_.t r "
+        "GROUP BY 1) z WHERE z.m IS NOT NULL)"
+    ),
+    (
+        "SELECT COUNT(*) AS x FROM b.t a WHERE a.g NOT IN "
+        "(SELECT z.g FROM a.t z JOIN c.t y ON y.pid = z.pid WHERE z.g <> y.g)"
+    ),
     # An extreme of conditions.
     "SELECT a.k AS k, COUNT(*) AS x FROM (SELECT r.pid, MAX(r.d > 1) AS k FROM all_.t r GROUP BY r.pid) a GROUP BY 1",
 ]
@@ -134,6 +147,11 @@ REFUSED = [
     (
         "SELECT COUNT(*) AS x FROM (SELECT r.pid, MIN(r.t) AS k FROM all_.t r GROUP BY 1) a WHERE a.k = 'ab'",
         "the min of a text over several owners' rows is not known",
+    ),
+    # Either of two conditions says of neither column that it is not NULL.
+    (
+        "SELECT COUNT(*) AS x FROM b.t a WHERE a.e NOT IN (SELECT z.e FROM all_.t z WHERE z.e IS NOT NULL OR z.n < 0)",
+        "NOT IN over a column that may be NULL",
     ),
     ("SELECT COUNT(*) > 3 AS x FROM all_.t a", "x: expected a number, got a condition"),
     (
