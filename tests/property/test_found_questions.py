@@ -139,6 +139,13 @@ EQUAL: list[str] = [
         "SELECT COUNT(*) AS x FROM b.t a WHERE a.g NOT IN "
         "(SELECT z.g FROM a.t z JOIN c.t y ON y.pid = z.pid WHERE z.g <> y.g)"
     ),
+    # Whether there is one of several right rows, and whether it has a key.
+    (
+        "SELECT COUNT(*) AS x FROM all_.t a LEFT JOIN b.t b ON b.pid = a.pid "
+        "JOIN (SELECT r.pid, r.e FROM b.t r GROUP BY 1, 2) c ON c.pid = a.pid WHERE b.pid IS NULL AND a.pid = 'P1'"
+    ),
+    "SELECT COUNT(*) AS x, COUNT(b.pid) AS y FROM a.t a LEFT JOIN b.t b ON b.pid = a.pid WHERE b.pid IS NULL",
+    "SELECT a.g AS g, COUNT(*) AS x, COUNT(b.pid) AS y FROM a.t a LEFT JOIN b.t b ON b.pid = a.pid GROUP BY 1",
     # An extreme of conditions.
     "SELECT a.k AS k, COUNT(*) AS x FROM (SELECT r.pid, MAX(r.d > 1) AS k FROM all_.t r GROUP BY r.pid) a GROUP BY 1",
 ]

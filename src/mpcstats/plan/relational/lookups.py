@@ -231,12 +231,8 @@ class Lookups:
                 value = exp.Case(ifs=[exp.If(this=here.copy(), true=column(name))])
                 aggregates.append(Aggregated(columns[name, i], "max", value))
             there = names.fresh(f"there_{i + 1}")
-            one = exp.Case(
-                ifs=[exp.If(this=here.copy(), true=exp.Literal.number(1))],
-                default=exp.Literal.number(0),
-            )
-            aggregates.append(Aggregated(there, "max", one))
-            present.append(Want(there, "number"))
+            aggregates.append(Aggregated(there, "max", here))
+            present.append(Want(there, "flag"))
         pivoted = leaves.grouped(
             numbered, Group(numbered, tuple(dict.fromkeys(keys)), tuple(aggregates)), context
         )
