@@ -146,6 +146,17 @@ EQUAL: list[str] = [
     ),
     "SELECT COUNT(*) AS x, COUNT(b.pid) AS y FROM a.t a LEFT JOIN b.t b ON b.pid = a.pid WHERE b.pid IS NULL",
     "SELECT a.g AS g, COUNT(*) AS x, COUNT(b.pid) AS y FROM a.t a LEFT JOIN b.t b ON b.pid = a.pid GROUP BY 1",
+    # Groups of several owners' rows, of which each owner has one.
+    (
+        "SELECT COUNT(*) AS x, SUM(b.m) AS y, SUM(b.n) AS z FROM b.t a JOIN "
+        "(SELECT r.pid, MIN(r.n) AS m, SUM(r.d) AS n FROM (SELECT pid, n, d FROM a.t UNION ALL "
+        "SELECT pid, n, d FROM b.u) r GROUP BY 1 HAVING MIN(r.d) > 0) b ON b.pid = a.pid"
+    ),
+    (
+        "SELECT b.m AS m, COUNT(*) AS x FROM c.t a JOIN (SELECT r.pid, MAX(CASE WHEN r.g > 1 THEN r.s END) AS m "
+        "FROM (SELECT pid, g, s FROM a.t UNION ALL SELECT pid, g, s FROM b.u) r GROUP BY 1) b ON b.pid = a.pid "
+        "GROUP BY 1"
+    ),
     # An extreme of conditions.
     "SELECT a.k AS k, COUNT(*) AS x FROM (SELECT r.pid, MAX(r.d > 1) AS k FROM all_.t r GROUP BY r.pid) a GROUP BY 1",
 ]

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from mpcstats.errors import InternalError
 from mpcstats.plan import tables
+from mpcstats.plan.context import Context
 from mpcstats.plan.relational import leaf as leaves
 from mpcstats.plan.relational.algebra import (
     Aggregated,
@@ -113,9 +114,11 @@ class Lookups:
         owned = [part for part in parts if isinstance(part, Owned)]
         if len(owned) != len(parts):
             return None
-        if isinstance(base, Group) and any(repeats(part, base.keys) != 1 for part in owned):
+        if not isinstance(base, Group):
+            return owned
+        if any(repeats(part, base.keys) != 1 for part in owned):
             return None
-        return owned
+        return [_with_operands(part, base, self._draft.context) for part in owned]
 
     def _looked_up(
         self, table: Table, part: Owned, times: int, wants: Sequence[Want]
@@ -241,6 +244,14 @@ class Lookups:
             for want in wants
         }
         return pivoted, wanted, present
+
+
+def _with_operands(part: Owned, group: Group, context: Context) -> Owned:
+    """One row a key of an owner, with each aggregate of that row: what it is the aggregate of."""
+    missing = [
+        (a.name, a.of) for a in group.aggregates if a.of is not None and a.name not in part.facts
+    ]
+    return leaves.extended(part, missing, context) if missing else part
 
 
 def _only(rel: Owned, names: set[str]) -> Owned:
