@@ -126,6 +126,37 @@ EQUAL: list[str] = [
     ),
     # A key that is unique under each of its names.
     "SELECT COUNT(*) AS x FROM b.t a WHERE NOT EXISTS (SELECT 1 FROM a.t z WHERE z.pid = a.pid AND z.n > a.n)",
+    # Of the columns that a filter compares none is NULL, several owners' too.
+    (
+        "SELECT COUNT(*) AS x FROM b.t a WHERE a.e IS NOT NULL AND a.e NOT IN "
+        "(SELECT z.e FROM all_.t z WHERE z.e IS NOT NULL AND z.n < 0)"
+    ),
+    (
+        "SELECT COUNT(*) AS x FROM b.t a WHERE a.n NOT IN (SELECT z.m FROM (SELECT r.pid, MAX(r.n) AS m FROM all_.t r "
+        "GROUP BY 1) z WHERE z.m IS NOT NULL)"
+    ),
+    (
+        "SELECT COUNT(*) AS x FROM b.t a WHERE a.g NOT IN "
+        "(SELECT z.g FROM a.t z JOIN c.t y ON y.pid = z.pid WHERE z.g <> y.g)"
+    ),
+    # Whether there is one of several right rows, and whether it has a key.
+    (
+        "SELECT COUNT(*) AS x FROM all_.t a LEFT JOIN b.t b ON b.pid = a.pid "
+        "JOIN (SELECT r.pid, r.e FROM b.t r GROUP BY 1, 2) c ON c.pid = a.pid WHERE b.pid IS NULL AND a.pid = 'P1'"
+    ),
+    "SELECT COUNT(*) AS x, COUNT(b.pid) AS y FROM a.t a LEFT JOIN b.t b ON b.pid = a.pid WHERE b.pid IS NULL",
+    "SELECT a.g AS g, COUNT(*) AS x, COUNT(b.pid) AS y FROM a.t a LEFT JOIN b.t b ON b.pid = a.pid GROUP BY 1",
+    # Groups of several owners' rows, of which each owner has one.
+    (
+        "SELECT COUNT(*) AS x, SUM(b.m) AS y, SUM(b.n) AS z FROM b.t a JOIN "
+        "(SELECT r.pid, MIN(r.n) AS m, SUM(r.d) AS n FROM (SELECT pid, n, d FROM a.t UNION ALL "
+        "SELECT pid, n, d FROM b.u) r GROUP BY 1 HAVING MIN(r.d) > 0) b ON b.pid = a.pid"
+    ),
+    (
+        "SELECT b.m AS m, COUNT(*) AS x FROM c.t a JOIN (SELECT r.pid, MAX(CASE WHEN r.g > 1 THEN r.s END) AS m "
+        "FROM (SELECT pid, g, s FROM a.t UNION ALL SELECT pid, g, s FROM b.u) r GROUP BY 1) b ON b.pid = a.pid "
+        "GROUP BY 1"
+    ),
     # An extreme of conditions.
     "SELECT a.k AS k, COUNT(*) AS x FROM (SELECT r.pid, MAX(r.d > 1) AS k FROM all_.t r GROUP BY r.pid) a GROUP BY 1",
 ]
@@ -134,6 +165,11 @@ REFUSED = [
     (
         "SELECT COUNT(*) AS x FROM (SELECT r.pid, MIN(r.t) AS k FROM all_.t r GROUP BY 1) a WHERE a.k = 'ab'",
         "the min of a text over several owners' rows is not known",
+    ),
+    # Either of two conditions says of neither column that it is not NULL.
+    (
+        "SELECT COUNT(*) AS x FROM b.t a WHERE a.e NOT IN (SELECT z.e FROM all_.t z WHERE z.e IS NOT NULL OR z.n < 0)",
+        "NOT IN over a column that may be NULL",
     ),
     ("SELECT COUNT(*) > 3 AS x FROM all_.t a", "x: expected a number, got a condition"),
     (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlglot
 from sqlglot import exp
 
 from mpcstats.plan.facts import Fact, Shape
-from mpcstats.plan.relational.algebra import Group, Join, Owned, Union, repeats
+from mpcstats.plan.relational.algebra import Filter, Group, Join, Owned, Union, repeats
 
 ROWS = 9
 
@@ -25,6 +26,19 @@ def test_a_key_comes_once_in_a_group_unless_it_is_null() -> None:
     for nullable, most in ((False, 1), (True, ROWS)):
         group = Group(owned("a", frozenset({"key"}), nullable=nullable), ("a.key",), ())
         assert group.most == most
+
+
+def test_a_column_that_a_filter_compares_is_not_null() -> None:
+    rel = Union((owned("a", frozenset({"key"}), nullable=True),) * 2)
+    for text, sure in (
+        ('NOT "a.key" IS NULL', {"a.key"}),
+        ('"a.amount" > 3 AND "a.label" = \'F\'', {"a.label"}),
+        ('NOT "a.key" IS NULL OR "a.label" = \'F\'', set()),
+        ('"a.key" IS NULL', set()),
+    ):
+        facts = Filter(rel, sqlglot.parse_one(text, dialect="duckdb")).facts
+        never = {name for name, about in facts.items() if not about.nullable}
+        assert never == {"a.amount", *sure}, text
 
 
 def test_labels_tell_rows_of_one_key_apart() -> None:

@@ -15,6 +15,8 @@ from typing import Literal
 from sqlglot import exp
 
 from mpcstats.plan.facts import Fact, Shape, fact, integer, united, values
+from mpcstats.plan.joins import not_null
+from mpcstats.plan.logical import conjuncts
 
 PERSON = "#person"  # in the name of a column that stands for the person behind a row, and was not asked for
 INSTITUTION = (
@@ -124,10 +126,12 @@ class Filter:
     condition: Expr
     guards: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
-        """What is known of each column."""
-        return self.input.facts
+        """What is known of each column: one that the condition compares, or says is not NULL, is not."""
+        given = {("", name): about for name, about in self.input.facts.items()}
+        found = not_null(given, conjuncts(self.condition))
+        return {name: about for (_, name), about in found.items()}
 
     @property
     def rows(self) -> int:

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from mpcstats.errors import InternalError
 from mpcstats.plan import tables
+from mpcstats.plan.context import Context
 from mpcstats.plan.relational import leaf as leaves
 from mpcstats.plan.relational.algebra import (
     Aggregated,
@@ -116,9 +117,11 @@ class Lookups:
         owned = [part for part in parts if isinstance(part, Owned)]
         if len(owned) != len(parts):
             return None
-        if isinstance(base, Group) and any(repeats(part, base.keys) != 1 for part in owned):
+        if not isinstance(base, Group):
+            return owned
+        if any(repeats(part, base.keys) != 1 for part in owned):
             return None
-        return owned
+        return [_with_operands(part, base, self._draft.context) for part in owned]
 
     def _looked_up(
         self, table: Table, part: Owned, times: int, wants: Sequence[Want]
@@ -234,12 +237,8 @@ class Lookups:
                 value = exp.Case(ifs=[exp.If(this=here.copy(), true=column(name))])
                 aggregates.append(Aggregated(columns[name, i], "max", value))
             there = names.fresh(f"there_{i + 1}")
-            one = exp.Case(
-                ifs=[exp.If(this=here.copy(), true=exp.Literal.number(1))],
-                default=exp.Literal.number(0),
-            )
-            aggregates.append(Aggregated(there, "max", one))
-            present.append(Want(there, "number"))
+            aggregates.append(Aggregated(there, "max", here))
+            present.append(Want(there, "flag"))
         pivoted = leaves.grouped(
             numbered, Group(numbered, tuple(dict.fromkeys(keys)), tuple(aggregates)), context
         )
@@ -256,6 +255,14 @@ def _found(
     """The columns of the right owner that slot `i` is made of."""
     inner = [*(each[i] for each in wanted.values()), *presence[i : i + 1]]
     return tuple(columns[want] for want in inner)
+
+
+def _with_operands(part: Owned, group: Group, context: Context) -> Owned:
+    """One row a key of an owner, with each aggregate of that row: what it is the aggregate of."""
+    missing = [
+        (a.name, a.of) for a in group.aggregates if a.of is not None and a.name not in part.facts
+    ]
+    return leaves.extended(part, missing, context) if missing else part
 
 
 def _only(rel: Owned, names: set[str]) -> Owned:
