@@ -211,7 +211,7 @@ def _of_persons() -> list[tuple[str, Setting]]:
             complement=True,
         ),
         gated(
-            "complement_of_a_support_with_zeros", "one count is a support and a rest: it is tested once",
+            "complement_of_a_support_with_zeros", "each count is a support of one column and a rest of the other",
             around, [Column(VALUES, 1, (0,)), Column(VALUES, 0, (1,))], Behinds(behind),
             complement=True, zeros=True, to=("d",),
         ),
