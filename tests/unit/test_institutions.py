@@ -39,7 +39,7 @@ contributor = "code"
 [dataset.columns]
 pid = { type = "text", level = "HIGH", person = true, key = "trim-upper", most = 4 }
 code = { type = "text", level = "LOW", domain = ["A", "B"], nullable = false }
-ward = { type = "integer", level = "LOW", domain = [1, 2], nullable = false }
+ward = { type = "integer", level = "LOW", domain = [1, 2, 3, 4, 5, 6], nullable = false }
 cost = { type = "integer", level = "MODERATE", minimum = 0, maximum = 500, nullable = false }
 
 [[dataset]]
@@ -50,7 +50,7 @@ contributor = "code"
 [dataset.columns]
 pid = { type = "text", level = "HIGH", person = true, key = "trim-upper", most = 4 }
 code = { type = "text", level = "LOW", domain = ["B", "C"], nullable = false }
-ward = { type = "integer", level = "LOW", domain = [1, 2], nullable = false }
+ward = { type = "integer", level = "LOW", domain = [1, 2, 3, 4, 5, 6], nullable = false }
 cost = { type = "integer", level = "MODERATE", minimum = 0, maximum = 500, nullable = false }
 
 [[dataset]]
@@ -59,7 +59,7 @@ owner = "q"
 rows = 20
 [dataset.columns]
 pid = { type = "text", level = "HIGH", person = true, key = "trim-upper", unique = true }
-ward = { type = "integer", level = "LOW", domain = [1, 2], nullable = false }
+ward = { type = "integer", level = "LOW", domain = [1, 2, 3, 4, 5, 6], nullable = false }
 limit_ = { type = "integer", level = "MODERATE", minimum = 0, maximum = 900, nullable = false }
 
 [[union]]
@@ -82,13 +82,18 @@ BY_PERSON = (
 )
 
 
-def world(tmp_path: Path, settled: Sequence[tuple[object, ...]] = SETTLED) -> Joint:
+def world(
+    tmp_path: Path,
+    settled: Sequence[tuple[object, ...]] = SETTLED,
+    costs: Mapping[str, Sequence[tuple[object, ...]]] = COSTS,
+    people: Sequence[tuple[object, ...]] = PEOPLE,
+) -> Joint:
     """The parties' files; the bureau computes alone, and in the clear."""
     rows: Mapping[str, Sequence[tuple[object, ...]]] = {
         "bureau.settlement": [("pid", "code", "kind", "fee", "fund", "huge"), *settled],
-        "h1.cases": [("pid", "code", "ward", "cost"), *COSTS["h1"]],
-        "h2.cases": [("pid", "code", "ward", "cost"), *COSTS["h2"]],
-        "q.people": [("pid", "ward", "limit_"), *PEOPLE],
+        "h1.cases": [("pid", "code", "ward", "cost"), *costs["h1"]],
+        "h2.cases": [("pid", "code", "ward", "cost"), *costs["h2"]],
+        "q.people": [("pid", "ward", "limit_"), *people],
     }
     files = {}
     for name, lines in rows.items():
@@ -101,8 +106,9 @@ def world(tmp_path: Path, settled: Sequence[tuple[object, ...]] = SETTLED) -> Jo
 
 
 def planned(
-    joint: Joint, text: str, *, contributions: bool = True, contributors: bool = False
+    joint: Joint, text: str, *, contributions: bool = True, contributors: bool = False, k: int = 1
 ) -> Physical:
+    """The plan that tells what is asked for; complements with k > 1."""
     return plan_question(
         text,
         Setting(
@@ -113,10 +119,11 @@ def planned(
             recipients=("bureau",),
             scenario=joint.scenario,
             purpose="a test",
-            k=1,
+            k=k,
             helpers=lambda *_: joint.compute,
             contributors=contributors,
             contributions=contributions,
+            complement=k > 1,
         ),
     )
 
