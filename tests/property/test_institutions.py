@@ -157,7 +157,7 @@ def releases(draw: st.DrawFn) -> Release:
         draw(st.none() | st.sampled_from([(1, 70), (2, 90)])),
         draw(st.booleans()),
         draw(st.booleans()),
-        draw(st.sampled_from([(), ("A", "B"), ("B", "C")])),
+        own=draw(st.sampled_from([(), ("A", "B"), ("B", "C")])),
     )
 
 
