@@ -201,6 +201,7 @@ def _permissive(scenario: str, plan: Physical) -> Policy:
                 "leakage": LEAKAGE,
                 "recipients": ["*"],
                 "engines": ["rep3", "clear"],
+                "zeros": "shown",
             }
         )
         for level in ("NONE", "LOW", "MODERATE", "HIGH")

@@ -73,8 +73,8 @@ class Rules:
 def least_for_rank(persons: int, rank: tuple[int, int]) -> int:
     """The least number c of values of which at least `persons` lie on each side of the ceil(c * rank)-th smallest.
 
-    Both sides, ceil(c q) - 1 and c - ceil(c q), never fall when c grows, so all larger numbers do as well. NEVER for
-    the ends, the smallest and the greatest value, which no number of values surrounds.
+    Both sides, ceil(c q) - 1 and c - ceil(c q), never fall when c grows, so all larger numbers do as well. NEVER, and
+    no more than that, for the ends, the smallest and the greatest value, which no number of values surrounds.
     """
     numerator, denominator = rank
     if not 0 <= numerator <= denominator or denominator < 1:
@@ -84,7 +84,7 @@ def least_for_rank(persons: int, rank: tuple[int, int]) -> int:
     # c q > k: more than k values up to the rank; c (1 - q) >= k: k beyond it.
     below = persons * denominator // numerator + 1
     above = -(-persons * denominator // (denominator - numerator))
-    return max(below, above)
+    return min(max(below, above), NEVER)
 
 
 class Safety:

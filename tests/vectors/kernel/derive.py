@@ -58,7 +58,7 @@ def settings() -> dict[str, Setting]:
                 "plain": list(column.values),
             }
         return {
-            **head(PROTOCOL, title, about),
+            **head(PROTOCOL, title, about, version=2),
             "roles": {},
             "sizes": {
                 "rows": len(next(iter(columns.values())).values),

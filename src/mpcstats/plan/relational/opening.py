@@ -99,10 +99,12 @@ class Opening:
         found = []
         for each in self._answer.contributed:
             given = column(each.aggregate)
-            parts = [self._size(name) for name in each.parts]
-            total = self._size(each.total) if each.total is not None else None
+            parts = [self._part(name) for name in each.parts]
+            total = None if each.total is None else self._absolute(each.total)
             if total is None and parts:
-                total = self._cut_off(reduce(lambda a, b: Call("add", (a, b)), parts))
+                total = reduce(lambda a, b: Call("add", (a, b)), parts)
+            if total is not None:
+                total = self._comparable(total)
             found.append(
                 tables.Amount(
                     None if total is None else self._placed("amount", total, given).name,
@@ -112,7 +114,7 @@ class Opening:
             )
         return tuple(found)
 
-    def _size(self, name: str) -> Node:
+    def _absolute(self, name: str) -> Node:
         """The absolute value of an aggregate, 0 where that is NULL."""
         node = self._cells.values[name]
         about = interval(node, self._cells.columns)
@@ -120,16 +122,24 @@ class Opening:
             node = Call("coalesce", (node, Number(0)))
         if about.minimum < 0:
             node = Call("abs", (node,))
-        return self._cut_off(node)
+        return node
 
-    def _cut_off(self, node: Node) -> Node:
-        """An amount, cut off where the gate could no longer compare it.
-
-        It then looks smaller than its largest parts together, which is the safe side.
-        """
+    def _part(self, name: str) -> Node:
+        """What an institution contributes by its size, at most what the gate can compare."""
+        node = self._absolute(name)
         if interval(node, self._cells.columns).maximum <= MOST_CONTRIBUTED:
             return node
         return Call("least", (node, Number(MOST_CONTRIBUTED)))
+
+    def _comparable(self, amount: Node) -> Node:
+        """An amount, or 1 where it is more than the gate can compare.
+
+        An amount of 1 meets no rule on contributions: whatever the parts are, some of them are more than it allows.
+        """
+        if interval(amount, self._cells.columns).maximum <= MOST_CONTRIBUTED:
+            return amount
+        most = Number(MOST_CONTRIBUTED)
+        return Call("if", (Call("le", (amount, most)), Call("least", (amount, most)), Number(1)))
 
     def _step(self) -> str:
         """The step whose columns are all that is opened."""
