@@ -441,42 +441,6 @@ def at_leaves(rel: Rel) -> frozenset[str]:
     return frozenset()
 
 
-def institutions_behind(rel: Rel, names: Iterable[str]) -> frozenset[str]:
-    """The columns that count institutions' rows, of the relations that the columns `names` are computed from."""
-    asked = frozenset(names)
-    match rel:
-        case Owned():
-            told = (name for name in rel.facts if INSTITUTION in name)
-            return frozenset(told) if asked & rel.facts.keys() else frozenset()
-        case Union():
-            each = {institutions_behind(part, asked) for part in rel.parts}
-            if len(each) == 1:
-                return each.pop()
-            # Of sides that count differently: those that all have.
-            return frozenset(name for name in rel.facts if INSTITUTION in name)
-        case Extend():
-            made = dict(rel.columns)
-            inner = {
-                c for name in asked for c in (columns_of(made[name]) if name in made else {name})
-            }
-            return institutions_behind(rel.input, inner)
-        case Filter():
-            return institutions_behind(rel.input, asked)
-        case Window():
-            of = {f.name: f.of for f in rel.functions}
-            return institutions_behind(rel.input, {of.get(name, name) or "" for name in asked})
-        case Join():
-            left = institutions_behind(rel.left, asked & rel.left.facts.keys())
-            right = asked & rel.right.facts.keys()
-            return left | institutions_behind(rel.right, right) if right else left
-        case Group():
-            made = {a.name: a.of for a in rel.aggregates if a.of is not None}
-            inner = {
-                c for name in asked for c in (columns_of(made[name]) if name in made else {name})
-            }
-            return institutions_behind(rel.input, inner)
-
-
 def beginning(name: str) -> str:
     """What the names of all columns that count the rows of one dataset's institutions begin with."""
     return name.rpartition("_")[0]

@@ -91,6 +91,8 @@ def fragment(leaf: Leaf, context: Context, *, compared: bool) -> plans.Fragment:
     uses: dict[str, Use] = {}
     for want in leaf.wanted:
         use: Use = "contributor" if INSTITUTION in want.name else USES[want.form]
+        if want.form == "known" and leaf.rel.facts[want.name].names_persons:
+            use = "key"  # whether a row names anybody: a person key that is not seen
         uses[want.name] = _stronger(uses.get(want.name), use)
     for names in leaf.composed:
         for name in names:

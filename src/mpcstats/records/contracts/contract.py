@@ -48,7 +48,7 @@ OF_CARD: Mapping[str, JobAction] = {
 GATE = "gate"  # the card whose step is not the job's, but the release of its cells
 INSIDE = frozenset(
     (
-        *("compact", "derive", "expand", "margins", "noise", "permute"),
+        *("compact", "derive", "differencing", "expand", "margins", "noise", "permute"),
         *("radix_sort", "shuffle", "sort", "table"),
     )
 )
