@@ -1,12 +1,10 @@
-"""Who contributes to a measure: by its form, the rows for which CASE gives something, and those with a value."""
+"""Who contributes to a measure, by its form: the rows for which CASE gives something."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from mpcstats.plan.facts import united
-from mpcstats.plan.local import known
-from mpcstats.plan.logical import Block, Expr, Measure, locals_of, members_of
+from mpcstats.plan.logical import Expr, Measure
 
 
 def contributing(of: Expr | None) -> Expr | None:
@@ -37,22 +35,9 @@ def contributing(of: Expr | None) -> Expr | None:
     return found
 
 
-def everyone_contributes(measure: Measure, block: Block) -> bool:
-    """Whether every person of a cell contributes to a measure: there is no CASE, and no column that may be NULL."""
-    node = measure.sql
-    if node is None or measure.kind == "distinct":
-        return True
-    if node.find(exp.Case, exp.If) is not None:
-        return False
-    facts = (_nullable(column, block) for column in node.find_all(exp.Column))
-    return not any(facts)
-
-
-def _nullable(column: exp.Column, block: Block) -> bool:
-    for source in block.sources:
-        if column.table in members_of(source):
-            return united([known(local).fact(column) for local in locals_of(source)]).nullable
-    return True
+def everyone_contributes(measure: Measure) -> bool:
+    """Whether every person of a cell contributes to a measure, by its form: there is no condition in it."""
+    return measure.sql is None or measure.sql.find(exp.Case, exp.If) is None
 
 
 def _counts(node: Expr) -> bool:

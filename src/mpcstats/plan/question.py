@@ -142,7 +142,7 @@ def _cohort(context: Context) -> Planned | None:
         lowered = lower(block, context)
     except UsageError:
         return None
-    if context.persons and not all(everyone_contributes(m, block) for m in block.measures):
+    if context.persons and not all(everyone_contributes(m) for m in block.measures):
         return None
     return Planned(lowered.fragments, lowered.steps, block.output, block.order)
 
