@@ -63,6 +63,7 @@ def test_the_same_rows_in_another_order_have_the_same_state(make: Any) -> None:
     assert states(make(0, 1, 2)) == states(make(2, 0, 1)) == states(make(1, 2, 0))
     assert states(make(0, 1, 2)) != states(make(0, 1))
     assert states(make(0, 1, 2)) != states(make(0, 1, 1))
+    assert states(make()) == states(make()) != states(make(0))
 
 
 def test_a_state_is_of_one_run_and_one_party() -> None:

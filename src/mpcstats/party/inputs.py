@@ -62,6 +62,8 @@ def _ordered(rows: Rows) -> Rows:
 def _by_content(columns: Sequence[np.ndarray[tuple[int, ...], np.dtype[Any]]]) -> Positions:
     """The rows' order by all their bytes."""
     count = len(columns[0])
+    if not count:
+        return np.zeros(0, dtype=np.intp)
     flat = [np.frombuffer(_bytes(c), dtype=np.uint8).reshape(count, -1) for c in columns]
     wide = np.ascontiguousarray(np.concatenate(flat, axis=1))
     return np.argsort(wide.view(f"V{wide.shape[1]}").reshape(-1), kind="stable")
