@@ -12,14 +12,6 @@ from mpcstats.plan.physical import Backing, Release, Tests
 Key = tuple[str, int | str]  # what must hold for a column, as protocols.safety.Key
 
 
-@dataclass(slots=True)
-class _Tree:
-    """Ands on rows of cells, and the rounds that they take."""
-
-    ands: int = 0
-    rounds: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Finding:
     """What one thing that must hold takes: further tests, and the tree over them."""
@@ -97,8 +89,7 @@ class _Gate:
             case ("contributors" | "others" as kind, int(dataset)):
                 others = kind == "others"
                 count = len(self._tests.institutions[dataset]) - others * self._own[dataset]
-                tree = _threshold(count, self._release.contributors - others)
-                return _Finding(0, tree.ands, tree.rounds)
+                return _threshold(count, self._release.contributors - others)
             case _:
                 return _Finding(0, 0, 0)
 
@@ -116,16 +107,16 @@ class _Gate:
         return nothing + comb(parts, min(release.largest[0] if release.largest else 0, parts))
 
 
-def _threshold(count: int, least: int) -> _Tree:
+def _threshold(count: int, least: int) -> _Finding:
     """The tree of protocols.safety.fewer."""
     sets = [min(2, least)] * count
-    tree = _Tree()
+    ands = rounds = 0
     while len(sets) > 1:
         merged = [(sets[i], sets[i + 1]) for i in range(0, len(sets) - 1, 2)]
         rest = sets[2 * len(merged) :]
-        tree.ands += sum(
+        ands += sum(
             a + b < least for one, other in merged for a in range(one) for b in range(other)
         )
-        tree.rounds += 1
+        rounds += 1
         sets = [min(one + other - 1, least) for one, other in merged] + rest
-    return tree
+    return _Finding(0, ands, rounds)

@@ -28,9 +28,9 @@ async def gate(
     """Open every cell that appears and of which at least one bound says k persons or more, at the recipients.
 
     Of such a cell a column is opened if all holds that `rules` ask of it. A minimum of 1 contributor is tested only
-    where contributions are. None at parties that are no recipients. Numbers of persons must lie below 2^62, and the
-    sum of contributions below 2^62 / 200, so that no difference loses its sign. Raises PeerFault if what was opened
-    is no bit, or a column's bit without that of its cell.
+    where contributions are. None at parties that are no recipients. Numbers of persons must lie below 2^62, amounts
+    and contributions be at most 2^50, so that no difference loses its sign (spec.md, Ranges). Raises
+    PeerFault if what was opened is no bit, or a column's bit without that of its cell.
     """
     rows = await _decided(session, engine, cells, rules)
     if cells.margins is not None and (rules.persons > 1 or rules.on_amounts):
