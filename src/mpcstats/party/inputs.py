@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,12 +34,12 @@ def state(rows: Mapping[str, Rows], key: Ed25519PrivateKey, label: str) -> dict[
     Equal for equal rows and label, at this party alone: so it can tell later whether its rows have changed since.
     """
     return {
-        name: commit(content(_ordered(own)), salt(key, label, f"{STATE} {name}"))
+        name: commit(content(ordered(own)), salt(key, label, f"{STATE} {name}"))
         for name, own in rows.items()
     }
 
 
-def _ordered(rows: Rows) -> Rows:
+def ordered(rows: Rows) -> Rows:
     """The rows in an order of their own: a database gives them in any. Cells have places, and stay as they are."""
     if len(rows.keys):  # distinct
         order = np.lexsort((rows.keys[:, 1], rows.keys[:, 0]))
@@ -52,10 +51,7 @@ def _ordered(rows: Rows) -> Rows:
         rows.keys[order] if len(rows.keys) else rows.keys,
         {name: column[order] for name, column in rows.values.items()},
         {name: column[order] for name, column in rows.codes.items()},
-        {
-            name: replace(c, values=c.values[order], known=c.known[order])
-            for name, c in rows.columns.items()
-        },
+        {name: column.taken(order) for name, column in rows.columns.items()},
     )
 
 

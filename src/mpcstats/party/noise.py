@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from mpcstats.engines.api import Engine
 from mpcstats.errors import InternalError
 from mpcstats.party.data.sources import Rows
-from mpcstats.party.inputs import content
+from mpcstats.party.inputs import content, ordered
 from mpcstats.plan.matter import matter
 from mpcstats.plan.physical import Physical
 from mpcstats.protocols.cells import Cells
@@ -50,7 +50,7 @@ class NoiseKeys:
         """4 words that change if a row of a fragment does, and say nothing of it to who has not the key."""
         mac = HMAC(self.states, SHA256())
         for name in sorted(rows):
-            own = content(_ordered(rows[name]))
+            own = content(ordered(rows[name]))
             mac.update(f"{len(name)}:{name}{len(own)}:".encode())
             mac.update(own)
         return np.frombuffer(mac.finalize(), dtype="<u8").astype(np.uint64)
@@ -108,28 +108,6 @@ async def noised(
             encoded([ANSWER, about, *found.states, *own.signers])
         ).hexdigest()
     return replace(cells, values=found.values)
-
-
-def _ordered(rows: Rows) -> Rows:
-    """The rows in an order of their own: a database gives them in any, and the data are the same.
-
-    One number a cell, of a sum, has its order already.
-    """
-    columns = rows.columns.values()
-    parts: list[np.ndarray[tuple[int, ...], np.dtype[Any]]] = [
-        *(rows.keys, *rows.values.values(), *rows.codes.values()),
-        *(part for column in columns for part in (column.values, column.known)),
-    ]
-    if not rows.keys.size and not rows.columns:
-        return rows
-    flat = [column for part in parts for column in np.atleast_2d(part.T) if column.size]
-    order = np.lexsort(flat[::-1]) if flat else np.arange(0)
-    return Rows(
-        rows.keys[order] if rows.keys.size else rows.keys,
-        {name: column[order] for name, column in rows.values.items()},
-        {name: column[order] for name, column in rows.codes.items()},
-        {name: column.taken(order) for name, column in rows.columns.items()},
-    )
 
 
 def _derived(signing: Ed25519PrivateKey, purpose: bytes) -> bytes:
