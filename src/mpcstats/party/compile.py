@@ -122,7 +122,7 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
     with _shallow():
         draft = plan_question(question.text, setting)
         asked, checks = _least(draft, question, records), _checks(draft, question, records)
-        setting = replace(
+        stricter = replace(
             setting,
             k=asked.persons,
             contributors=asked.contributors > 1,
@@ -131,17 +131,11 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
             rounding=asked.rounding,
             checks=checks,
         )
-        more = (
-            setting.rounding > 1
-            or setting.contributors
-            or setting.contributions
-            or checks != "none"
-        )
-        if setting.k > 1 or more:
-            draft = plan_question(question.text, setting)
+        if stricter != setting:
+            draft = plan_question(question.text, stricter)
             # What is read for checks alone may be of a level that asks for stricter ones; there are few.
             while (checks := _checks(draft, question, records)) != draft.checks:
-                draft = plan_question(question.text, replace(setting, checks=checks))
+                draft = plan_question(question.text, replace(stricter, checks=checks))
         return reduce(lambda plan, stage: stage(plan, question, records, papers), STAGES, draft)
 
 
