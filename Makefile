@@ -117,5 +117,5 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.core
 $(EXTRAS)/.extras: $(WHEEL) pyproject.toml
 	$(BIN)/python -m venv $(EXTRAS)
 	@if $(EXTRAS)/bin/pip show --quiet mpcstats 2>/dev/null; then $(EXTRAS)/bin/pip uninstall --quiet --yes mpcstats; fi
-	$(EXTRAS)/bin/pip install --quiet '$(WHEEL)[dev,arrow,pandas,plots,postgres,sdc,spark]'
+	$(EXTRAS)/bin/pip install --quiet '$(WHEEL)[dev,arrow,pair,pandas,plots,postgres,sdc,spark]'
 	@touch $@
