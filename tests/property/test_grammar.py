@@ -126,7 +126,7 @@ def ask(case: Case, engine: str, tally: Tally) -> None:
 @pytest.mark.parametrize(
     ("engine", "examples", "start"),
     [
-        ("clear", 80, 0),
+        ("clear", 40, 0),
         ("rep3", 20, 0),
         *(pytest.param("clear", 200, i, marks=pytest.mark.long) for i in range(1, 11)),
         pytest.param("rep3", 200, 11, marks=pytest.mark.long),

@@ -544,7 +544,7 @@ def _most_are_answered(tally: Counter[str]) -> None:
     assert tally["answered"] > 2 * refused, tally
 
 
-@pytest.mark.parametrize("examples", [100, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [50, pytest.param(1000, marks=pytest.mark.long)])
 def test_clear_equals_duckdb(
     examples: int, catalogue: Catalogue, world: Callable[[int], World]
 ) -> None:
@@ -562,7 +562,7 @@ def test_clear_equals_duckdb(
 def test_rep3_equals_duckdb(catalogue: Catalogue, world: Callable[[int], World]) -> None:
     tally: Counter[str] = Counter()
 
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     @given(questions(most=3), st.integers(0, 19))
     def equal(question: Question, seed: int) -> None:
         answered(question, tally, catalogue, world(seed), "rep3")

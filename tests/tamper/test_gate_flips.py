@@ -30,7 +30,13 @@ def gated(tamper: Tamperer | None = None) -> Outcome[Opened | None]:
     return run_together(PARTIES, body, tamper=tamper)
 
 
-@pytest.mark.parametrize("change", [flipped, last_bit], ids=["first-bit", "last-bit"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(flipped, id="first-bit"),
+        pytest.param(last_bit, id="last-bit", marks=pytest.mark.long),
+    ],
+)
 def test_a_flip_is_a_fault_or_a_wrong_result(change: Callable[[Message], Message]) -> None:
     honest = gated()
     check(EVERYTHING, honest)
