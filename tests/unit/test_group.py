@@ -37,7 +37,7 @@ def words(*texts: str) -> Words:
 
 
 def text(row: Words) -> str:
-    return row.astype("<u8").tobytes().hex()
+    return bytes(row.astype("<u8").tobytes()).hex()
 
 
 def of_int(value: int) -> Words:
