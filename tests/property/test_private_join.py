@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import slowjoin
 from tests.chisquare import agrees
-from tests.pairing import keys_of, known_key, plain_join, table_of
+from tests.pairing import P, Q, keys_of, known_key, plain_join, table_of
 
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols.private_join import Join, Joined, Table, private_join
@@ -227,3 +228,20 @@ def test_no_padding_without_epsilon_and_delta(epsilon: int, delta: Fraction) -> 
         Padding(Fraction(epsilon), Fraction(delta))
     with pytest.raises(UsageError, match="larger epsilon"):
         Padding(Fraction(1, 10**6), Fraction(1, 10**6))
+
+
+# an independent implementation
+
+
+def test_the_slow_implementation_finds_the_same() -> None:
+    matcher, holder = [1, 5, 9, 700], {9: (-40,), 2: (1000,), 1: (3,), 12: (77,)}
+    keys = [row.astype("<u8").tobytes() for row in keys_of(matcher)]
+    values = [row[0] for row in holder.values()]
+    rows = list(
+        zip([row.astype("<u8").tobytes() for row in keys_of(list(holder))], values, strict=True)
+    )
+    slow = slowjoin.intersection_sum(keys, rows, P, Q, (12345, 2**200 + 7))
+    found = play(join_of(bits=(12,), sums_to=TWO), matcher, holder).results["b"]
+    assert slow == (2, -37)
+    assert found.sums == (slow[1],)
+    assert slowjoin.intersection_sum(keys[1:], rows, P, Q, (3, 4)) == (1, -40)  # negative control
