@@ -14,6 +14,7 @@ from mpcstats.engines.shamir import Shamir
 from mpcstats.plan.grouproles import group_roles
 from mpcstats.protocols.cells import Amount, Behind, Cells
 from mpcstats.protocols.divide import ratio
+from mpcstats.protocols.extreme import extreme
 from mpcstats.protocols.gate import gate
 from mpcstats.protocols.held import Summand
 from mpcstats.protocols.histogram import ands, bin_bounds, histogram
@@ -233,6 +234,17 @@ def test_a_ratio_costs_at_most_what_its_card_says(
         "lifted": int(bits > 63),
     }
     check("divide", group, run(group, body), sizes, group_roles(NAMES[: group[0]], group[1]))
+
+
+@pytest.mark.parametrize("group", [*GROUPS, MANY])
+@pytest.mark.parametrize("providers", [2, 5])
+def test_an_extreme_costs_what_its_card_says(group: tuple[int, int], providers: int) -> None:
+    async def body(session: Session, engine: Shamir) -> object:
+        ones = engine.public(session, np.ones(65, dtype=np.uint64))
+        return await extreme(session.narrow("it"), engine, [ones] * providers, largest=False)
+
+    sizes = {"cells": 65, "providers": providers}
+    check("extreme", group, run(group, body), sizes, group_roles(NAMES[: group[0]], group[1]))
 
 
 def test_a_byte_too_many_and_a_role_too_few_are_seen() -> None:
