@@ -18,6 +18,7 @@ from mpcstats.session import Session, Stream, Words, parallel
 from mpcstats.transport.lockstep import Outcome, Tamper, flipped, lockstep
 
 __all__ = [
+    "OUTSIDE",
     "Outcome",
     "Tamper",
     "check_engine",
@@ -403,15 +404,24 @@ NEEDS: dict[str, Extra] = {
 }
 
 
-def check_engine(engine: Engine, *, sizes: tuple[int, ...] = (0, 1, 5, 64, 130)) -> None:
+OUTSIDE = ("outside-1", "outside-2")
+
+
+def check_engine(
+    engine: Engine,
+    *,
+    sizes: tuple[int, ...] = (0, 1, 5, 64, 130),
+    owners: tuple[str, ...] | None = None,
+) -> None:
     """Hold `engine` to engines.api: every operation, inputs of every owner, openings to every recipient.
 
-    Runs in lockstep with two parties that do not compute. What the engine does not offer must raise UsageError.
-    Raises AssertionError with what differs.
+    Runs in lockstep with two parties that do not compute, OUTSIDE. `owners`: of these and the compute parties, whose
+    inputs are tried instead. What the engine does not offer must raise UsageError. Raises AssertionError with what
+    differs.
     """
-    parties = (*engine.compute, "outside-1", "outside-2")
+    parties = (*engine.compute, *OUTSIDE)
     for n in sizes:
-        for owner in (*engine.compute, "outside-1"):
+        for owner in owners or (*engine.compute, OUTSIDE[0]):
             for name, check in CHECKS.items():
                 if NEEDS.get(name) in {None, *engine.offers}:
                     _run_check(parties, engine, owner, check, Sample(n))
