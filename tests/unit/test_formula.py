@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpcstats.cards.formula import FUNCTIONS, MAX_LENGTH, Formula
-from mpcstats.engines.rep3 import adder
+from mpcstats.engines import prefix
 from mpcstats.errors import UsageError
 
 SIZES = {"a": 7, "b": 3, "z": 0, "n": -5}
@@ -51,13 +51,18 @@ def test_a_formula_has_its_value(text: str, value: int) -> None:
 def test_the_ands_of_carries_are_those_of_the_engine() -> None:
     for leaves in range(140):
         for elements in (0, 1, 4096, 4097, 10**6):
-            levels = adder.schedule(leaves, elements)
+            levels = prefix.schedule(leaves, elements)
             sizes = {"k": leaves, "n": elements}
             ands = sum(len(level.final) + 2 * len(level.inner) for level in levels)
             assert Formula("carry_ands(k, n)").evaluate(sizes) == ands
             assert Formula("carry_rounds(k, n)").evaluate(sizes) == len(levels)
     assert Formula("carry_ands(n, n)").evaluate({"n": 1 << 200}) > 1 << 200  # no loop over leaves
     assert Formula("carry_ands(n, 0) + carry_rounds(n, 0)").evaluate({"n": -5}) == 0
+
+
+def test_carry_save_adders_take_three_numbers_to_two() -> None:
+    rounds = Formula("save_rounds(n)")
+    assert [rounds.evaluate({"n": n}) for n in range(1, 10)] == [0, 0, 1, 2, 3, 3, 4, 4, 4]
 
 
 def test_a_formula_knows_its_variables() -> None:
@@ -135,6 +140,7 @@ def test_the_functions_are_the_listed_ones() -> None:
     assert set(FUNCTIONS) == {
         *("max", "min", "ceil_div", "log2_ceil", "words", "pieces", "carry_ands", "carry_rounds"),
         *("magnitude_ands", "division_words", "division_rounds", "number_words", "number_extra"),
+        "save_rounds",
     }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.vectors.plays import block
+from tests.vectors.rings import galois
 from tests.vectors.world import FixedSession, Party, private_key, to_hex
 
 from mpcstats.algebra import bits as slicing
@@ -53,6 +54,7 @@ def blocks() -> dict[str, Made]:
         "masks": _masks,
         "ledger": _ledger,
         "plan": _plan,
+        "galois": galois,
     }
     return {name: make() for name, make in made.items()}
 

@@ -17,6 +17,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from tests.property.test_galois import slow_product
 from tests.vectors.blocks import (
     DEMO,
     and_of_zeros,
@@ -304,6 +305,35 @@ def test_another_question_has_another_plan() -> None:
 
 # all of them
 
+MODULI = {"numbers": 1 << 64, "bits": 2, "wide": 1 << 128}
+
+
+def check_galois(vector: Vector) -> None:
+    """Polynomials in Python's integers; what is said to be an inverse, or a row of coefficients, by what it must do."""
+
+    def read_all(*texts: Sequence[str]) -> list[Any]:
+        return [tuple(int(text, 16) for text in each) for each in texts]
+
+    for case in vector["products"]:
+        x, y, product = read_all(case["x"], case["y"], case["product"])
+        assert slow_product(x, y, MODULI[case["ring"]]) == product
+    for case in vector["inverses"]:
+        x, inverse = read_all(case["x"], case["inverse"])
+        assert slow_product(x, inverse, MODULI[case["ring"]]) == (1, 0, 0, 0)
+    for case in vector["lagrange"]:
+        modulus, row = MODULI[case["ring"]], read_all(*case["row"])
+        points = [tuple((i >> k) & 1 for k in range(4)) for i in (*case["known"], case["wanted"])]
+        # The row is right if it is for all powers of X: sum of c_i p_i^k = w^k.
+        powers: list[Any] = [(1, 0, 0, 0)] * len(points)
+        for _ in case["known"]:
+            total = [0] * 4
+            for c, power in zip(row, powers[:-1], strict=True):
+                for k, v in enumerate(slow_product(c, power, modulus)):
+                    total[k] = (total[k] + v) % modulus
+            assert tuple(total) == powers[-1]
+            powers = [slow_product(q, p, modulus) for q, p in zip(powers, points, strict=True)]
+
+
 CHECKS: dict[str, Callable[[Vector], None]] = {
     "keys": check_keys,
     "wire": check_wire,
@@ -313,6 +343,7 @@ CHECKS: dict[str, Callable[[Vector], None]] = {
     "masks": check_masks,
     "ledger": check_ledger,
     "plan": check_plan,
+    "galois": check_galois,
 }
 
 
@@ -339,6 +370,9 @@ FIELDS = [
     ("store", "sizes", "rows"),
     ("store", "cases", "rows"),
     ("masks", "cases", "sha256"),
+    ("galois", "products", "product"),
+    ("galois", "inverses", "inverse"),
+    ("galois", "lagrange", "row"),
     ("ledger", "cases", "content"),
     ("ledger", "cases", "leaf"),
     ("ledger", "cases", "root"),
