@@ -178,6 +178,11 @@ class ConsentDesk:
             dues = [due for each in chosen.persons.values() for due in each.dues]
             return self._spend(page, dues, uses, run, second)
 
+    def presented(self, token: Statement, ask: Ask) -> tuple[Refusal, ...]:
+        """Every reason why `admit` would refuse the token now; nothing is spent. Raises UsageError for no token."""
+        with self.book.reading() as consents:
+            return consents.presented(token, ask)
+
     def admit(self, token: Statement, ask: Ask, run: str) -> tuple[Refusal, ...]:
         """Spend a one-shot token for the run of one matter, at `ask.second`; every reason if it is refused.
 
