@@ -75,6 +75,12 @@ def _run(app: typer.Typer) -> None:
     app.command("run")(run.run)
 
 
+def _adjudicate(app: typer.Typer) -> None:
+    from mpcstats.cli import adjudicate
+
+    app.command("adjudicate")(adjudicate.adjudicate)
+
+
 def _explain(app: typer.Typer) -> None:
     from mpcstats.cli import explain
 
@@ -182,6 +188,7 @@ COMMANDS: Mapping[str, Callable[[typer.Typer], None]] = {
     "principal": _principal,
     "serve": _serve,
     "run": _run,
+    "adjudicate": _adjudicate,
     "explain": _explain,
     "provenance": _provenance,
     "bench": _bench,
