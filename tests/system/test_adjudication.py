@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from mpcstats.party.desk.statements import text_of
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.question import today
 from mpcstats.party.registers import load_principals
+from mpcstats.party.sandbox.local import environment
 from mpcstats.records.consent.view import Used, safe_box
 from mpcstats.records.day import later
 from mpcstats.records.ledger.finding import verify_receipt
@@ -227,6 +230,21 @@ def test_anything_else_is_refused_by_name_and_spends_nothing(
     assert "violation" not in claims.town.ledger("bureau")
 
 
+def test_a_rule_that_the_desk_does_not_name_is_refused(claims: Claims) -> None:
+    good = RuleFile.load(claims.rule).commitment
+    assert cli("rule-commitment", claims.rule).stdout.strip() == good
+    desk = claims.office.path
+    desk.write_text(f'{desk.read_text("utf-8")}rules = {{ insurer = ["{good}"] }}\n', "utf-8")
+    claims.serve()
+    with claims.insurer() as insurer:
+        paid = insurer.adjudicate(event=EVENT, token=claims.token(), rule=claims.rule)
+        assert paid.payable == PAYABLE
+        claims.rule.write_text(
+            EXAMPLE.read_text("utf-8").replace("cap = 1_000_000", "cap = 7"), "utf-8"
+        )
+        assert "other-rule" in refused(insurer, claims, claims.token("S0002"), "S0002")
+
+
 def test_an_excluded_reason_pays_nothing_and_looks_the_same(claims: Claims) -> None:
     claims.serve()
     with claims.insurer() as insurer:
@@ -262,3 +280,19 @@ def test_the_command_adjudicates(claims: Claims) -> None:
     again = cli(*arguments)
     assert again.returncode == 3
     assert "replayed" in again.stderr
+
+
+def test_the_demo_shows_who_learns_what() -> None:
+    demo = Path(__file__).parents[2] / "demos" / "adjudication" / "demo.py"
+    done = subprocess.run(
+        [sys.executable, str(demo)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(),
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "payable 9600.00 yuan" in done.stdout
+    assert "replayed" in done.stdout

@@ -11,6 +11,7 @@ import typer
 
 from mpcstats.cli.asking import PartyPath
 from mpcstats.cli.options import AsJson, ConsortiumFile
+from mpcstats.party.adjudication.rulefile import RuleFile
 from mpcstats.party.client import connect
 
 STDIN = "-"
@@ -46,3 +47,10 @@ def adjudicate(
         print(f"{what}: {path if path is not None else 'not kept'}")
     for trouble in done.closed.troubles:
         print(f"the run has ended well; its closing has not: {trouble}", file=sys.stderr)
+
+
+def commitment(
+    path: Annotated[Path, typer.Argument(help="The insurer's rule.toml.")],
+) -> None:
+    """Print the commitment to a rule: what a contract names, and the holder's desk (`rules` in consent.toml)."""
+    print(RuleFile.load(path).commitment)

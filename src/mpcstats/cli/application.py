@@ -81,6 +81,12 @@ def _adjudicate(app: typer.Typer) -> None:
     app.command("adjudicate")(adjudicate.adjudicate)
 
 
+def _rule_commitment(app: typer.Typer) -> None:
+    from mpcstats.cli import adjudicate
+
+    app.command("rule-commitment")(adjudicate.commitment)
+
+
 def _explain(app: typer.Typer) -> None:
     from mpcstats.cli import explain
 
@@ -189,6 +195,7 @@ COMMANDS: Mapping[str, Callable[[typer.Typer], None]] = {
     "serve": _serve,
     "run": _run,
     "adjudicate": _adjudicate,
+    "rule-commitment": _rule_commitment,
     "explain": _explain,
     "provenance": _provenance,
     "bench": _bench,

@@ -38,6 +38,9 @@ def hold(node: Node, question: Question, papers: Papers, event: str) -> Side:
         desk, token = _desk(node, plan), _token(node, claim, papers)
         ask = _ask(desk, plan, claim, question, event)
         refusals = desk.presented(token, ask)
+        if not desk.accepts(plan.insurer, claim.rule):
+            other = "other-rule: expected a commitment to a rule that the holder's desk names, got another"
+            reasons = (*reasons, other)
         replayed = ("replayed-token",) if any(each.violation for each in refusals) else ()
         refuse(node.me, (*reasons, *map(str, refusals)), replayed)
         if claim.matter != ask.matter:
