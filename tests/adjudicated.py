@@ -6,11 +6,12 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from mpcstats.protocols.adjudication import Form, Rule, Settled, adjudicate
+from mpcstats.protocols.adjudication import Form, Rule, Settled, adjudicate, commit_to
 from mpcstats.session import Opening, Session
 from mpcstats.testing import Outcome, Tamper, run_together
 
 PAIR = ("bureau", "insurer")
+SECRET = bytes(range(32))
 Found = tuple[int | None, tuple[Opening, ...]]  # the payable amount, and what was opened
 
 
@@ -29,6 +30,7 @@ def run(
     form: Form, settled: Settled, rule: Rule, *, tamper: Tamper | None = None
 ) -> Outcome[Found]:
     """Both parties in one thread."""
+    chosen = commit_to(rule, form, SECRET, b"a test")
 
     async def body(session: Session) -> Found:
         amount = await adjudicate(
@@ -37,7 +39,8 @@ def run(
             holder="bureau",
             insurer="insurer",
             settled=settled if session.me == "bureau" else None,
-            rule=rule if session.me == "insurer" else None,
+            name=chosen.name if session.me == "bureau" else None,
+            rule=chosen if session.me == "insurer" else None,
         )
         return amount, tuple(session.openings)
 

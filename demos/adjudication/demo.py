@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mpcstats.errors import PolicyRefused
-from mpcstats.party.adjudication.rulefile import RuleFile
+from mpcstats.party.adjudication.insurer import rule_commitment
 from mpcstats.party.client import connect
 from mpcstats.party.desk import statements
 from mpcstats.party.desk.consent import ConsentDesk, now
@@ -52,7 +52,7 @@ def write_town(town: Path) -> Path:
     authority = principal_entry("realname", public, ["authority"], real_name=False)
     (town / "principals.toml").write_text(f"version = 1\n{authority}\n")
     statements.make_key(town / "pseudonyms.key")
-    rule = RuleFile.load(HERE / "rule.toml").commitment
+    rule = rule_commitment(HERE / "rule.toml", HERE / "catalogue.toml")
     desk = (HERE / "desk.toml").read_text()
     (town / "consent.toml").write_text(f'{desk}rules = {{ insurer = ["{rule}"] }}\n')
     (town / "consortium.toml").write_text(

@@ -24,7 +24,7 @@ def plainly(form: Form, settled: Settled, rule: Rule) -> int:
     return sum(int(bit) << place for place, bit in enumerate(bits))
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.data())
 def test_the_circuit_computes_the_rule(data: st.DataObject) -> None:
     form = data.draw(st.sampled_from(FORMS))

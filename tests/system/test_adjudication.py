@@ -16,7 +16,7 @@ from tests.system.conftest import cli
 
 from mpcstats.errors import PolicyRefused
 from mpcstats.party.adjudication import insurer as asking
-from mpcstats.party.adjudication.rulefile import RuleFile
+from mpcstats.party.adjudication.insurer import rule_commitment
 from mpcstats.party.client import Party, connect
 from mpcstats.party.desk.statements import text_of
 from mpcstats.party.files.config import Consortium
@@ -168,7 +168,7 @@ def check_receipt(claims: Claims, done: asking.Adjudicated) -> None:
     findings = verify_receipt(receipt, principals, answer=answer)
     assert [each.check for each in findings if not each.good] == ["answer"]
     text = done.receipt.read_text("utf-8")
-    assert RuleFile.load(claims.rule).commitment in text
+    assert rule_commitment(claims.rule, claims.town.folder / "catalogue.toml") in text
     for secret in (str(PAYABLE), EVENT, IDS[0], "1250000", "50000"):
         assert secret not in text
 
@@ -231,8 +231,10 @@ def test_anything_else_is_refused_by_name_and_spends_nothing(
 
 
 def test_a_rule_that_the_desk_does_not_name_is_refused(claims: Claims) -> None:
-    good = RuleFile.load(claims.rule).commitment
-    assert cli("rule-commitment", claims.rule).stdout.strip() == good
+    catalogue = claims.town.folder / "catalogue.toml"
+    good = rule_commitment(claims.rule, catalogue)
+    printed = cli("rule-commitment", claims.rule, catalogue)
+    assert printed.stdout.strip() == good
     desk = claims.office.path
     desk.write_text(f'{desk.read_text("utf-8")}rules = {{ insurer = ["{good}"] }}\n', "utf-8")
     claims.serve()

@@ -145,14 +145,25 @@ def sessions() -> tuple[Session, Session]:
     return Session("s", ("s", "c"), seeds), Session("c", ("s", "c"), seeds)
 
 
+SECRET = bytes(range(32))
+
+
+def chosen_by(choices: Words) -> transfer.Chosen:
+    return transfer.choose(choices, SECRET, b"a test")
+
+
 def transferred(choices: Words, change: Callable[[Words, Words], None]) -> tuple[Words, Words]:
-    """The sender's pairs, and what the chooser gets; `change` may touch what each side sends."""
+    """The sender's pairs, and what the chooser gets; `change` may touch what each side sends.
+
+    Points are named after the change, so that a chooser may name what is no element.
+    """
     sender, chooser = sessions()
     pairs = stream("pairs").words(choices.size, 2, 2)
-    chosen = transfer.choose(chooser, choices)
+    chosen = chosen_by(choices)
     points = chosen.points.copy()
     change(points, np.empty((0, 8), dtype=np.uint64))
-    offers = transfer.offer(sender, points, pairs, "c")
+    name = transfer.Named.of(chosen.name.context, chosen.name.about, points)
+    offers = transfer.offer(sender, points, pairs, name, "c")
     change(np.empty((0, 8), dtype=np.uint64), offers)
     return pairs, chosen.open(chooser, offers, "s")
 
@@ -178,12 +189,29 @@ def test_no_choices_are_no_messages() -> None:
 
 def test_both_points_are_elements_whatever_was_chosen() -> None:
     """Each is uniform by itself; only their sum with a hash has a logarithm that the chooser knows."""
-    points = transfer.choose(sessions()[1], CHOICES).points
+    points = chosen_by(CHOICES).points
     assert points.shape == (5, transfer.CHOICE_WORDS)
     halves = points.reshape(-1, 4)
     one = np.array([1, 0, 0, 0], dtype=np.uint64)
     assert (group.multiply(halves, one) == halves).all()
     assert np.unique(halves, axis=0).shape == halves.shape
+
+
+def test_choices_are_named_and_bind_their_chooser() -> None:
+    sender, _ = sessions()
+    chosen, pairs = chosen_by(CHOICES), stream("pairs").words(5, 2, 2)
+    assert chosen.name == chosen_by(CHOICES).name
+    others = (
+        chosen_by(CHOICES ^ np.uint64(1)),
+        transfer.choose(CHOICES, bytes(32), b"a test"),
+        transfer.choose(CHOICES, SECRET, b"another"),
+    )
+    for other in others:
+        assert other.name != chosen.name
+        assert not (other.points == chosen.points).any()  # nothing to compare, one bit apart
+        with pytest.raises(PeerFault, match="that it has named before") as caught:
+            transfer.offer(sender, other.points, pairs, chosen.name, "c")
+        assert caught.value.party == "c"
 
 
 ORDER_AS_FIELD = (1 << 255) - 19
@@ -234,11 +262,12 @@ def test_an_offer_of_another_instance_run_or_step_opens_nothing() -> None:
     assert not (got[[0, 3]] == pairs[[0, 3], 0]).any()
     assert not (got[[0, 3]] == pairs[[3, 0], 0]).any()
     chooser = sessions()[1]
-    chosen = transfer.choose(chooser, CHOICES)
+    chosen = chosen_by(CHOICES)
     pairs = stream("pairs").words(5, 2, 2)
     for run, step in ((b"other", "run"), (b"run", "other")):
         sender = Session("s", ("s", "c"), PairSeeds(run, {}), step)
-        got = chosen.open(chooser, transfer.offer(sender, chosen.points, pairs, "c"), "s")
+        offers = transfer.offer(sender, chosen.points, pairs, chosen.name, "c")
+        got = chosen.open(chooser, offers, "s")
         assert not (got == pairs[np.arange(5), CHOICES.astype(np.intp)]).any()
 
 
@@ -247,6 +276,6 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     group._library.cache_clear()
     try:
         with pytest.raises(UsageError, match="install the extra `pair`"):
-            transfer.choose(sessions()[1], CHOICES)
+            chosen_by(CHOICES)
     finally:
         group._library.cache_clear()

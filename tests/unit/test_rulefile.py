@@ -96,7 +96,9 @@ def test_a_claim_is_read_from_its_question_and_from_no_other_text() -> None:
         matter="b" * 64,
         token="c" * 64,
         rule="d" * 64,
+        context="e" * 64,
     )
+    assert claim.name(Form(2, 4, 27)).digest == claim.rule
     asked = Question(claim.text, "commercial", "a claim", "insurer", ("insurer",), "2026-01-01")
     assert claim_of(asked) == claim
     for text in (
@@ -113,9 +115,16 @@ def test_a_claim_is_read_from_its_question_and_from_no_other_text() -> None:
             claim_of(replace(asked, text=text))
 
 
-def test_the_commitment_is_to_rule_and_salt() -> None:
+def test_a_rule_is_named_with_its_secret_and_its_claim() -> None:
     rule = RuleFile.load(EXAMPLE)
-    other = rule.model_copy(update={"salt": secrets.token_hex(32)})
-    cheaper = rule.model_copy(update={"rule": rule.rule.model_copy(update={"cap": 7})})
-    assert len({rule.commitment, other.commitment, cheaper.commitment}) == 3
-    assert replace(rule.terms(), cap=7) == cheaper.terms()
+    changed = (
+        rule,
+        rule.model_copy(update={"secret": secrets.token_hex(32)}),
+        rule.model_copy(update={"rule": rule.rule.model_copy(update={"cap": 7})}),
+        rule.model_copy(update={"claim": rule.claim.model_copy(update={"settled": None})}),
+    )
+    names = [each.chosen(Form(2, 4, 27)).name for each in changed]
+    assert len({name.digest for name in (*names, rule.chosen(Form(2, 4, 28)).name)}) == 5
+    assert len({name.context for name in names}) == 4
+    assert rule.chosen(Form(2, 4, 27)).name == names[0]
+    assert replace(rule.terms(), cap=7) == changed[2].terms()

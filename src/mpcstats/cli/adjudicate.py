@@ -11,7 +11,7 @@ import typer
 
 from mpcstats.cli.asking import PartyPath
 from mpcstats.cli.options import AsJson, ConsortiumFile
-from mpcstats.party.adjudication.rulefile import RuleFile
+from mpcstats.party.adjudication.insurer import rule_commitment
 from mpcstats.party.client import connect
 
 STDIN = "-"
@@ -51,6 +51,7 @@ def adjudicate(
 
 def commitment(
     path: Annotated[Path, typer.Argument(help="The insurer's rule.toml.")],
+    catalogue: Annotated[Path, typer.Argument(help="The consortium's catalogue.toml.")],
 ) -> None:
     """Print the commitment to a rule: what a contract names, and the holder's desk (`rules` in consent.toml)."""
-    print(RuleFile.load(path).commitment)
+    print(rule_commitment(path, catalogue))

@@ -22,7 +22,8 @@ from mpcstats.engines.pair.garbled.numbers import (
     multiply,
     subtract,
 )
-from mpcstats.engines.pair.garbled.play import compute
+from mpcstats.engines.pair.garbled.play import evaluated, garbled
+from mpcstats.engines.pair.transfer import Chosen, Named, choose
 from mpcstats.errors import UsageError
 from mpcstats.session import Session, Words
 
@@ -111,6 +112,24 @@ class Rule:
         )
 
 
+def commit_to(rule: Rule, form: Form, secret: bytes, about: bytes) -> Chosen:
+    """The rule as its insurer names it before any claim and puts it into each: `name` is public and binds it.
+
+    `secret`: 32 bytes that the insurer keeps; `about`: what both know the rule to be about, such as the columns.
+    """
+    return choose(rule.bits(form), secret, _about(form, about))
+
+
+def named(form: Form, about: bytes, context: bytes, digest: str) -> Named:
+    """The name of a rule as a holder knows it."""
+    return Named(context, _about(form, about), digest)
+
+
+def _about(form: Form, about: bytes) -> bytes:
+    sizes = (form.amounts, form.reasons, form.money_bits)
+    return b"".join(size.to_bytes(8, "little") for size in sizes) + about
+
+
 async def adjudicate(
     session: Session,
     form: Form,
@@ -118,26 +137,23 @@ async def adjudicate(
     holder: str,
     insurer: str,
     settled: Settled | None = None,
-    rule: Rule | None = None,
+    name: Named | None = None,
+    rule: Chosen | None = None,
 ) -> int | None:
-    """The payable amount in fen at the insurer, None at the holder, who learns nothing; each gives what is its own.
+    """The payable amount in fen at the insurer, None at the holder, who learns nothing.
 
-    Raises UsageError for a missing input or one out of range, and PeerFault as engines.pair.garbled.play does.
+    The holder gives `settled` and the `name` of the rule, the insurer the rule of that name (`commit_to`). Raises
+    UsageError for a missing input or one out of range, and PeerFault as engines.pair.garbled.play does.
     """
-    given = settled if session.me == holder else rule
-    if given is None:
-        raise UsageError("expected a settlement at its holder and a rule at the insurer, got none")
-    opened = await compute(
-        session.narrow("circuit"),
-        circuit(form),
-        given.bits(form),
-        garbler=holder,
-        evaluator=insurer,
-        leak=LEAK,
-    )
-    if opened is None:
+    step = session.narrow("circuit")
+    if session.me == holder and settled is not None and name is not None:
+        bits = settled.bits(form)
+        await garbled(step, circuit(form), bits, name, evaluator=insurer, leak=LEAK)
         return None
-    return sum(int(bit) << place for place, bit in enumerate(opened))
+    if session.me == insurer and rule is not None:
+        opened = await evaluated(step, circuit(form), rule, garbler=holder, leak=LEAK)
+        return sum(int(bit) << place for place, bit in enumerate(opened))
+    raise UsageError("expected a settlement at its holder and a rule at the insurer, got none")
 
 
 @lru_cache(maxsize=16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.vectors.bad import (
 )
 from tests.vectors.world import Setting, seeds_for
 
-from mpcstats.protocols.adjudication import Form, Rule, Settled, adjudicate, circuit
+from mpcstats.protocols.adjudication import Form, Rule, Settled, adjudicate, circuit, commit_to
 from mpcstats.session import Session, Words
 
 PROTOCOL = "adjudication"
@@ -63,6 +64,8 @@ def claim(
                 "excluded_amounts": list(excluded[0]),
                 "excluded_reasons": list(excluded[1]),
             },
+            "secret": seeds_for(f"{PROTOCOL} rule {title}", PAIR)["run_id"],
+            "about": f"a vector: {title}",
         },
     }
 
@@ -88,18 +91,25 @@ def settings() -> dict[str, Setting]:
 
 
 async def body(setting: Setting, session: Session) -> Any:
-    """The payable amount at the insurer, nothing at the holder."""
+    """The payable amount at the insurer; the rule's context and digest at both, which the holder knows before."""
     sizes, inputs, roles = setting["sizes"], setting["inputs"], setting["roles"]
     holds, rules = session.me == roles["holder"], session.me == roles["insurer"]
+    form = Form(sizes["amounts"], sizes["reasons"], sizes["money_bits"])
+    about = inputs["about"].encode()
+    rule = None
+    if inputs["rule"] is not None:
+        rule = commit_to(rule_of(inputs["rule"]), form, bytes.fromhex(inputs["secret"]), about)
     amount = await adjudicate(
         session,
-        Form(sizes["amounts"], sizes["reasons"], sizes["money_bits"]),
+        form,
         holder=roles["holder"],
         insurer=roles["insurer"],
         settled=settled_of(inputs["settled"]) if holds and inputs["settled"] else None,
-        rule=rule_of(inputs["rule"]) if rules and inputs["rule"] else None,
+        name=rule.name if holds and rule is not None else None,
+        rule=rule if rules else None,
     )
-    return {} if amount is None else {"payable": amount}
+    name = {} if rule is None else {"context": rule.name.context.hex(), "digest": rule.name.digest}
+    return {**name, **({} if amount is None else {"payable": amount})}
 
 
 def settled_of(given: dict[str, Any]) -> Settled:
@@ -120,7 +130,15 @@ def check(vector: Vector) -> None:
     """The amount is that of the rule, the insurer alone has it, and nothing else is opened."""
     inputs, roles = vector["inputs"], vector["roles"]
     expected = payable(settled_of(inputs["settled"]), rule_of(inputs["rule"]))
-    assert vector["results"] == {roles["holder"]: {}, roles["insurer"]: {"payable": expected}}
+    held, paid = vector["results"][roles["holder"]], vector["results"][roles["insurer"]]
+    assert paid == {**held, "payable": expected}
+    (points,) = (m["payload"] for m in vector["messages"] if m["step"] == CHOICES)
+    sizes = (vector["sizes"][name] for name in ("amounts", "reasons", "money_bits"))
+    about = b"".join(size.to_bytes(8, "little") for size in sizes) + inputs["about"].encode()
+    state = hashlib.sha256(b"mpcstats choices 1")
+    for part in (bytes.fromhex(held["context"]), about, bytes.fromhex(points)):
+        state.update(len(part).to_bytes(8, "little") + part)
+    assert held["digest"] == state.hexdigest()
     assert [(o["leak"], o["to"]) for o in vector["openings"]] == [
         ("payable-amount", [roles["insurer"]])
     ]
@@ -171,7 +189,19 @@ def cases() -> dict[str, Bad]:
         "point_not_reduced": choices("r_0 of the first bit encodes no element", _words(0, *ALL_ONES)),
         "second_point_not_reduced": choices("r_1 of the last bit encodes no element", _words(LABELS - 4, *ALL_ONES)),
         "point_negative": choices("r_0 of the second bit is odd", _words(8, 1, 0, 0, 0)),
-        "points_of_two_bits_exchanged": choices("the chooser cannot open its offers", _exchanged(0, 8, 8)),
+        "points_of_another_rule": Bad(
+            "the insurer comes with another deductible than the one that was named", "paid", "fault",
+            setting=[(["insurer"], ["inputs", "rule", "deductible"], 0)],
+        ),
+        "points_of_another_secret": Bad(
+            "the same rule, hidden otherwise than when it was named", "paid", "fault",
+            setting=[(["insurer"], ["inputs", "secret"], OTHER_SEED)],
+        ),
+        "rule_about_something_else": Bad(
+            "the holder takes the rule to be about something else", "paid", "fault",
+            setting=[(["bureau"], ["inputs", "about"], "another product")],
+        ),
+        "points_of_two_bits_exchanged": choices("the points of two bits in the other order", _exchanged(0, 8, 8)),
         "points_of_one_bit_exchanged": choices("r_0 and r_1 in the other order", _exchanged(0, 4, 4)),
         "offer_not_reduced": garbled("B of the first bit encodes no element", _words(0, *ALL_ONES)),
         "offer_neutral": garbled("B of the last bit is the neutral element", _words(LABELS - 8, 0, 0, 0, 0)),

@@ -8,8 +8,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mpcstats.engines.pair.transfer import Named
 from mpcstats.errors import UsageError
 from mpcstats.party.question import Question
+from mpcstats.protocols.adjudication import Form, named
 from mpcstats.records.canonical import canonical
 from mpcstats.records.consent.pseudonym import Pseudonym
 from mpcstats.records.ledger.form import as_model
@@ -49,6 +51,11 @@ class ClaimForm(Table):
         return tuple((name, value) for name, values in self.reasons.items() for value in values)
 
     @property
+    def about(self) -> bytes:
+        """The form as bytes: what a rule is named together with, so that it means the same in every claim."""
+        return canonical(self.model_dump(mode="json")).encode()
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The fields of a row that a claim needs, as tokens name them."""
         columns = {*self.amounts, *self.reasons, *((self.settled,) if self.settled else ())}
@@ -56,13 +63,21 @@ class ClaimForm(Table):
 
 
 class Claim(Table):
-    """What an insurer asks: a claim's form, the pseudonyms of person and event, the token, a commitment to the rule."""
+    """What an insurer asks: a claim's form, the pseudonyms of person and event, the token, and the rule's name.
+
+    `rule` is the commitment to the rule, `context` what it was made with.
+    """
 
     form: ClaimForm
     person: Pseudonym
     matter: Pseudonym
     token: Digest
     rule: Digest
+    context: Digest
+
+    def name(self, form: Form) -> Named:
+        """The rule's name, as the protocol checks it."""
+        return named(form, self.form.about, bytes.fromhex(self.context), self.rule)
 
     @property
     def text(self) -> str:

@@ -55,6 +55,7 @@ def hold(node: Node, question: Question, papers: Papers, event: str) -> Side:
         plan,
         agreed_terms(node, question, plan),
         settled=settled,
+        name=claim.name(plan.form),
         spend=Spend(token, ask, _second(node, claim.form, row)),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.adjudication.claim import ADJUDICATION, Claim
 from mpcstats.party.adjudication.decide import agreed_terms, decided_by, permitted, refuse
-from mpcstats.party.adjudication.plan import plan_of
+from mpcstats.party.adjudication.plan import form_of, plan_of
 from mpcstats.party.adjudication.play import Ended, Side, take_part
 from mpcstats.party.adjudication.rulefile import RuleFile
 from mpcstats.party.closing import Closed
@@ -18,6 +18,7 @@ from mpcstats.party.invite import Invitations
 from mpcstats.party.keep import keep_answer, keep_receipt
 from mpcstats.party.node import Node, OnStep
 from mpcstats.party.question import Question, today
+from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.consent.token import TOKEN_KIND, Token
 from mpcstats.records.journal import body_as
 from mpcstats.records.signed import Statement
@@ -80,28 +81,36 @@ def adjudicate(
     return _kept(node, question, side.plan.holder, ended, figures, silent)
 
 
+def rule_commitment(rule: Path, catalogue: Path) -> str:
+    """The commitment to the rule in the file at `rule`, under the catalogue at `catalogue`: every claim carries it."""
+    loaded = RuleFile.load(rule)
+    dataset = Catalogue.load(catalogue).dataset(loaded.claim.dataset)
+    return loaded.chosen(form_of(loaded.claim, dataset)).name.digest
+
+
 def _decided(node: Node, token: Statement, rule: RuleFile) -> tuple[Question, Side]:
     """The question, and this party's decision on it, written to its ledger."""
     if token.kind != TOKEN_KIND:
         raise UsageError(f"expected a {TOKEN_KIND}, got {token.kind}")
-    body = body_as(token, Token)
+    body, catalogue = body_as(token, Token), node.records.catalogue
+    chosen = rule.chosen(form_of(rule.claim, catalogue.dataset(rule.claim.dataset)))
     claim = Claim(
         form=rule.claim,
         person=body.person,
         matter=body.matter,
         token=token.digest,
-        rule=rule.commitment,
+        rule=chosen.name.digest,
+        context=chosen.name.context.hex(),
     )
     question = Question(claim.text, body.scenario, body.purpose, node.me, (node.me,), today())
-    plan = plan_of(question, claim, node.records.catalogue, node.records.cards)
+    plan = plan_of(question, claim, catalogue, node.records.cards)
     with node.decisions.deciding(question, (token,)):
         level, name, reasons = decided_by(node, question, claim)
         refuse(node.me, reasons)
     why = permitted(plan, level, name, node, claim.form.dataset)
     node.decisions.write_permit(question, why)
     terms = agreed_terms(node, question, plan)
-    secret = rule.terms()
-    return question, Side(question, (token,), plan, terms, rule=secret, commitment=rule.commitment)
+    return question, Side(question, (token,), plan, terms, rule=chosen)
 
 
 def _kept(

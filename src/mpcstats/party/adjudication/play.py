@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from mpcstats.engines.pair.transfer import Chosen, Named
 from mpcstats.errors import InternalError, PeerFault, PolicyRefused, UsageError
 from mpcstats.party.adjudication.plan import ClaimPlan
 from mpcstats.party.agreement import Terms, exchange_agreements
@@ -15,7 +16,7 @@ from mpcstats.party.compile import Papers
 from mpcstats.party.desk.consent import now
 from mpcstats.party.node import RECEIPT, Node, OnStep, Spent, driven
 from mpcstats.party.question import Question
-from mpcstats.protocols.adjudication import Rule, Settled, adjudicate
+from mpcstats.protocols.adjudication import Settled, adjudicate
 from mpcstats.records.canonical import canonical
 from mpcstats.records.consent.terms import Ask
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
@@ -43,7 +44,7 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What a party takes part with: the holder has `settled` and `spend`, the insurer `rule` and a commitment to it.
+    """What a party takes part with: the holder has `settled`, the rule's `name` and `spend`, the insurer `rule`.
 
     `terms` are what both must agree on.
     """
@@ -53,14 +54,16 @@ class Side:
     plan: ClaimPlan
     terms: Mapping[str, str]
     settled: Settled | None = field(default=None, repr=False)
+    name: Named | None = None
     spend: Spend | None = None
-    rule: Rule | None = field(default=None, repr=False)
-    commitment: str = ""
+    rule: Chosen | None = field(default=None, repr=False)
 
     def committed(self, node: Node, label: str, name: str) -> str:
         """The commitment to this party's input, called `name`, in the run `label`."""
+        if self.rule is not None:
+            return self.rule.name.digest
         if self.settled is None:
-            return self.commitment
+            raise InternalError("expected a settlement or a rule, got none")
         said = {"amounts": self.settled.amounts, "reasons": self.settled.reasons}
         return node.commit_input(label, name, canonical(said).encode())
 
@@ -136,6 +139,7 @@ async def _protocol(session: Session, side: Side) -> int | None:
         holder=plan.holder,
         insurer=plan.insurer,
         settled=side.settled,
+        name=side.name,
         rule=side.rule,
     )
 

@@ -7,10 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mpcstats.engines.pair.transfer import Chosen
 from mpcstats.party.adjudication.claim import ClaimForm, ColumnName, Values
-from mpcstats.protocols.adjudication import WHOLE, Rule
-from mpcstats.records.canonical import canonical
-from mpcstats.records.ledger.commitment import commit
+from mpcstats.protocols.adjudication import WHOLE, Form, Rule, commit_to
 from mpcstats.records.names import Digest
 from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
@@ -31,10 +30,10 @@ class SecretRule(Table):
 
 
 class RuleFile(Table):
-    """rule.toml; `salt` hides the rule in its commitment, and is as secret as the rule."""
+    """rule.toml; `secret`, 32 random bytes, hides the rule where it is named, and is as secret as the rule."""
 
     version: Version
-    salt: Digest
+    secret: Digest
     claim: ClaimForm
     rule: SecretRule
 
@@ -58,14 +57,9 @@ class RuleFile(Table):
         """The file at `path`. Raises UsageError with file and place."""
         return read_toml(path, cls)
 
-    @property
-    def commitment(self) -> str:
-        """To the rule and its columns, 64 hex digits: what a contract may name, and every claim does."""
-        said = {
-            "claim": self.claim.model_dump(mode="json"),
-            "rule": self.rule.model_dump(mode="json"),
-        }
-        return commit(canonical(said).encode(), bytes.fromhex(self.salt))
+    def chosen(self, form: Form) -> Chosen:
+        """The rule as it is named, and as it goes into every claim of that form."""
+        return commit_to(self.terms(), form, bytes.fromhex(self.secret), self.claim.about)
 
     def terms(self) -> Rule:
         """The rule as the protocol takes it."""

@@ -14,60 +14,48 @@ from mpcstats.engines.pair.garbled.garble import (
     garble,
 )
 from mpcstats.engines.pair.garbled.labels import LABEL_WORDS, LabelHash, spread
-from mpcstats.errors import InternalError, PeerFault, UsageError
+from mpcstats.errors import PeerFault, UsageError
 from mpcstats.session import Session, Words
 
 
-async def compute(
+async def garbled(
     session: Session,
     circuit: Circuit,
     bits: Words,
+    name: transfer.Named,
     *,
-    garbler: str,
     evaluator: str,
     leak: str,
-) -> Words | None:
-    """The output bits at the evaluator, None at the garbler; `bits` are this party's inputs, all 0 or 1.
-
-    The garbler's inputs are the circuit's first. Nothing is sent after the evaluator has its result, and what it
-    sends before does not depend on what it gets. Raises PeerFault for what is no element, and at the evaluator for
-    labels that stand for nothing: tables, labels or tokens were changed, or belong to another run.
-    Source: Yao's protocol with the parts named in `garble`, `labels` and `transfer`.
-    """
-    if session.me not in (garbler, evaluator):
-        raise InternalError(f"expected {garbler} or {evaluator}, got {session.me}")
-    own = circuit.inputs[0 if session.me == garbler else 1]
-    if bits.shape != (own,) or (bits > np.uint64(1)).any():
-        raise UsageError(f"expected {own} bits, got others")
-    session.note_opening(leak, (evaluator,), (circuit.outputs.size,))
-    # Both know it, and it is of this run and step alone.
-    label_hash = LabelHash(session.digest()[:LABEL_WORDS])
-    if session.me == garbler:
-        await _garbler(session, circuit, label_hash, bits, evaluator)
-        return None
-    return await _evaluator(session, circuit, label_hash, bits, garbler)
-
-
-async def _garbler(
-    session: Session, circuit: Circuit, label_hash: LabelHash, bits: Words, evaluator: str
 ) -> None:
+    """This party's side as the garbler, with its own input bits, all 0 or 1; the circuit's first inputs.
+
+    `name` is that of the evaluator's bits. Raises PeerFault for other bits than these, or what is no element.
+    """
     mine, theirs = circuit.inputs
+    if bits.shape != (mine,) or (bits > np.uint64(1)).any():
+        raise UsageError(f"expected {mine} bits, got others")
+    session.note_opening(leak, (evaluator,), (circuit.outputs.size,))
     said = await session.exchange(receive={evaluator: (theirs, transfer.CHOICE_WORDS)})
-    made = garble(circuit, label_hash, session.private())
-    offers = transfer.offer(
-        session.narrow("transfer"), said[evaluator], made.pairs[mine:], evaluator
-    )
+    made = garble(circuit, _label_hash(session), session.private())
+    step = session.narrow("transfer")
+    offers = transfer.offer(step, said[evaluator], made.pairs[mine:], name, evaluator)
     zero, one = made.pairs[:mine, 0], made.pairs[:mine, 1]
     labels = zero ^ (spread(bits) & (zero ^ one))
     parts = [part.reshape(-1) for part in (offers, labels, made.tables, made.tokens)]
     await session.exchange(send={evaluator: np.concatenate(parts)})
 
 
-async def _evaluator(
-    session: Session, circuit: Circuit, label_hash: LabelHash, bits: Words, garbler: str
+async def evaluated(
+    session: Session, circuit: Circuit, chosen: transfer.Chosen, *, garbler: str, leak: str
 ) -> Words:
+    """The output bits: this party's side as the evaluator, whose input bits are `chosen`.
+
+    It sends nothing after it has its result, and what it sends before does not depend on what it gets. Raises PeerFault
+    for what is no element, and for labels that stand for nothing: tables, labels or tokens were changed, or belong to
+    another run. Source: Yao's protocol with the parts named in `garble`, `labels` and `transfer`.
+    """
     step = session.narrow("transfer")
-    chosen = transfer.choose(step, bits)
+    session.note_opening(leak, (session.me,), (circuit.outputs.size,))
     await session.exchange(send={garbler: chosen.points.reshape(-1)})
     shapes = _shapes(circuit)
     sizes = [rows * columns for rows, columns in shapes]
@@ -76,6 +64,7 @@ async def _evaluator(
     offers, theirs, tables, tokens = (
         part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)
     )
+    label_hash = _label_hash(session)
     labels = np.concatenate([theirs, chosen.open(step, offers, garbler)])
     last = evaluate(circuit, label_hash, labels, tables)
     value, whole = decode(circuit, label_hash, last, tokens)
@@ -86,6 +75,11 @@ async def _evaluator(
             "expected labels of the outputs, got others: the circuit was changed on its way",
         )
     return value
+
+
+def _label_hash(session: Session) -> LabelHash:
+    """Both know its key, and it is of this run and step alone."""
+    return LabelHash(session.digest()[:LABEL_WORDS])
 
 
 def _shapes(circuit: Circuit) -> list[tuple[int, int]]:
