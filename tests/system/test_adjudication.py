@@ -14,7 +14,7 @@ import pytest
 from tests.consenting import IDS, Office
 from tests.system.conftest import cli
 
-from mpcstats.errors import PolicyRefused
+from mpcstats.errors import PolicyRefused, TransportFault
 from mpcstats.party.adjudication import insurer as asking
 from mpcstats.party.adjudication.insurer import rule_commitment
 from mpcstats.party.client import Party, connect
@@ -263,6 +263,25 @@ def test_a_policy_without_adjudication_refuses(claims: Claims) -> None:
     with claims.insurer() as insurer, pytest.raises(PolicyRefused, match="permits no adjudication"):
         insurer.adjudicate(event=EVENT, token=claims.token(), rule=claims.rule)
     assert claims.uses() == ()
+
+
+def test_a_bureau_that_goes_away_is_named_and_the_token_is_spent(claims: Claims) -> None:
+    claims.serve()
+    token = claims.token()
+
+    def end(step: str) -> None:
+        if step == "handshake":
+            claims.town.processes["bureau"].kill()
+
+    with claims.insurer() as insurer:
+        with pytest.raises(TransportFault) as caught:
+            insurer.adjudicate(event=EVENT, token=token, rule=claims.rule, on_step=end)
+        assert caught.value.party == "bureau"
+        assert claims.town.ledger("insurer")[-1] in ("fault", "opening")
+        claims.town.processes["bureau"].wait()
+        claims.town.serve("bureau")
+        claims.town.wait_log("bureau", "listens at")
+        assert "replayed" in refused(insurer, claims, token)
 
 
 def test_the_command_adjudicates(claims: Claims) -> None:
