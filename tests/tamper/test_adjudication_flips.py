@@ -59,7 +59,7 @@ def test_the_run_has_two_messages() -> None:
 def test_a_flip_is_a_fault_or_makes_no_difference(sender: str) -> None:
     size = messages()[sender].payload.size
     outcomes = []
-    for word in range(0, size, max(1, size // 40)):
+    for word in range(0, size, max(1, size // 25)):
         for bit in (0, 62):
 
             def change(message: Message, word: int = word, bit: int = bit) -> Message:

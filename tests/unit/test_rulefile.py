@@ -128,3 +128,11 @@ def test_a_rule_is_named_with_its_secret_and_its_claim() -> None:
     assert len({name.context for name in names}) == 4
     assert rule.chosen(Form(2, 4, 27)).name == names[0]
     assert replace(rule.terms(), cap=7) == changed[2].terms()
+
+
+def test_the_rule_does_not_show() -> None:
+    rule = RuleFile.load(EXAMPLE)
+    shown = f"{rule!r} {rule} {rule.rule!r} {rule.rule} {rule.terms()!r} {rule.chosen(Form(2, 4, 27))!r}"
+    for secret in (rule.secret, "50000", "8000", "1000000", "[52]"):
+        assert secret not in shown
+    assert "psn_cash_pay" in repr(rule)

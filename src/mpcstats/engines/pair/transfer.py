@@ -53,7 +53,7 @@ class Chosen:
     """The chooser's state: its `name`, what it sends, shape (bits, 8), its bits and its exponents."""
 
     name: Named
-    points: Words
+    points: Words = field(repr=False)
     _choices: Words = field(repr=False)
     _exponents: Words = field(repr=False)
 

@@ -28,14 +28,19 @@ class SecretRule(Table):
     excluded_amounts: Annotated[tuple[ColumnName, ...], Field(max_length=64), Listed] = ()
     excluded: dict[ColumnName, Values] = Field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return "<secret rule>"
+
+    __str__ = __repr__
+
 
 class RuleFile(Table):
     """rule.toml; `secret`, 32 random bytes, hides the rule where it is named, and is as secret as the rule."""
 
     version: Version
-    secret: Digest
+    secret: Annotated[Digest, Field(repr=False)]
     claim: ClaimForm
-    rule: SecretRule
+    rule: Annotated[SecretRule, Field(repr=False)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
