@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
+import gmpy2
+
 from mpcstats.engines.shamir.field.circuit import SECURITY, Circuit, Element
+from mpcstats.errors import InternalError
 
 
-async def products(
-    circuit: Circuit, pairs: Sequence[tuple[Element, Element]]
-) -> list[Element]:
+async def products(circuit: Circuit, pairs: Sequence[tuple[Element, Element]]) -> list[Element]:
     """The product of each pair."""
     return await circuit.reshared([x * y for x, y in pairs]) if pairs else []
 
@@ -27,6 +28,47 @@ async def conjunction(circuit: Circuit, bits: Sequence[Element]) -> Element:
         pairs = list(zip(row[0::2], row[1::2], strict=False))
         row = await products(circuit, pairs) + row[2 * len(pairs) :]
     return row[0]
+
+
+async def random_bits(circuit: Circuit, n: int) -> list[Element]:
+    """n secret bits that nobody knows: (1 + r / sqrt(r^2)) / 2, of which r^2 alone is opened.
+
+    Damgard, Fitzi, Kiltz, Nielsen, Toft 2006, section 4. Raises InternalError if some r is 0: probability 1/p.
+    """
+    p = circuit.p
+    drawn = circuit.uniform(n)
+    squares = await circuit.opened(await circuit.reshared([r * r for r in drawn]))
+    if 0 in squares:
+        raise InternalError("expected random elements above 0, got 0: run it again")
+    half = (p + 1) // 2
+    # p is 3 mod 4, so s^((p+1)/4) is a root of the square s, and s^((3p-5)/4) the inverse of that root.
+    inverses = (int(gmpy2.powmod(s, (3 * p - 5) // 4, p)) for s in squares)
+    return [(r * inverse + 1) * half for r, inverse in zip(drawn, inverses, strict=True)]
+
+
+async def rounded(
+    circuit: Circuit, xs: Sequence[Element], *, drop: int, bits: int
+) -> list[Element]:
+    """x / 2^drop, rounded down or up at random; each x in [-2^(bits-1), 2^(bits-1)).
+
+    Catrina, Saxena, Secure computation with fixed-point numbers, FC 2010, section 3.3 (PRTrunc).
+    """
+    drawn = await random_bits(circuit, drop * len(xs))
+    low = [_number(drawn[i * drop : (i + 1) * drop]) for i in range(len(xs))]
+    high = circuit.masks(len(xs), SECURITY + bits - drop)
+    masked = await circuit.opened(
+        [
+            x + (1 << bits - 1) + r + above * (1 << drop)
+            for x, r, above in zip(xs, low, high, strict=True)
+        ]
+    )
+    inverse = pow(1 << drop, -1, circuit.p)
+    # x + r and what was opened agree mod 2^drop; their difference by 2^drop is x / 2^drop, up by one if r carried.
+    return [(x + r - c % (1 << drop)) * inverse for x, r, c in zip(xs, low, masked, strict=True)]
+
+
+def _number(bits: Sequence[Element]) -> Element:
+    return sum(bit * (1 << i) for i, bit in enumerate(bits))
 
 
 async def negative(circuit: Circuit, xs: Sequence[Element], bits: int) -> list[Element]:
@@ -44,9 +86,7 @@ async def negative(circuit: Circuit, xs: Sequence[Element], bits: int) -> list[E
         for c, r in zip(masked, masks, strict=True)
     ]
     borrows = await _compared(circuit, less, [[1 - d for d in row] for row in rows])
-    tops = [
-        _not_equal(c >> bits - 1 & 1, r[bits - 1]) for c, r in zip(masked, masks, strict=True)
-    ]
+    tops = [_not_equal(c >> bits - 1 & 1, r[bits - 1]) for c, r in zip(masked, masks, strict=True)]
     both = await products(circuit, list(zip(tops, borrows, strict=True)))
     return [1 - (a + w - 2 * z) for a, w, z in zip(tops, borrows, both, strict=True)]
 
@@ -80,9 +120,7 @@ async def leading(
     digits = await _digits(circuit, xs, bits)
     rows = [list(reversed(row)) for row in digits]  # the highest first
     for pairs in _prefix_steps(bits):
-        found = iter(
-            await products(circuit, [(row[i], row[j]) for row in rows for i, j in pairs])
-        )
+        found = iter(await products(circuit, [(row[i], row[j]) for row in rows for i, j in pairs]))
         for row in rows:
             for i, j in pairs:  # row[j], of the level before, is in no pair's first place
                 row[i] = row[i] + row[j] - next(found)
@@ -130,12 +168,12 @@ async def _masked(
     circuit: Circuit, xs: Sequence[Element], bits: int, *, subtract: bool
 ) -> tuple[list[list[Element]], list[int]]:
     """For each x in [0, 2^bits) the bits of a mask r, and x + r, or x - r, mod 2^bits."""
-    drawn = await circuit.random_bits(bits * len(xs))
+    drawn = await random_bits(circuit, bits * len(xs))
     masks = [drawn[i * bits : (i + 1) * bits] for i in range(len(xs))]
-    beyond = await circuit.masks(len(xs), SECURITY)
+    beyond = circuit.masks(len(xs), SECURITY)
     sign = -1 if subtract else 1
     hidden = [
-        x + sign * sum(bit * (1 << i) for i, bit in enumerate(r)) + (above + 1) * (1 << bits)
+        x + sign * _number(r) + (above + 1) * (1 << bits)
         for x, r, above in zip(xs, masks, beyond, strict=True)
     ]
     return masks, [c % (1 << bits) for c in await circuit.opened(hidden)]

@@ -85,7 +85,9 @@ class _Router:
 def bound(runtime: Any) -> Iterator[None]:
     """Within it, MPyC's functions and types belong to `runtime`, in this thread and context alone."""
     for keeper in _KEEPERS:
-        if not isinstance(keeper.runtime, _Router):  # a program's own mpc.setup() may have come later
+        if not isinstance(
+            keeper.runtime, _Router
+        ):  # a program's own mpc.setup() may have come later
             keeper.runtime = _Router(keeper.runtime)
     token = _current.set(runtime)
     try:

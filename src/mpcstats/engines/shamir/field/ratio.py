@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 from mpcstats.engines.shamir.field.circuit import SECURITY, Circuit, Element
-from mpcstats.engines.shamir.field.digits import leading, products
+from mpcstats.engines.shamir.field.digits import leading, products, rounded
 
 GUARD = 6  # bits carried beyond those of the answer; see Precision.working
 ESTIMATE_BITS = 3.54  # -log2 of the first estimate's relative error
@@ -85,27 +85,25 @@ async def ratios(
     ]
     cut = [*bottoms, *scaled[len(divisors) :]]
     if L > W:
-        cut = await circuit.rounded(cut, drop=L - W, bits=L + precision.magnitude + 2)
+        cut = await rounded(circuit, cut, drop=L - W, bits=L + precision.magnitude + 2)
     inverses = await _inverted(circuit, cut[: len(divisors)], precision)
     found = await products(
         circuit,
         [(top, inverses[i]) for top, (_, i) in zip(cut[len(divisors) :], tops, strict=True)],
     )
-    values = await circuit.rounded(
-        found, drop=2 * W - precision.fraction, bits=2 * W + precision.magnitude + 4
+    values = await rounded(
+        circuit, found, drop=2 * W - precision.fraction, bits=2 * W + precision.magnitude + 4
     )
     return Quotients(values, positive)
 
 
-async def _inverted(
-    circuit: Circuit, xs: Sequence[Element], precision: Precision
-) -> list[Element]:
+async def _inverted(circuit: Circuit, xs: Sequence[Element], precision: Precision) -> list[Element]:
     """About 2^(2W) / x for each x in [2^(W-1), 2^W]: z is 1/x with W places, for x with W places."""
     W = precision.working
     z = [(ESTIMATE << W) // 10000 - 2 * x for x in xs]
     for _ in range(precision.steps):
         near = await products(circuit, list(zip(xs, z, strict=True)))
-        one = await circuit.rounded(near, drop=W, bits=2 * W + 3)
+        one = await rounded(circuit, near, drop=W, bits=2 * W + 3)
         pairs = [(a, (2 << W) - b) for a, b in zip(z, one, strict=True)]
-        z = await circuit.rounded(await products(circuit, pairs), drop=W, bits=2 * W + 4)
+        z = await rounded(circuit, await products(circuit, pairs), drop=W, bits=2 * W + 4)
     return z

@@ -59,9 +59,7 @@ async def _dealt_keys(session: Session, compute: tuple[str, ...], t: int) -> Key
             for peer, found in shared_with.items()
             if found
         },
-        receive={
-            compute[peer]: (len(found), KEY_WORDS) for peer, found in led_by.items() if found
-        },
+        receive={compute[peer]: (len(found), KEY_WORDS) for peer, found in led_by.items() if found},
     )
     for peer, found in led_by.items():
         words |= {s: arrived[compute[peer]][i] for i, s in enumerate(found)}

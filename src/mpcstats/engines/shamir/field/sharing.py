@@ -82,15 +82,11 @@ def combine(shares: Mapping[int, Sequence[int]], p: int, at: int = 0) -> list[in
     """f(at) of each element, from party -> its shares; as many parties as the degree and one more, at least."""
     lagrange = weights(tuple(party + 1 for party in shares), at, p)
     columns = zip(*shares.values(), strict=True)
-    return [
-        sum(w * s for w, s in zip(lagrange, column, strict=True)) % p for column in columns
-    ]
+    return [sum(w * s for w, s in zip(lagrange, column, strict=True)) % p for column in columns]
 
 
 def agree(shares: Mapping[int, Sequence[int]], t: int, p: int) -> bool:
     """Whether all shares of each element lie on one polynomial of degree t."""
     parties = list(shares)
     first = {party: shares[party] for party in parties[: t + 1]}
-    return all(
-        combine(first, p, party + 1) == list(shares[party]) for party in parties[t + 1 :]
-    )
+    return all(combine(first, p, party + 1) == list(shares[party]) for party in parties[t + 1 :])

@@ -1,0 +1,313 @@
+"""Least squares over providers' sufficient statistics: coefficients are opened, and nothing of the sums behind them.
+
+Each provider sums up its rows at home; the normal equations are solved on shares in a prime field, exactly but for the
+last rounding, if enough rows and providers are behind them. Specification and argument: protocols/regression/spec.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcstats.engines.shamir.field.circuit import Circuit, Element, Shares
+from mpcstats.engines.shamir.field.digits import conjunction, negative, products
+from mpcstats.engines.shamir.field.inputs import dealt, revealed
+from mpcstats.engines.shamir.field.ratio import ratios
+from mpcstats.errors import InternalError, UsageError
+from mpcstats.protocols.design import Design, Rules
+from mpcstats.session import Session, parallel
+
+LEAK = "gated-coefficient"
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Gram:
+    """A provider's sums of products of each two of (1, x_1, ..., y): the upper triangle, row by row."""
+
+    sums: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"<{len(self.sums)} sums of a provider>"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a recipient learns. Coefficients are those of 1, x_1, ..., to within 2^(1 - fraction_bits) each.
+
+    enough: whether the rules on rows and providers are met; if not, all else is None.
+    determined: whether the normal equations have one solution, of norm at most 2^magnitude_bits.
+    r_squared is None if it was not asked for, or y is constant.
+    """
+
+    enough: bool
+    determined: bool | None = None
+    coefficients: tuple[Fraction, ...] | None = None
+    rows: int | None = None
+    r_squared: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """Secrets: whether the rules are met, and so are all conditions; the rest is 0 where `released` is 0."""
+
+    enough: Element
+    released: Element
+    coefficients: list[Element]
+    rows: Element
+    r_squared: list[Element]  # the value and whether y varies; empty if not asked for
+
+    def flat(self) -> list[Element]:
+        """All of it, in the order that is opened."""
+        return [self.enough, self.released, self.rows, *self.coefficients, *self.r_squared]
+
+
+def gram(design: Design, x: Integers, y: Integers) -> Gram:
+    """The sufficient statistics of rows x, shape (rows, columns), and y, shape (rows,), at their owner.
+
+    Raises UsageError for another shape, more rows than the design's bound, or a value beyond its column's bound.
+    """
+    if x.ndim != 2 or x.shape[1] != len(design.columns) or y.shape != x.shape[:1]:
+        raise UsageError(
+            f"expected rows of {len(design.columns)} columns and as many outcomes, got {x.shape} and {y.shape}"
+        )
+    if x.dtype.kind not in "iu" or y.dtype.kind not in "iu":
+        raise UsageError(f"expected whole numbers, got {x.dtype} and {y.dtype}: scale them first")
+    if len(y) > design.rows:
+        raise UsageError(f"expected at most {design.rows} rows, got {len(y)}")
+    bounds = (1, *design.columns, design.outcome)
+    table = [np.ones(len(y), dtype=np.int64), *x.T, y]
+    for i, (column, bound) in enumerate(zip(table, bounds, strict=True)):
+        if len(y) and max(int(column.max()), -int(column.min())) > bound:
+            raise UsageError(f"column {i}: expected values within {bound}, got one beyond")
+    return Gram(
+        tuple(
+            _dot(table[i], table[j], design.rows * bounds[i] * bounds[j])
+            for i in range(len(table))
+            for j in range(i, len(table))
+        )
+    )
+
+
+def _dot(x: Integers, y: Integers, bound: int) -> int:
+    if bound < 1 << 63:
+        return int(x.astype(np.int64) @ y.astype(np.int64))
+    return sum(int(a) * int(b) for a, b in zip(x, y, strict=True))
+
+
+async def regression(
+    session: Session,
+    compute: tuple[str, ...],
+    design: Design,
+    rules: Rules,
+    *,
+    providers: Sequence[str],
+    to: tuple[str, ...],
+    own: Gram | None,
+) -> Fit | None:
+    """The fit over all providers' rows at the recipients `to`, None elsewhere. `own` is given by providers alone.
+
+    Raises UsageError for sums that no rows within the design's bounds have, and for rules that cannot be met; PeerFault
+    and TransportFault for what a peer does.
+    """
+    rules.check(design, compute, providers)
+    mine = session.me in providers
+    if mine != (own is not None):
+        raise InternalError(f"expected sums at providers alone, got another at {session.me}")
+    if own is not None:
+        _check(design, own)
+    p, t = design.prime(len(providers)), (len(compute) - 1) // 2
+    shares = await parallel(
+        *(
+            dealt(
+                session.narrow(f"sums-{i}"),
+                compute,
+                t=t,
+                p=p,
+                owner=provider,
+                count=design.sums,
+                values=own.sums if own is not None and provider == session.me else None,
+            )
+            for i, provider in enumerate(providers)
+        )
+    )
+    found: list[int] = []
+    if session.me in compute:
+        # Here, not above: it imports MPyC, which takes a while.
+        from mpcstats.engines.shamir.field.run import run
+        from mpcstats.engines.shamir.field.runtime import FieldRuntime
+
+        async def body(rt: FieldRuntime) -> list[int]:
+            circuit = Shares(rt, p)
+            sums = {q: circuit.of(s) for q, s in zip(providers, shares, strict=True)}
+            insiders = [provider for provider in providers if provider in to]
+            solved = await solve(circuit, design, rules, sums, insiders)
+            return circuit.numbers(solved.flat())
+
+        found = await run(session.narrow("solve"), compute, t, body)
+    opened = await revealed(
+        session.narrow("open"),
+        compute,
+        t=t,
+        p=p,
+        shares=found,
+        count=design.results,
+        leak=LEAK,
+        to=to,
+    )
+    return None if opened is None else _fit(design, opened)
+
+
+def _check(design: Design, own: Gram) -> None:
+    """Raises UsageError unless the sums are within their bounds: before they become elements of a field."""
+    limits = design.limits()
+    if len(own.sums) != len(limits):
+        raise UsageError(f"expected {len(limits)} sums, got {len(own.sums)}")
+    for i, (value, (least, most)) in enumerate(zip(own.sums, limits, strict=True)):
+        if not least <= value <= most:
+            raise UsageError(f"sum {i}: expected a number in [{least}, {most}], got one beyond")
+
+
+def _fit(design: Design, opened: Sequence[int]) -> Fit:
+    enough, released, rows, *values = opened
+    if not enough:
+        return Fit(enough=False)
+    if not released:
+        return Fit(enough=True, determined=False)
+    unit = 1 << design.fraction_bits
+    k = design.coefficients
+    squared = values[k:]
+    return Fit(
+        enough=True,
+        determined=True,
+        coefficients=tuple(Fraction(value, unit) for value in values[:k]),
+        rows=rows if design.tell_rows else None,
+        r_squared=Fraction(squared[0], unit) if squared and squared[1] else None,
+    )
+
+
+async def solve(
+    circuit: Circuit,
+    design: Design,
+    rules: Rules,
+    sums: Mapping[str, Sequence[Element]],
+    insiders: Sequence[str],
+) -> Solved:
+    """The fit as secrets, from provider -> its secret sums; `insiders` are the providers that learn it."""
+    totals = [sum(column) for column in zip(*sums.values(), strict=True)]
+    k = design.coefficients
+    full = _square(totals, k + 1)
+    A, b = [row[:k] for row in full[:k]], [row[k] for row in full[:k]]
+    enough = await _enough(circuit, design, rules, {q: s[0] for q, s in sums.items()}, insiders)
+    determinant, tops = await _cramer(circuit, A, b)
+    small = await _small(circuit, design, len(sums), determinant, tops)
+    divisors, extra = [determinant], []
+    if design.r_squared:
+        explained, whole = await _explained(circuit, full, determinant, tops)
+        divisors, extra = [determinant, whole], [(explained, 1)]
+    # What is divided is 0 unless it may be opened, so that every number below keeps its bounds.
+    allowed = await conjunction(circuit, [enough, small])
+    dividends = [(top, 0) for top in tops] + extra
+    kept = await products(circuit, [(top, allowed) for top, _ in dividends])
+    found = await ratios(
+        circuit,
+        [(top, i) for top, (_, i) in zip(kept, dividends, strict=True)],
+        divisors,
+        design.precision(len(sums)),
+    )
+    (released,) = await products(circuit, [(allowed, found.positive[0])])
+    others = [full[0][0]] if design.tell_rows else []
+    others += found.positive[1:]
+    told = await products(circuit, [(released, other) for other in others])
+    rows = told[0] if design.tell_rows else released * 0
+    squared = [found.values[k], told[-1]] if design.r_squared else []
+    return Solved(enough, released, found.values[:k], rows, squared)
+
+
+def _square(upper: Sequence[Element], size: int) -> list[list[Element]]:
+    """A symmetric matrix from its upper triangle, row by row."""
+    at = iter(upper)
+    matrix: list[list[Element]] = [[None] * size for _ in range(size)]
+    for i in range(size):
+        for j in range(i, size):
+            matrix[i][j] = matrix[j][i] = next(at)
+    return matrix
+
+
+async def _enough(
+    circuit: Circuit,
+    design: Design,
+    rules: Rules,
+    rows: Mapping[str, Element],
+    insiders: Sequence[str],
+) -> Element:
+    """Whether enough rows are there, beside those of each recipient too, of enough providers."""
+    total = sum(rows.values())
+    tests = [total - rules.rows]
+    tests += [total - rows[q] - rules.rows for q in insiders]
+    bits = design.row_bits(len(rows))
+    below = await negative(circuit, [*tests, *(n - 1 for n in rows.values())], bits)
+    passed = [1 - bit for bit in below[: len(tests)]]
+    contributors = sum(1 - bit for bit in below[len(tests) :])
+    (few,) = await negative(
+        circuit, [contributors - rules.providers], (2 * len(rows)).bit_length() + 1
+    )
+    return await conjunction(circuit, [*passed, 1 - few])
+
+
+async def _cramer(
+    circuit: Circuit, A: list[list[Element]], b: list[Element]
+) -> tuple[Element, list[Element]]:
+    """det A and adj(A) b: beta = adj(A) b / det A. A is symmetric; nothing is divided but by 1, ..., k.
+
+    Faddeev and LeVerrier: M_1 = I, c = -tr(A M_i) / i, M_(i+1) = A M_i + c I; adj A = +- M_k, det A = +- tr(A M_k) / k.
+    """
+    k, p = len(A), circuit.p
+    M: list[list[Element]] = [[int(i == j) for j in range(k)] for i in range(k)]
+    AM = A
+    for step in range(1, k):
+        c = -sum(AM[i][i] for i in range(k)) * pow(step, -1, p)
+        M = [[AM[i][j] + c * int(i == j) for j in range(k)] for i in range(k)]
+        if step < k - 1:
+            # Both are polynomials in A: they commute, and the product is symmetric.
+            upper = [_inner(A[i], M[j]) for i in range(k) for j in range(i, k)]
+            AM = _square(await circuit.reshared(upper), k)
+    if k == 1:
+        return A[0][0], b
+    trace = sum(_inner(A[i], M[i]) for i in range(k))
+    found = await circuit.reshared([trace, *(_inner(row, b) for row in M)])
+    sign = -1 if k % 2 == 0 else 1
+    return found[0] * (sign * pow(k, -1, p)), [value * sign for value in found[1:]]
+
+
+async def _small(
+    circuit: Circuit, design: Design, providers: int, determinant: Element, tops: list[Element]
+) -> Element:
+    """Whether the norm of beta is at most 2^magnitude_bits: sum of tops squared <= (2^bits det)^2."""
+    scaled = determinant * (1 << design.magnitude_bits)
+    slack = scaled * scaled - _inner(tops, tops)
+    bits = design.norm_bits(providers)
+    (beyond,) = await negative(circuit, await circuit.reshared([slack]), bits)
+    return 1 - beyond
+
+
+async def _explained(
+    circuit: Circuit, full: list[list[Element]], determinant: Element, tops: list[Element]
+) -> tuple[Element, Element]:
+    """R squared as a fraction: n tops.b - det S^2 over det (n yy - S^2), with S the sum of y."""
+    k = len(tops)
+    n, S, yy = full[0][0], full[0][k], full[k][k]
+    b = [row[k] for row in full[:k]]
+    dot, square, spread = await circuit.reshared([_inner(tops, b), S * S, n * yy - S * S])
+    explained, whole = await circuit.reshared(
+        [n * dot - determinant * square, determinant * spread]
+    )
+    return explained, whole
+
+
+def _inner(x: Sequence[Element], y: Sequence[Element]) -> Element:
+    return sum(a * b for a, b in zip(x, y, strict=True))
