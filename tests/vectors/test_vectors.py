@@ -321,6 +321,9 @@ def check_meaning(vector: Vector) -> None:
         ("differencing/near_an_earlier_union", ("inputs", "releases"), [[0, 1], [1, 2]]),
         ("differencing/near_a_complement", ("inputs", "persons"), 8),
         ("sort_join/two_matches", ("inputs", "plain", "right", 1, 0, 3), 60),
+        ("regression/one_column", ("inputs", "rows", "a", 0, 1), -3),
+        ("regression/too_few_rows", ("sizes", "least_rows"), 4),
+        ("regression/a_column_that_is_constant", ("inputs", "rows", "b", 0, 0), 3),
     ],
 )
 def test_a_wrong_meaning_is_seen(name: str, path: Sequence[Any], value: Any) -> None:

@@ -15,6 +15,11 @@ FEWEST_PARTIES, MOST_PARTIES = 3, 15
 MOST_COEFFICIENTS = 16
 
 
+def most_corrupted(compute: Sequence[str]) -> int:
+    """How many of the compute parties may be corrupted: fewer than half."""
+    return (len(compute) - 1) // 2
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What must be behind coefficients before they are opened: so many rows, of so many providers.

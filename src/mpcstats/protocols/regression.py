@@ -18,7 +18,7 @@ from mpcstats.engines.shamir.field.digits import conjunction, negative, products
 from mpcstats.engines.shamir.field.inputs import dealt, revealed
 from mpcstats.engines.shamir.field.ratio import ratios
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.protocols.design import Design, Rules
+from mpcstats.protocols.design import Design, Rules, most_corrupted
 from mpcstats.session import Session, parallel
 
 LEAK = "gated-coefficient"
@@ -108,19 +108,26 @@ async def regression(
     providers: Sequence[str],
     to: tuple[str, ...],
     own: Gram | None,
+    threshold: int | None = None,
 ) -> Fit | None:
     """The fit over all providers' rows at the recipients `to`, None elsewhere. `own` is given by providers alone.
 
+    Any `threshold` compute parties together learn nothing; without one, as many as there may be: (n - 1) // 2.
     Raises UsageError for sums that no rows within the design's bounds have, and for rules that cannot be met; PeerFault
     and TransportFault for what a peer does.
     """
     rules.check(design, compute, providers)
+    t = most_corrupted(compute) if threshold is None else threshold
+    if not 1 <= t <= most_corrupted(compute):
+        raise UsageError(
+            f"expected a threshold from 1 to {most_corrupted(compute)} for {len(compute)} parties, got {t}"
+        )
     mine = session.me in providers
     if mine != (own is not None):
         raise InternalError(f"expected sums at providers alone, got another at {session.me}")
     if own is not None:
         _check(design, own)
-    p, t = design.prime(len(providers)), (len(compute) - 1) // 2
+    p = design.prime(len(providers))
     shares = await parallel(
         *(
             dealt(

@@ -30,17 +30,17 @@ def sizes(
     design: Design,
     rules: Rules,
     *,
-    compute: int,
+    parties: int,
+    threshold: int,
     providers: int,
     insiders: int = 0,
     recipients: int = 1,
 ) -> Mapping[str, int]:
-    """The sizes that the card's formulas are over."""
-    t = (compute - 1) // 2
+    """The sizes that the card's formulas are over, with `parties` compute parties."""
     done = work(design, rules, providers, insiders)
     return {
-        "parties": compute,
-        "corrupted": t,
+        "parties": parties,
+        "threshold": threshold,
         "words_each": width(design.prime(providers)),
         "sums": design.sums,
         "products": done.products,
@@ -49,5 +49,5 @@ def sizes(
         "results": design.results,
         "recipients": recipients,
         # The first party draws the key of every n - t parties that it is one of, and sends it to the others of them.
-        "keys": comb(compute - 1, compute - t - 1) * (compute - t - 1),
+        "keys": comb(parties - 1, parties - threshold - 1) * (parties - threshold - 1),
     }

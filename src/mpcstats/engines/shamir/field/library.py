@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -24,12 +26,14 @@ def _undisturbed() -> Iterator[None]:
     }
     for name in before:
         del os.environ[name]
+    handlers = list(logging.root.handlers)
     os.environ[_SWITCH[0]] = _SWITCH[1]
     try:
         with warnings.catch_warnings():  # it uses a deprecated name of numpy
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
     finally:
+        logging.root.handlers[:] = handlers  # its first call of logging.debug adds one
         del os.environ[_SWITCH[0]]
         os.environ.update(before)
 
@@ -49,7 +53,7 @@ with _undisturbed():
         thresha,
     )
 
-__all__ = ["Runtime", "asyncoro", "bound", "finfields", "thresha"]
+__all__ = ["Runtime", "asyncoro", "bound", "finfields", "label", "thresha"]
 
 Runtime: Any = mpyc.runtime.Runtime
 # Each of these modules keeps the runtime of the process in a global of this name.
@@ -81,16 +85,39 @@ class _Router:
         setattr(self._runtime(), name, value)
 
 
+def label(counter: Sequence[int]) -> int:
+    """The program counter of a call made at `counter`, (number of the call, depth): 64 bits, one of them a sign.
+
+    MPyC takes Python's hash of the two, which another implementation, or another Python, need not have.
+    """
+    text = ",".join(str(part) for part in counter)
+    data = hashlib.blake2b(text.encode(), digest_size=8, person=b"mpcstats-label").digest()
+    return int.from_bytes(data, "little", signed=True)
+
+
+_hops: list[Any] = []  # what MPyC, or a program's own mpc.setup(), has had for its hop
+
+
+def _hop(counter: Sequence[int]) -> Any:
+    return _hops[-1](counter) if _current.get() is None else label(counter)
+
+
 @contextmanager
 def bound(runtime: Any) -> Iterator[None]:
     """Within it, MPyC's functions and types belong to `runtime`, in this thread and context alone."""
-    for keeper in _KEEPERS:
-        if not isinstance(
-            keeper.runtime, _Router
-        ):  # a program's own mpc.setup() may have come later
-            keeper.runtime = _Router(keeper.runtime)
+    _take_over()
     token = _current.set(runtime)
     try:
         yield
     finally:
         _current.reset(token)
+
+
+def _take_over() -> None:
+    # Looked at every time: a program's own mpc.setup() may come later, and sets all of them anew.
+    if (found := asyncoro._hop) is not _hop:
+        _hops.append(found)
+        asyncoro._hop = _hop
+    for keeper in _KEEPERS:
+        if not isinstance(found := keeper.runtime, _Router):
+            keeper.runtime = _Router(found)
