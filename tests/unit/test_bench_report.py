@@ -88,14 +88,14 @@ def test_all_tasks_run_over_all_networks_and_files_are_written_as_they_come(
 ) -> None:
     walls = iter([0.5, 0.1, 0.3] * 4)
 
-    def fake(task: str, rows: int, *, network: str, heard: Any) -> Any:
-        return result(task, rows, network, next(walls))
+    def fake(asked: Work, *, heard: Any) -> Any:
+        return result(asked.task, asked.rows, asked.network, next(walls))
 
     monkeypatch.setattr("mpcstats.party.sandbox.report.bench", fake)
     heard: list[str] = []
     made = report()
     made.run(
-        *(["sum", "dot"], 1000, ["loopback", "lan"]),
+        [work(task, 1000, network=n) for n in ("loopback", "lan") for task in ("sum", "dot")],
         repeats=3,
         on_task=heard.append,
         folder=tmp_path / "new",

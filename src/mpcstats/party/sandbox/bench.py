@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -124,13 +125,15 @@ def bench(asked: Work, *, heard: Heard = lambda _: None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="mpcstats-bench-") as temporary:
         folder = Path(temporary)
         _write_places(folder, parties)
-        processes = {party: _start(folder, party, asked) for party in parties}
-        try:
-            said = _said(processes, heard)
-        finally:
-            for process in processes.values():
-                process.kill()
-                process.wait()
+        with ExitStack() as started:  # leaving it closes pipes and waits for the processes
+            processes = {
+                party: started.enter_context(_start(folder, party, asked)) for party in parties
+            }
+            try:
+                said = _said(processes, heard)
+            finally:
+                for process in processes.values():
+                    process.kill()
         figures = {party: _figures(party, *said[party]) for party in parties}
     rounds = max(figure.pop("rounds") for figure in figures.values())
     return {
