@@ -189,8 +189,9 @@ def test_values_beyond_their_bounds_never_reach_the_field() -> None:
             gram(DESIGN, changed[:, :-1], changed[:, -1])
     with pytest.raises(UsageError, match="expected at most 60 rows, got 80"):
         gram(DESIGN, np.tile(table, (2, 1))[:, :-1], np.tile(table, (2, 1))[:, -1])
+    halves: Any = table[:, :-1] / 2
     with pytest.raises(UsageError, match="expected whole numbers, got float64"):
-        gram(DESIGN, table[:, :-1] / 2, table[:, -1])
+        gram(DESIGN, halves, table[:, -1])
     with pytest.raises(UsageError, match="expected rows of 2 columns"):
         gram(DESIGN, table[:, :1], table[:, -1])
 
