@@ -9,7 +9,8 @@ import pytest
 
 from mpcstats.cards.load import load_cards
 from mpcstats.protocols.design import Design, Rules
-from mpcstats.protocols.regression import gram, regression
+from mpcstats.protocols.gram import gram
+from mpcstats.protocols.regression import regression
 from mpcstats.protocols.regression_cost import sizes
 from mpcstats.session import Session
 from mpcstats.testing import run_together

@@ -15,7 +15,8 @@ from tests.vectors.kernel.regression import solved
 
 from mpcstats.errors import PeerFault, UsageError
 from mpcstats.protocols.design import Design, Rules
-from mpcstats.protocols.regression import Fit, Gram, gram, regression
+from mpcstats.protocols.gram import Gram, gram
+from mpcstats.protocols.regression import Fit, regression
 from mpcstats.session import Message, Session
 from mpcstats.testing import Tamper, flipped, run_together
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from mpcstats.errors import TransportFault
 from mpcstats.protocols.design import Design, Rules
-from mpcstats.protocols.regression import Fit, gram, regression
+from mpcstats.protocols.gram import gram
+from mpcstats.protocols.regression import Fit, regression
 from mpcstats.session import Program, Session
 from mpcstats.transport.handshake import agree
 from mpcstats.transport.identity import Identity, Peer

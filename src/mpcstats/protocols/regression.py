@@ -10,29 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mpcstats.engines.shamir.field.circuit import Circuit, Element, Shares
 from mpcstats.engines.shamir.field.digits import conjunction, negative, products
 from mpcstats.engines.shamir.field.inputs import dealt, revealed
 from mpcstats.engines.shamir.field.ratio import ratios
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.protocols.design import Design, Rules, most_corrupted
+from mpcstats.protocols.gram import Gram, check_gram
 from mpcstats.session import Session, parallel
 
 LEAK = "gated-coefficient"
-Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Gram:
-    """A provider's sums of products of each two of (1, x_1, ..., y): the upper triangle, row by row."""
-
-    sums: tuple[int, ...]
-
-    def __repr__(self) -> str:
-        return f"<{len(self.sums)} sums of a provider>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +53,6 @@ class Solved:
         return [self.enough, self.released, self.rows, *self.coefficients, *self.r_squared]
 
 
-def gram(design: Design, x: Integers, y: Integers) -> Gram:
-    """The sufficient statistics of rows x, shape (rows, columns), and y, shape (rows,), at their owner.
-
-    Raises UsageError for another shape, more rows than the design's bound, or a value beyond its column's bound.
-    """
-    if x.ndim != 2 or x.shape[1] != len(design.columns) or y.shape != x.shape[:1]:
-        raise UsageError(
-            f"expected rows of {len(design.columns)} columns and as many outcomes, got {x.shape} and {y.shape}"
-        )
-    if x.dtype.kind not in "iu" or y.dtype.kind not in "iu":
-        raise UsageError(f"expected whole numbers, got {x.dtype} and {y.dtype}: scale them first")
-    if len(y) > design.rows:
-        raise UsageError(f"expected at most {design.rows} rows, got {len(y)}")
-    bounds = (1, *design.columns, design.outcome)
-    table = [np.ones(len(y), dtype=np.int64), *x.T, y]
-    for i, (column, bound) in enumerate(zip(table, bounds, strict=True)):
-        if len(y) and max(int(column.max()), -int(column.min())) > bound:
-            raise UsageError(f"column {i}: expected values within {bound}, got one beyond")
-    return Gram(
-        tuple(
-            _dot(table[i], table[j], design.rows * bounds[i] * bounds[j])
-            for i in range(len(table))
-            for j in range(i, len(table))
-        )
-    )
-
-
-def _dot(x: Integers, y: Integers, bound: int) -> int:
-    if bound < 1 << 63:
-        return int(x.astype(np.int64) @ y.astype(np.int64))
-    return sum(int(a) * int(b) for a, b in zip(x, y, strict=True))
-
-
 async def regression(
     session: Session,
     compute: tuple[str, ...],
@@ -122,45 +76,17 @@ async def regression(
         raise UsageError(
             f"expected a threshold from 1 to {most_corrupted(compute)} for {len(compute)} parties, got {t}"
         )
-    mine = session.me in providers
-    if mine != (own is not None):
-        raise InternalError(f"expected sums at providers alone, got another at {session.me}")
-    if own is not None:
-        _check(design, own)
-    p = design.prime(len(providers))
-    shares = await parallel(
-        *(
-            dealt(
-                session.narrow(f"sums-{i}"),
-                compute,
-                t=t,
-                p=p,
-                owner=provider,
-                count=design.sums,
-                values=own.sums if own is not None and provider == session.me else None,
-            )
-            for i, provider in enumerate(providers)
-        )
-    )
+    field = _Field(compute, t, design.prime(len(providers)))
+    shares = await _shared(session, field, design, providers, own)
     found: list[int] = []
     if session.me in compute:
-        # Here, not above: it imports MPyC, which takes a while.
-        from mpcstats.engines.shamir.field.run import run
-        from mpcstats.engines.shamir.field.runtime import FieldRuntime
-
-        async def body(rt: FieldRuntime) -> list[int]:
-            circuit = Shares(rt, p)
-            sums = {q: circuit.of(s) for q, s in zip(providers, shares, strict=True)}
-            insiders = [provider for provider in providers if provider in to]
-            solved = await solve(circuit, design, rules, sums, insiders)
-            return circuit.numbers(solved.flat())
-
-        found = await run(session.narrow("solve"), compute, t, body)
+        insiders = [provider for provider in providers if provider in to]
+        found = await _solved(session.narrow("solve"), field, design, rules, shares, insiders)
     opened = await revealed(
         session.narrow("open"),
         compute,
         t=t,
-        p=p,
+        p=field.p,
         shares=found,
         count=design.results,
         leak=LEAK,
@@ -169,14 +95,59 @@ async def regression(
     return None if opened is None else _fit(design, opened)
 
 
-def _check(design: Design, own: Gram) -> None:
-    """Raises UsageError unless the sums are within their bounds: before they become elements of a field."""
-    limits = design.limits()
-    if len(own.sums) != len(limits):
-        raise UsageError(f"expected {len(limits)} sums, got {len(own.sums)}")
-    for i, (value, (least, most)) in enumerate(zip(own.sums, limits, strict=True)):
-        if not least <= value <= most:
-            raise UsageError(f"sum {i}: expected a number in [{least}, {most}], got one beyond")
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """Who computes, how many of them learn nothing together, and modulo what."""
+
+    compute: tuple[str, ...]
+    t: int
+    p: int
+
+
+async def _shared(
+    session: Session, field: _Field, design: Design, providers: Sequence[str], own: Gram | None
+) -> dict[str, list[int]]:
+    """Provider -> this party's shares of its sums, which are checked at the provider before."""
+    if (session.me in providers) != (own is not None):
+        raise InternalError(f"expected sums at providers alone, got another at {session.me}")
+    if own is not None:
+        check_gram(design, own)
+    shares = await parallel(
+        *(
+            dealt(
+                session.narrow(f"sums-{i}"),
+                field.compute,
+                t=field.t,
+                p=field.p,
+                owner=provider,
+                count=design.sums,
+                values=own.sums if own is not None and provider == session.me else None,
+            )
+            for i, provider in enumerate(providers)
+        )
+    )
+    return dict(zip(providers, shares, strict=True))
+
+
+async def _solved(
+    session: Session,
+    field: _Field,
+    design: Design,
+    rules: Rules,
+    shares: Mapping[str, Sequence[int]],
+    insiders: Sequence[str],
+) -> list[int]:
+    """This party's shares of what is opened."""
+    # Here, not above: it imports MPyC, which takes a while.
+    from mpcstats.engines.shamir.field.run import run
+    from mpcstats.engines.shamir.field.runtime import FieldRuntime
+
+    async def body(rt: FieldRuntime) -> list[int]:
+        circuit = Shares(rt, field.p)
+        sums = {provider: circuit.of(held) for provider, held in shares.items()}
+        return circuit.numbers((await solve(circuit, design, rules, sums, insiders)).flat())
+
+    return await run(session, field.compute, field.t, body)
 
 
 def _fit(design: Design, opened: Sequence[int]) -> Fit:

@@ -12,7 +12,8 @@ from tests.vectors.good import head
 from tests.vectors.world import Setting
 
 from mpcstats.protocols.design import Design, Rules
-from mpcstats.protocols.regression import gram, regression
+from mpcstats.protocols.gram import gram
+from mpcstats.protocols.regression import regression
 from mpcstats.session import Session, Words
 
 PROTOCOL = "regression"
