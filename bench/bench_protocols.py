@@ -12,7 +12,7 @@ import os
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from mpcstats.party.sandbox.bench import bench
+from mpcstats.party.sandbox.bench import bench, work
 from mpcstats.party.sandbox.tasks import TASKS
 
 ROWS = int(float(os.environ.get("MPCSTATS_BENCH_ROWS", "1e6")))
@@ -21,7 +21,7 @@ REPEATS = int(os.environ.get("MPCSTATS_BENCH_REPEATS", "3"))
 
 @pytest.mark.parametrize("task", list(TASKS))
 def test_task(benchmark: BenchmarkFixture, task: str) -> None:
-    found = benchmark.pedantic(bench, args=(task, ROWS), rounds=REPEATS)
+    found = benchmark.pedantic(bench, args=(work(task, ROWS),), rounds=REPEATS)
     benchmark.extra_info.update(found)
     parties = found["parties"].values()
     cpu = sum(p["cpu_s"] for p in parties)

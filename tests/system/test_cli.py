@@ -404,11 +404,12 @@ def benched(mpcstats: Cli, task: str, rows: str, *options: str) -> dict[str, Any
     assert set(report["machine"]) == {"cpu", "cores", "platform", "python", "numpy"}
     assert all(seconds > 0 for seconds in report["calibration"].values())
     (found,) = report["results"]
-    figures = {"task", "rows", "network", "rounds", "parties", "walls_s", "median_wall_s"}
-    assert set(found) == figures
+    figures = {"task", "rows", "network", "engine", "rounds", "parties", "walls_s"}
+    assert set(found) == figures | {"median_wall_s"}
     assert found["task"] == task
     assert found["rows"] == float(rows)
-    assert tuple(found["parties"]) == BENCH_PARTIES == ("a", "b", "c")
+    parties = int(options[options.index("--parties") + 1]) if "--parties" in options else 3
+    assert "".join(found["parties"]) == "abcde"[:parties]
     for spent in found["parties"].values():
         assert set(spent) == {"wall_s", "cpu_s", "bytes_sent", "peak_rss_bytes"}
         assert spent["wall_s"] > 0
@@ -466,6 +467,13 @@ def test_a_benchmark_of_lookup_join_sends_what_the_cards_say(mpcstats: Cli) -> N
     )
     assert bytes_sent(found) == sent
     assert rounds / 2 <= found["rounds"] <= rounds
+
+
+def test_a_benchmark_of_five_parties_on_engine_shamir(mpcstats: Cli) -> None:
+    found = benched(mpcstats, "sum", "1000", "--engine", "shamir", "--parties", "5")
+    assert found["engine"] == "shamir"
+    # a to c hold summands, which b and c send to a, who learns the sum; d and e send one summand each.
+    assert bytes_sent(found) == {"a": 0, **dict.fromkeys("bcde", 8000)}
 
 
 def test_a_benchmark_over_a_wide_network_takes_its_round_trips(mpcstats: Cli) -> None:

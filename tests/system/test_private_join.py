@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mpcstats.cards.load import load_cards
-from mpcstats.party.sandbox.bench import bench
+from mpcstats.party.sandbox.bench import bench, work
 from mpcstats.party.sandbox.tasks.pairing import PARTIES, TASKS
 
 ROWS = 2100  # three blocks
@@ -12,7 +12,7 @@ ROWS = 2100  # three blocks
 def test_a_benchmark_of_two_parties_sends_what_the_card_says_and_shows_its_progress() -> None:
     heard: list[float] = []
     (task,) = TASKS
-    found = bench(task, ROWS, heard=heard.append)
+    found = bench(work(task, ROWS), heard=heard.append)
     assert tuple(found["parties"]) == PARTIES == ("a", "b")
     cost = load_cards()[task].cost
     sizes = dict.fromkeys(("summed", "told", "size_told", "masks", "answers"), 1)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from mpcstats.errors import InternalError
+from mpcstats.engines.shamir import Shamir
+from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.sandbox import machine as machines
+from mpcstats.party.sandbox.bench import Work, work
 from mpcstats.party.sandbox.report import HEADS, TARGETS, Report, cells, target
-from mpcstats.party.sandbox.tasks import FAMILIES, TASKS, merged
+from mpcstats.party.sandbox.tasks import FAMILIES, NAMES, ON_SHAMIR, TASKS, Task, merged
 from mpcstats.party.version import version
+from mpcstats.session import Session, Words
+from mpcstats.testing import run_together
 
 NAMED = (
     *("multiply", "less_than", "equality", "sum", "dot", "lookup_join", "cohort_count"),
@@ -25,7 +31,8 @@ def result(task: str, rows: int = 10**6, network: str = "loopback", wall: float 
     spent = {"wall_s": wall, "cpu_s": 0.1, "bytes_sent": 8 * rows, "peak_rss_bytes": 150_000_000}
     parties = {party: dict(spent) for party in "abc"}
     parties["b"]["wall_s"] = wall / 2
-    return {"task": task, "rows": rows, "network": network, "rounds": 7, "parties": parties}
+    about = {"task": task, "rows": rows, "network": network, "engine": "rep3", "rounds": 7}
+    return {**about, "parties": parties}
 
 
 def report(*results: Any) -> Report:
@@ -81,14 +88,14 @@ def test_all_tasks_run_over_all_networks_and_files_are_written_as_they_come(
 ) -> None:
     walls = iter([0.5, 0.1, 0.3] * 4)
 
-    def fake(task: str, rows: int, *, network: str, heard: Any) -> Any:
-        return result(task, rows, network, next(walls))
+    def fake(asked: Work, *, heard: Any) -> Any:
+        return result(asked.task, asked.rows, asked.network, next(walls))
 
     monkeypatch.setattr("mpcstats.party.sandbox.report.bench", fake)
     heard: list[str] = []
     made = report()
     made.run(
-        *(["sum", "dot"], 1000, ["loopback", "lan"]),
+        [work(task, 1000, network=n) for n in ("loopback", "lan") for task in ("sum", "dot")],
         repeats=3,
         on_task=heard.append,
         folder=tmp_path / "new",
@@ -132,3 +139,59 @@ def test_peak_memory_is_this_processes_own(tmp_path: Path) -> None:
     assert machines.peak_memory(status) == 2 << 20
     assert machines.peak_memory(tmp_path / "none") > 10e6
     assert machines.peak_memory() > 10e6
+
+
+def test_a_task_on_engine_shamir_says_by_how_many_parties() -> None:
+    ten = {**result("sum"), "engine": "shamir"}
+    ten["parties"] = {party: dict(ten["parties"]["a"]) for party in "abcdefghij"}
+    row = dict(zip(HEADS, cells(ten), strict=True))
+    assert (row["task"], row["target s"], row["ratio"]) == ("sum, shamir of 10", "3", "0.10")
+    assert target({**ten, "parties": result("sum")["parties"]}) is None
+
+
+def test_what_is_run_is_of_the_engine_that_the_task_is_for() -> None:
+    assert work("sum", 10) == Work("sum", 10, "loopback", "rep3", 3)
+    assert work("private_join", 10) == Work("private_join", 10, "loopback", "pair", 2)
+    assert work("sum", 10, engine="shamir").names == ("a", "b", "c")
+    assert len(work("sum", 10, engine="shamir", parties=15).names) == 15
+
+
+@pytest.mark.parametrize(
+    ("task", "asked", "message"),
+    [
+        ("sum", {"parties": 4}, "expected 3 parties on rep3, got 4"),
+        ("sum", {"engine": "shamir", "parties": 2}, "expected 3 to 15 parties on shamir, got 2"),
+        ("sum", {"engine": "shamir", "parties": 16}, "expected 3 to 15 parties on shamir, got 16"),
+        ("sort", {"engine": "shamir"}, "expected one of sum, multiply, .* on shamir, got sort"),
+        ("sum", {"engine": "pair"}, "expected a task of engine pair, got sum"),
+        ("private_join", {"engine": "rep3"}, "expected a task of engine rep3, got private_join"),
+        ("sum", {"engine": "spdz"}, "expected engine rep3 or shamir, got 'spdz'"),
+        ("nothing", {}, "expected a task, got 'nothing'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(task: str, asked: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        work(task, 10, **asked)
+
+
+@pytest.mark.parametrize("task", ON_SHAMIR)
+@pytest.mark.parametrize("n", [3, 5])
+def test_tasks_of_engine_shamir_find_the_plain_answer(task: str, n: int) -> None:
+    outcomes = checked(task, n, lambda expected: expected)
+    assert outcomes == [None] * n
+
+
+def test_a_task_that_finds_another_answer_is_a_defect() -> None:
+    with pytest.raises(InternalError, match="the benchmark's answer to be the plain one"):
+        checked("sum", 3, lambda expected: expected + np.uint64(1))
+
+
+def checked(task: str, n: int, change: Callable[[Words], Words]) -> list[None]:
+    names = tuple(NAMES[:n])
+
+    async def party(session: Session) -> None:
+        given = Task(session, Shamir(names), 70, lambda: None, lambda: None)
+        answer, expected = await TASKS[task](given, session.narrow("timed"))
+        return await given.check(answer, change(expected))
+
+    return list(run_together(names, party).results.values())

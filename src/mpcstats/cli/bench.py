@@ -14,7 +14,7 @@ from mpcstats.cli.progress import RunProgress
 from mpcstats.errors import UsageError
 from mpcstats.party.sandbox import bench as benchmarks
 from mpcstats.party.sandbox.report import Report
-from mpcstats.party.sandbox.tasks import TASKS, pairing
+from mpcstats.party.sandbox.tasks import ON_SHAMIR, TASKS, pairing
 
 ALL = "all"
 LOOPBACK = "loopback"
@@ -31,6 +31,12 @@ def bench(
             help="loopback, lan (1 Gbit/s, 0.5 ms) or wan (100 Mbit/s, 40 ms). Repeatable."
         ),
     ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="rep3 or shamir; without it the one that the task is for.")
+    ] = None,
+    parties: Annotated[
+        int | None, typer.Option(help="How many compute: 3 on rep3, 3 to 15 on shamir.")
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each; the median one is kept.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Write bench.json and bench.md into this folder.")
@@ -45,20 +51,21 @@ def bench(
     Milliseconds of a network are round trips; its rate is that of each party's uplink. Seconds of a shared
     machine are rough; rounds and bytes are exact, or random within the card's bound for what sorts.
     """
-    tasks = list(TASKS) if task == ALL else [task]
+    every = ON_SHAMIR if engine == benchmarks.SHAMIR else tuple(TASKS)
+    tasks = every if task == ALL else (task,)
     networks = network or [LOOPBACK]
-    for name in tasks:
-        for each in networks:
-            benchmarks.check(name, _whole(rows), each)
+    works = [
+        benchmarks.work(name, _whole(rows), network=each, engine=engine, parties=parties)
+        for each in networks
+        for name in tasks
+    ]
     if out is not None and out.exists() and not out.is_dir():
         raise UsageError(f"{out}: expected a folder, got a file")
     with RunProgress(shown=not as_json) as progress:
-        progress.begin(len(tasks) * len(networks), "measuring the machine")
+        progress.begin(len(works), "measuring the machine")
         report = Report.begin(commit)
         report.run(
-            tasks,
-            _whole(rows),
-            networks,
+            works,
             repeats=repeats,
             on_task=progress.step,
             heard=progress.within,
@@ -73,18 +80,23 @@ def bench(
         print(f"written: {', '.join(str(path) for path in report.write(out))}")
 
 
-def bench_party(folder: Path, party: str, task: str, rows: int, network: str) -> None:
+def bench_party(
+    folder: Path, party: str, task: str, rows: int, network: str, engine: str, parties: int
+) -> None:
     """One party of a benchmark; started by `bench`."""
+
+    asked = benchmarks.work(task, rows, network=network, engine=engine, parties=parties)
 
     def heard(part: float) -> None:
         print(benchmarks.PROGRESS, f"{part:.4f}", file=sys.stderr, flush=True)
 
-    print(json.dumps(benchmarks.play(folder, party, task, rows, network, heard)))
+    print(json.dumps(benchmarks.play(folder, party, asked, heard)))
 
 
 def _print(result: dict[str, Any]) -> None:
     print(
-        f"{result['task']}, {result['rows']:,} rows, {result['network']}: {result['rounds']} rounds"
+        f"{result['task']} on {result['engine']}, {result['rows']:,} rows, {result['network']}: "
+        f"{result['rounds']} rounds"
     )
     for party, spent in result["parties"].items():
         print(

@@ -1,4 +1,4 @@
-"""Benchmarks: local processes over TLS, three or two, run one task (party.sandbox.tasks), and say what it took.
+"""Benchmarks: local processes over TLS run one task (party.sandbox.tasks), and say what it took.
 
 The network between them is the machine's own, or one of transport.shaping that is not there. Tasks run on data
 that are nobody's: no permit is needed, and none is made.
@@ -13,17 +13,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mpcstats.engines.rep3 import Rep3
+from mpcstats.engines.shamir import Shamir
+from mpcstats.engines.shamir.group import MOST
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.files.keys import make_keys
 from mpcstats.party.sandbox.local import LOOPBACK as HOST
 from mpcstats.party.sandbox.local import environment, free_ports
 from mpcstats.party.sandbox.machine import peak_memory
-from mpcstats.party.sandbox.tasks import PARTIES, TASKS, Task, pairing
+from mpcstats.party.sandbox.tasks import NAMES, ON_SHAMIR, PARTIES, TASKS, Task, pairing
 from mpcstats.session import Program, Session
 from mpcstats.transport.handshake import agree
 from mpcstats.transport.identity import Identity, Peer
@@ -34,6 +37,8 @@ from mpcstats.transport.shaping import LOOPBACK, PROFILES
 MOST_ROWS = 1 << 28
 SILENCE = 30.0
 PLACES = "places.json"
+REP3, SHAMIR, PAIR = "rep3", "shamir", "pair"
+PARTIES_ON = {REP3: (3, 3), SHAMIR: (3, MOST), PAIR: (2, 2)}  # fewest and most
 TIMED = "timed"
 PROGRESS = "progress"  # the first word of a line in which a party says how much of its work is done
 
@@ -55,35 +60,90 @@ class _Clock:
         self.wall, self.cpu = time.monotonic() - self.wall, time.process_time() - self.cpu
 
 
-def parties_of(task: str) -> tuple[str, ...]:
-    """Who runs the task."""
-    return pairing.PARTIES if task in pairing.TASKS else PARTIES
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is run: a task on so many rows, over a network, on engine rep3, shamir or pair, by so many parties."""
+
+    task: str
+    rows: int
+    network: str = LOOPBACK.name
+    engine: str = REP3
+    parties: int = len(PARTIES)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parties."""
+        return tuple(NAMES[: self.parties])
+
+    def check(self) -> None:
+        """Raises UsageError for what is unknown, out of bounds, or not of one another."""
+        known = (*TASKS, *pairing.TASKS)
+        if self.task not in known:
+            raise UsageError(f"expected a task, got {self.task!r}: all, {', '.join(known)}")
+        if self.network not in PROFILES:
+            raise UsageError(f"expected a network of {', '.join(PROFILES)}, got {self.network!r}")
+        if not 1 <= self.rows <= MOST_ROWS:
+            raise UsageError(f"expected 1 to {MOST_ROWS} rows, got {self.rows}")
+        if self.engine not in (REP3, SHAMIR, PAIR):
+            raise UsageError(f"expected engine {REP3} or {SHAMIR}, got {self.engine!r}")
+        if (self.task in pairing.TASKS) != (self.engine == PAIR):
+            raise UsageError(f"expected a task of engine {self.engine}, got {self.task}")
+        if self.engine == SHAMIR and self.task not in ON_SHAMIR:
+            raise UsageError(f"expected one of {', '.join(ON_SHAMIR)} on shamir, got {self.task}")
+        least, most = PARTIES_ON[self.engine]
+        if not least <= self.parties <= most:
+            count = f"{least}" if least == most else f"{least} to {most}"
+            raise UsageError(f"expected {count} parties on {self.engine}, got {self.parties}")
 
 
-def bench(
-    task: str, rows: int, *, network: str = LOOPBACK.name, heard: Heard = lambda _: None
-) -> dict[str, Any]:
-    """Run `task` on `rows` rows in processes of their own: task, rows, network, rounds, and figures by party.
+def work(
+    task: str,
+    rows: int,
+    *,
+    network: str = LOOPBACK.name,
+    engine: str | None = None,
+    parties: int | None = None,
+) -> Work:
+    """The work, on the engine that the task is for and by as few parties as it needs, if nothing else is said.
+
+    Raises UsageError as its `check` does.
+    """
+    chosen = engine or (PAIR if task in pairing.TASKS else REP3)
+    count = parties if parties is not None else PARTIES_ON.get(chosen, PARTIES_ON[REP3])[0]
+    asked = Work(task, rows, network, chosen, count)
+    asked.check()
+    return asked
+
+
+def bench(asked: Work, *, heard: Heard = lambda _: None) -> dict[str, Any]:
+    """Run it in processes of their own: task, rows, network, engine, rounds, and figures by party.
 
     wall_s runs from when every party has its inputs, after the handshake, to the answer, without its check.
-    Raises as `check` does, and InternalError if a party fails or an answer is wrong.
+    Raises InternalError if a party fails or an answer is wrong.
     """
-    check(task, rows, network)
-    parties = parties_of(task)
+    parties = asked.names
     with tempfile.TemporaryDirectory(prefix="mpcstats-bench-") as temporary:
         folder = Path(temporary)
         _write_places(folder, parties)
-        processes = {party: _start(folder, party, task, rows, network) for party in parties}
-        try:
-            said = _said(processes, heard)
-        finally:
-            for process in processes.values():
-                process.kill()
-                with process:  # waits, and closes its pipes
-                    pass
+        with ExitStack() as started:  # leaving it closes pipes and waits for the processes
+            processes = {
+                party: started.enter_context(_start(folder, party, asked)) for party in parties
+            }
+            try:
+                said = _said(processes, heard)
+            finally:
+                for process in processes.values():
+                    process.kill()
         figures = {party: _figures(party, *said[party]) for party in parties}
     rounds = max(figure.pop("rounds") for figure in figures.values())
-    return {"task": task, "rows": rows, "network": network, "rounds": rounds, "parties": figures}
+    return {
+        "task": asked.task,
+        "rows": asked.rows,
+        "network": asked.network,
+        "engine": asked.engine,
+        "rounds": rounds,
+        "parties": figures,
+    }
 
 
 def _said(
@@ -113,21 +173,8 @@ def _said(
     return {party: (out[party], b"".join(errors[party])) for party in processes}
 
 
-def check(task: str, rows: int, network: str) -> None:
-    """Raises UsageError for an unknown task or network, or a number of rows that is out of bounds."""
-    known = (*TASKS, *pairing.TASKS)
-    if task not in known:
-        raise UsageError(f"expected a task, got {task!r}: all, {', '.join(known)}")
-    if network not in PROFILES:
-        raise UsageError(f"expected a network of {', '.join(PROFILES)}, got {network!r}")
-    if not 1 <= rows <= MOST_ROWS:
-        raise UsageError(f"expected 1 to {MOST_ROWS} rows, got {rows}")
-
-
-def play(
-    folder: Path, party: str, name: str, rows: int, network: str, heard: Heard
-) -> dict[str, Any]:
-    """One party's part of the task `name`; `folder` holds every party's certificate and address.
+def play(folder: Path, party: str, asked: Work, heard: Heard) -> dict[str, Any]:
+    """One party's part of the work; `folder` holds every party's certificate and address.
 
     `heard` hears which part of this party's work is done, where a task says so.
     """
@@ -140,27 +187,28 @@ def play(
     }
     clock = _Clock()
 
-    parties = parties_of(name)
+    parties = asked.names
 
     async def body(session: Session) -> None:
         step = session.narrow(TIMED)
-        if name in pairing.TASKS:
+        if asked.engine == PAIR:
             pair = pairing.PairTask(
-                session, rows, clock.start, clock.stop, lambda done, of: heard(done / of)
+                session, asked.rows, clock.start, clock.stop, lambda done, of: heard(done / of)
             )
-            await pairing.TASKS[name](pair, step)
+            await pairing.TASKS[asked.task](pair, step)
             return
-        task = Task(session, Rep3(PARTIES), rows, clock.start, clock.stop)
-        answer, expected = await TASKS[name](task, step)
+        engine = Shamir(parties) if asked.engine == SHAMIR else Rep3(parties)
+        task = Task(session, engine, asked.rows, clock.start, clock.stop)
+        answer, expected = await TASKS[asked.task](task, step)
         await task.check(answer, expected)
 
     with Listener(identity, HOST, places[party]["port"], peers, silence=SILENCE) as listener:
         others = list(peers.values())
         label = places[party]["label"]
         with Mesh.connect(
-            identity, listener, label, others, silence=SILENCE, profile=PROFILES[network]
+            identity, listener, label, others, silence=SILENCE, profile=PROFILES[asked.network]
         ) as mesh:
-            terms = {"task": name, "rows": str(rows), "network": network}
+            terms = {name: str(value) for name, value in asdict(asked).items()}
             seeds = agree(mesh, party, parties, terms)
             traffic = mesh.run(Program(party, body(Session(party, parties, seeds))))
     timed = {
@@ -186,11 +234,11 @@ def _write_places(folder: Path, parties: Sequence[str]) -> None:
     (folder / PLACES).write_text(json.dumps(places), encoding="utf-8")
 
 
-def _start(folder: Path, party: str, task: str, rows: int, network: str) -> subprocess.Popen[bytes]:
+def _start(folder: Path, party: str, asked: Work) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "mpcstats.cli", "bench-party", str(folder), party),
-            *(task, str(rows), network),
+            *(str(value) for value in asdict(asked).values()),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -9,14 +9,14 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from mpcstats.party.sandbox.bench import Heard, bench
+from mpcstats.party.sandbox.bench import SHAMIR, Heard, Work, bench
 from mpcstats.party.sandbox.machine import calibration, commit, machine
 from mpcstats.transport.shaping import LOOPBACK
 
 JSON_NAME = "bench.json"
 TABLE_NAME = "bench.md"
 
-# Seconds for 10^6 rows, three processes on loopback with TLS on 2 quiet cores: aims, and no test holds them.
+# Seconds for 10^6 rows, processes on loopback with TLS on 2 quiet cores: aims, and no test holds them.
 TARGET_ROWS = 10**6
 TARGETS = {
     "multiply": 0.06,
@@ -29,6 +29,7 @@ TARGETS = {
     "group_by_public": 1.5,
     "quantile": 6.0,
 }
+SHAMIR_TARGETS = {("sum", 10): 3.0}  # by task and number of parties
 
 HEADS = (
     *("task", "rows", "network", "rounds", "bytes a row and party"),
@@ -52,27 +53,23 @@ class Report:
 
     def run(
         self,
-        tasks: Sequence[str],
-        rows: int,
-        networks: Sequence[str],
+        works: Sequence[Work],
         *,
         repeats: int = 1,
         on_task: Callable[[str], None] = lambda _: None,
         heard: Heard = lambda _: None,
         folder: Path | None = None,
     ) -> None:
-        """Run every task over every network; `folder` gets both files anew after each, so nothing is lost.
+        """Run all of them, one after the other; `folder` gets both files anew after each, so nothing is lost.
 
         Of `repeats` runs the one with the median wall seconds is kept, with the wall seconds of all. Raises as
         `bench` does. `on_task` hears what begins, `heard` which part of it is done, where a task says so.
         """
-        for network in networks:
-            for task in tasks:
-                on_task(f"{task} over {network}")
-                runs = [bench(task, rows, network=network, heard=heard) for _ in range(repeats)]
-                self.results.append(_middle(runs))
-                if folder is not None:
-                    self.write(folder)
+        for asked in works:
+            on_task(f"{asked.task} over {asked.network}")
+            self.results.append(_middle([bench(asked, heard=heard) for _ in range(repeats)]))
+            if folder is not None:
+                self.write(folder)
 
     def write(self, folder: Path) -> tuple[Path, Path]:
         """Write bench.json and bench.md into `folder`; their paths."""
@@ -122,6 +119,8 @@ def target(result: dict[str, Any]) -> float | None:
     """The aim in seconds for the result's task, rows and network, if there is one."""
     if result["rows"] != TARGET_ROWS or result["network"] != LOOPBACK.name:
         return None
+    if result["engine"] == SHAMIR:
+        return SHAMIR_TARGETS.get((result["task"], len(result["parties"])))
     return TARGETS.get(result["task"])
 
 
@@ -130,7 +129,7 @@ def cells(result: dict[str, Any]) -> list[str]:
     parties = result["parties"].values()
     aim = target(result)
     return [
-        result["task"],
+        _named(result),
         f"{result['rows']:,}",
         result["network"],
         str(result["rounds"]),
@@ -141,6 +140,13 @@ def cells(result: dict[str, Any]) -> list[str]:
         "" if aim is None else f"{aim:g}",
         "" if aim is None else f"{wall(result) / aim:.2f}",
     ]
+
+
+def _named(result: dict[str, Any]) -> str:
+    """The task, and how many parties of engine shamir have run it."""
+    if result["engine"] != SHAMIR:
+        return str(result["task"])
+    return f"{result['task']}, {SHAMIR} of {len(result['parties'])}"
 
 
 def _middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

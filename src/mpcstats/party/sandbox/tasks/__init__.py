@@ -15,9 +15,9 @@ from mpcstats.party.sandbox.tasks import (
     grouping,
     ordering,
 )
-from mpcstats.party.sandbox.tasks.task import PARTIES, Body, Task
+from mpcstats.party.sandbox.tasks.task import NAMES, PARTIES, Body, Task
 
-__all__ = ["FAMILIES", "PARTIES", "TASKS", "Body", "Task", "merged"]
+__all__ = ["FAMILIES", "NAMES", "ON_SHAMIR", "PARTIES", "TASKS", "Body", "Task", "merged"]
 
 FAMILIES: tuple[dict[str, Body], ...] = (
     arithmetic.TASKS,
@@ -41,3 +41,5 @@ def merged(families: tuple[dict[str, Body], ...]) -> dict[str, Body]:
 
 
 TASKS = merged(FAMILIES)
+ON_SHAMIR = ("sum", "multiply", "dot", "less_than", "equality")
+"""Tasks that engine shamir has all for."""
