@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot.errors import SqlglotError
 
@@ -13,6 +13,7 @@ from mpcstats.plan.context import Context, Helpers
 from mpcstats.plan.contributing import everyone_contributes
 from mpcstats.plan.cost import sizings
 from mpcstats.plan.interval import TooLarge
+from mpcstats.plan.limits import Limited
 from mpcstats.plan.logical import Block
 from mpcstats.plan.lower import GATE, lower
 from mpcstats.plan.relational.planning import Planned, relational
@@ -55,7 +56,7 @@ class Setting:
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
     column are counted. `rounding`: counts are rounded to a multiple of it. `suppression` is the method that chooses
     which cells are hidden beside others, where totals are shown. `checks`: what is done, on shares, about rows that
-    fail the catalogue's checks.
+    fail the catalogue's checks. `limits`: of what one person adds, by dataset.
     """
 
     catalogue: Catalogue
@@ -73,6 +74,7 @@ class Setting:
     rounding: int = 1
     suppression: Method = "greedy"
     checks: Checks = "none"
+    limits: Limited = field(default_factory=dict)
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -95,6 +97,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         rounding=setting.rounding,
         suppression=setting.suppression,
         checks=setting.checks,
+        limits=setting.limits,
     )
     try:
         found = _cohort(context) or relational(context)

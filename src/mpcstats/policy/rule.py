@@ -359,7 +359,16 @@ def _digest(
             rule[name] = sorted(set(value)) if isinstance(value, list) else value
     plain.sort(key=lambda rule: (rule["scenario"], rule["level"]))
     helpers = {helper.owner: helper.accepts for helper in accepted}
-    budgets = {budget.dataset: budget.model_dump(mode="json") for budget in privacy}
+    # Limits that nobody has stated are left out: what says nothing of them keeps its digest.
+    unsaid: Mapping[str, object] = {"rows_per_person": None, "clamps": {}}
+    budgets = {
+        budget.dataset: {
+            name: value
+            for name, value in budget.model_dump(mode="json").items()
+            if name not in unsaid or value != unsaid[name]
+        }
+        for budget in privacy
+    }
     text = json.dumps(
         [plain, helpers, *([budgets] if budgets else [])], sort_keys=True, ensure_ascii=False
     )
