@@ -130,6 +130,7 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
             contributions=asked.p > 0 or asked.largest is not None,
             complement=asked.complement and asked.persons > 1,
             rounding=asked.rounding,
+            quantiles=asked.quantiles,
             checks=checks,
             limits=_limits(draft, question, records),
         )

@@ -37,6 +37,7 @@ class Context:
     contributions: bool = False
     complement: bool = False
     rounding: int = 1  # to a multiple of which counts are rounded
+    quantiles: int = 1  # to a multiple of which quantiles are, whatever their rank
     suppression: Method = "greedy"
     checks: Checks = "none"  # what is done about rows that fail the catalogue's checks, on shares
     limits: Mapping[str, Limits] = field(default_factory=dict)

@@ -54,9 +54,9 @@ class Setting:
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
     of a cell that may be opened. `contributors`: the institutions behind amounts are counted, where they can be;
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
-    column are counted. `rounding`: counts are rounded to a multiple of it. `suppression` is the method that chooses
-    which cells are hidden beside others, where totals are shown. `checks`: what is done, on shares, about rows that
-    fail the catalogue's checks. `limits`: of what one person adds, by dataset.
+    column are counted. `rounding`, `quantiles`: counts, and quantiles, are rounded to a multiple of it. `suppression`
+    is the method that chooses which cells are hidden beside others, where totals are shown. `checks`: what is done, on
+    shares, about rows that fail the catalogue's checks. `limits`: of what one person adds, by dataset.
     """
 
     catalogue: Catalogue
@@ -72,6 +72,7 @@ class Setting:
     contributions: bool = False
     complement: bool = False
     rounding: int = 1
+    quantiles: int = 1
     suppression: Method = "greedy"
     checks: Checks = "none"
     limits: Limited = field(default_factory=dict)
@@ -95,6 +96,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         contributions=setting.contributions,
         complement=setting.complement,
         rounding=setting.rounding,
+        quantiles=setting.quantiles,
         suppression=setting.suppression,
         checks=setting.checks,
         limits=setting.limits,

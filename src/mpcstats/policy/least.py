@@ -24,6 +24,7 @@ class Least:
     complement: bool = False
     zeros: bool = False
     rounding: int = 1
+    quantiles: int = 1  # multiples of which they are told as, above 1 wherever their rank is
 
     def release(self, recipients: tuple[str, ...]) -> Release:
         """The release of all cells to `recipients` under these rules."""
@@ -53,7 +54,13 @@ def least(
     persons = max(persons, rule.minimum_persons)
     zeros = rule.zeros == "shown"
     if not amounts:
-        return Least(persons, complement=rule.complement, zeros=zeros, rounding=rule.rounding)
+        return Least(
+            persons,
+            complement=rule.complement,
+            zeros=zeros,
+            rounding=rule.rounding,
+            quantiles=rule.quantile_rounding,
+        )
     concentration = rule.concentration
     return Least(
         persons,
@@ -63,6 +70,7 @@ def least(
         rule.complement,
         zeros,
         rule.rounding,
+        rule.quantile_rounding,
     )
 
 

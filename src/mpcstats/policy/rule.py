@@ -84,7 +84,8 @@ class Rule(Table):
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
     the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
     none or as many as a cell must have. zeros: whether it may be told that nobody contributes. rounding:
-    counts are told as the nearest multiples of it. noise: on what;
+    counts are told as the nearest multiples of it. quantile_rounding: above 1, quantiles are told as the nearest
+    multiples of it, wherever their rank is, which else must have that many persons on each side. noise: on what;
     privacy: how much of it. checks: what becomes of rows that fail the catalogue's checks, which are then made on
     shares. operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
@@ -111,6 +112,7 @@ class Rule(Table):
     complement: bool = False
     zeros: Zeros = "suppressed"
     rounding: Annotated[int, Field(ge=1, le=1 << 20)] = 1
+    quantile_rounding: Annotated[int, Field(ge=1, le=1 << 40)] = 1
     noise: Noise = "none"
     checks: Checks = "none"
     privacy: Privacy | None = None
@@ -326,6 +328,10 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield f"a concentration that is not within {other.concentration}"
     if one.rounding % other.rounding:
         yield f"a rounding that is no multiple of {other.rounding}"
+    own, least = one.quantile_rounding, other.quantile_rounding
+    # Exact under a rule on ranks, or rounded whatever the rank: neither permits all that the other does.
+    if own != least and (least == 1 or own % least):
+        yield f"quantiles {f'rounded to {own}' if own > 1 else 'that are exact'}"
     if one.zeros == "shown" and other.zeros == "suppressed":
         yield "zeros that are shown"
     if one.signatures < other.signatures:
@@ -353,8 +359,11 @@ def _digest(
     """Equal for policies that decide alike; the order of `accepts` is kept, for it says which helper a plan takes."""
     plain = [rule.model_dump(mode="json") for rule in rules]
     for rule in plain:
+        # What says nothing of these keeps its digest.
         if rule["privacy"] is None:
-            del rule["privacy"]  # what says nothing of it keeps its digest
+            del rule["privacy"]
+        if rule["quantile_rounding"] == 1:
+            del rule["quantile_rounding"]
         for name, value in rule.items():
             rule[name] = sorted(set(value)) if isinstance(value, list) else value
     plain.sort(key=lambda rule: (rule["scenario"], rule["level"]))
