@@ -131,6 +131,8 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
             complement=asked.complement and asked.persons > 1,
             rounding=asked.rounding,
             quantiles=asked.quantiles,
+            suppression=asked.suppression.method,
+            percent=asked.suppression.percent,
             checks=checks,
             limits=_limits(draft, question, records),
         )

@@ -39,6 +39,7 @@ class Context:
     rounding: int = 1  # to a multiple of which counts are rounded
     quantiles: int = 1  # to a multiple of which quantiles are, whatever their rank
     suppression: Method = "greedy"
+    percent: int = 10  # of room that hidden amounts have beside totals
     checks: Checks = "none"  # what is done about rows that fail the catalogue's checks, on shares
     limits: Mapping[str, Limits] = field(default_factory=dict)
 

@@ -55,7 +55,8 @@ class Setting:
     of a cell that may be opened. `contributors`: the institutions behind amounts are counted, where they can be;
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
     column are counted. `rounding`, `quantiles`: counts, and quantiles, are rounded to a multiple of it. `suppression`
-    is the method that chooses which cells are hidden beside others, where totals are shown. `checks`: what is done, on
+    is the method that chooses which cells are hidden beside others, where totals are shown, and `percent` the room of
+    hidden amounts. `checks`: what is done, on
     shares, about rows that fail the catalogue's checks. `limits`: of what one person adds, by dataset.
     """
 
@@ -74,6 +75,7 @@ class Setting:
     rounding: int = 1
     quantiles: int = 1
     suppression: Method = "greedy"
+    percent: int = 10
     checks: Checks = "none"
     limits: Limited = field(default_factory=dict)
 
@@ -98,6 +100,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         rounding=setting.rounding,
         quantiles=setting.quantiles,
         suppression=setting.suppression,
+        percent=setting.percent,
         checks=setting.checks,
         limits=setting.limits,
     )

@@ -9,6 +9,7 @@ from mpcstats.plan.strictness import Checks, stricter
 from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.rule import Policy
 from mpcstats.policy.sensitivity import sensitivity
+from mpcstats.policy.suppression import DEFAULT, Suppression
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.profiles.profile import Profile
 
@@ -24,6 +25,7 @@ class Least:
     complement: bool = False
     zeros: bool = False
     rounding: int = 1
+    suppression: Suppression = DEFAULT
     quantiles: int = 1  # multiples of which they are told as, above 1 wherever their rank is
 
     def release(self, recipients: tuple[str, ...]) -> Release:
@@ -59,6 +61,7 @@ def least(
             complement=rule.complement,
             zeros=zeros,
             rounding=rule.rounding,
+            suppression=rule.suppression or DEFAULT,
             quantiles=rule.quantile_rounding,
         )
     concentration = rule.concentration
@@ -70,6 +73,7 @@ def least(
         rule.complement,
         zeros,
         rule.rounding,
+        rule.suppression or DEFAULT,
         rule.quantile_rounding,
     )
 

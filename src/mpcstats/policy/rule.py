@@ -23,6 +23,7 @@ from mpcstats.policy.budget import Budget
 from mpcstats.policy.history import History
 from mpcstats.policy.operations import Operation
 from mpcstats.policy.privacy import Privacy
+from mpcstats.policy.suppression import DEFAULT, Suppression
 from mpcstats.records.levels import Level
 from mpcstats.records.privacy.budget import PrivacyBudget
 from mpcstats.records.tomlfile import Table, Version, read_toml
@@ -85,9 +86,10 @@ class Rule(Table):
     the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
     none or as many as a cell must have. zeros: whether it may be told that nobody contributes. rounding:
     counts are told as the nearest multiples of it. quantile_rounding: above 1, quantiles are told as the nearest
-    multiples of it, wherever their rank is, which else must have that many persons on each side. noise: on what;
-    privacy: how much of it. checks: what becomes of rows that fail the catalogue's checks, which are then made on
-    shares. operations: all that may be computed; not given: anything.
+    multiples of it, wherever their rank is, which else must have that many persons on each side. suppression: how
+    cells are hidden beside others where totals are shown. noise: on what; privacy: how much of it. checks: what
+    becomes of rows that fail the catalogue's checks, which are then made on shares. operations: all that may be
+    computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
     fee: who asks is charged. history: cells are compared with those of earlier runs.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
@@ -113,6 +115,7 @@ class Rule(Table):
     zeros: Zeros = "suppressed"
     rounding: Annotated[int, Field(ge=1, le=1 << 20)] = 1
     quantile_rounding: Annotated[int, Field(ge=1, le=1 << 40)] = 1
+    suppression: Suppression | None = None
     noise: Noise = "none"
     checks: Checks = "none"
     privacy: Privacy | None = None
@@ -332,6 +335,8 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
     # Exact under a rule on ranks, or rounded whatever the rank: neither permits all that the other does.
     if own != least and (least == 1 or own % least):
         yield f"quantiles {f'rounded to {own}' if own > 1 else 'that are exact'}"
+    if (one.suppression or DEFAULT).percent < (other.suppression or DEFAULT).percent:
+        yield "less room of hidden amounts"
     if one.zeros == "shown" and other.zeros == "suppressed":
         yield "zeros that are shown"
     if one.signatures < other.signatures:
@@ -362,6 +367,8 @@ def _digest(
         # What says nothing of these keeps its digest.
         if rule["privacy"] is None:
             del rule["privacy"]
+        if rule["suppression"] is None:
+            del rule["suppression"]
         if rule["quantile_rounding"] == 1:
             del rule["quantile_rounding"]
         for name, value in rule.items():
