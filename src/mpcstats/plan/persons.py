@@ -75,6 +75,29 @@ def apart(fragment: Fragment, catalogue: Catalogue, limits: Limited) -> Apart | 
     return of_query(found.query, persons(found.dataset, catalogue, limits))
 
 
+def key_column(fragment: Fragment, catalogue: Catalogue) -> str | None:
+    """The digest column of `fragment` that is one person column of its dataset, never NULL; None if it has none."""
+    found = source(fragment, catalogue, {})
+    below = None if found is None else _query_in(found.query)
+    if found is None or below is None or not catalogue.has(found.dataset):
+        return None
+    rows = of_query(below, persons(found.dataset, catalogue, {}))
+    never_null = {c.name for c in fragment.columns if c.kind == "digest" and not c.nullable}
+    for item in found.query.expressions:
+        made = item.unalias()
+        read = {column.name for column in made.find_all(exp.Column)}
+        named = rows is not None and len(read) == 1 and read <= rows.named
+        if named and item.alias_or_name in never_null and _is_encoded(made):
+            return str(item.alias_or_name)
+    return None
+
+
+def _query_in(query: exp.Expr) -> exp.Expr | None:
+    """The sub-query that is all of FROM."""
+    origin = query.args.get("from_")
+    return origin.this.this if origin and isinstance(origin.this, exp.Subquery) else None
+
+
 def persons(name: str, catalogue: Catalogue, limits: Limited) -> Apart:
     """The rows of the dataset `name`, each of the person whom its person columns name."""
     columns = {n: c for n, c in catalogue.dataset(name).columns.items() if c.person}

@@ -116,7 +116,7 @@ class Sources:
                     halt.check()
                     found[fragment.name] = (
                         database.given(plan, fragment)
-                        if isinstance(plan.aggregate, plans.Outcome)
+                        if fragment.columns
                         else database.rows(fragment, keyed=keyed)
                     )
         return Own({f.name: found[f.name] for f in fragments}, tuple(reports), tuple(left_out))
