@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpcstats.errors import UsageError
+from mpcstats.plan.context import Context
 from mpcstats.plan.limiting import limited, unlimited
 from mpcstats.plan.limits import Limits
 from mpcstats.plan.names import DIALECT
+from mpcstats.plan.shapes import shape
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.privacy.contribution import Contribution
 
@@ -141,3 +144,20 @@ def test_limits_that_are_none_are_refused(known: Catalogue) -> None:
             within(SUMS, known, Limits(1, ((name, 1, 2),)))
     with pytest.raises(UsageError, match=r"^a.wards: expected one column with person = true"):
         limited(sqlglot.parse_one(OTHER, dialect=DIALECT), {"a.wards": Limits(1)}, known)
+
+
+def test_sums_of_a_person_are_bounded_by_its_rows(known: Catalogue) -> None:
+    """Two rows of at most 50; a window is over all persons, and NULL is a group of any number of rows."""
+    context = Context("", known, (), lambda *_: (), limits={"a.stays": LIMITS})
+    plain = replace(context, limits={})
+    grouped = sqlglot.parse_one(
+        "SELECT s.pid, COUNT(*) AS n, SUM(s.fee) AS fee, ROW_NUMBER() OVER (ORDER BY s.pid) AS r, "
+        "SUM(COUNT(*)) OVER () AS every FROM a.stays AS s GROUP BY s.pid",
+        dialect=DIALECT,
+    )
+    found = {name: about.bounded for name, about in shape(grouped, context.shape).columns.items()}
+    wide = {name: about.bounded for name, about in shape(grouped, plain.shape).columns.items()}
+    assert (found["n"], found["fee"]) == ((0, 2), (-10, 100))
+    assert (wide["n"], wide["fee"]) == ((0, 100), (-100_000, 100_000))
+    assert found["r"] == wide["r"] == (0, 100)
+    assert found["every"] == wide["every"]

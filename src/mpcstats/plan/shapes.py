@@ -134,6 +134,8 @@ def _of_groups(
     """The facts of what a query with groups of at most `most` rows yields; totals are those of all its rows."""
     found = dict(outputs)
     for item in query.expressions:
+        if item.find(exp.Window) is not None:  # over groups, of which there are as many as rows
+            continue
         own = fact(item, columns, most)
         wide = found[item.alias_or_name]
         found[item.alias_or_name] = replace(wide, minimum=own.minimum, maximum=own.maximum)
