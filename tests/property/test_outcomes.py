@@ -165,7 +165,7 @@ def played(
         own = {part.name: part.rows for part in parts if part.owner == session.me}
         stage = Stage(engine, plan_of(engine, parts, [*made, outcome], "o"), own)
         on_step = heard[session.me].append
-        cells = await play_tables(session, stage, made, outcome, on_step=on_step)
+        cells, _ = await play_tables(session, stage, made, outcome, on_step=on_step)
         step = session.narrow("gate")
         behind = tuple(replace(b, magnitude=bool(b.amounts)) for b in cells.behind)
         return await gate(

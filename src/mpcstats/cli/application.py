@@ -171,6 +171,12 @@ def _standing(app: typer.Typer) -> None:
     app.add_typer(standing.app, name="standing")
 
 
+def _budget(app: typer.Typer) -> None:
+    from mpcstats.cli import budget
+
+    app.command("budget")(budget.budget)
+
+
 def _consent(app: typer.Typer) -> None:
     from mpcstats.cli import consent
 
@@ -210,6 +216,7 @@ COMMANDS: Mapping[str, Callable[[typer.Typer], None]] = {
     "project": _project,
     "receipt": _receipt,
     "standing": _standing,
+    "budget": _budget,
     "consent": _consent,
     "trace": _trace,
     "demo": _demo,

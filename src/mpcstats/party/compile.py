@@ -13,6 +13,7 @@ from mpcstats.errors import UsageError
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
 from mpcstats.plan.comparison import compared
+from mpcstats.plan.limits import Limited
 from mpcstats.plan.margins import check_chooses
 from mpcstats.plan.physical import Gate, Physical
 from mpcstats.plan.question import Setting, plan_question
@@ -23,7 +24,7 @@ from mpcstats.policy.check import check
 from mpcstats.policy.conditions.approval import approved
 from mpcstats.policy.least import Least, least, least_checks
 from mpcstats.policy.magnitude import magnitudes
-from mpcstats.policy.noise import with_noise
+from mpcstats.policy.noise import datasets, limits_of, with_noise
 from mpcstats.policy.permit import Permit
 from mpcstats.policy.registers import Registers
 from mpcstats.policy.releases import by_own, releases
@@ -129,7 +130,11 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
             contributions=asked.p > 0 or asked.largest is not None,
             complement=asked.complement and asked.persons > 1,
             rounding=asked.rounding,
+            quantiles=asked.quantiles,
+            suppression=asked.suppression.method,
+            percent=asked.suppression.percent,
             checks=checks,
+            limits=_limits(draft, question, records),
         )
         if stricter != setting:
             draft = plan_question(question.text, stricter)
@@ -250,6 +255,13 @@ def _checks(plan: Physical, question: Question, records: Records) -> Checks:
     return least_checks(plan, catalogue=catalogue, policy=records.policy)
 
 
+def _limits(plan: Physical, question: Question, records: Records) -> Limited:
+    """What owners let one person add, where the policy asks for noise on a plan like this one."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    return limits_of(records.policy, rule, datasets(plan))
+
+
 def _with_minimums(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
     """The gate opens what the policy permits for a question of this level, and no smaller cell.
 
@@ -296,7 +308,7 @@ def _with_noise(plan: Physical, question: Question, records: Records, _: Papers)
     """Before the gate, the noise that the policy asks for, once for all releases."""
     catalogue = records.registers.graded(records.catalogue, question.day)
     rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
-    return with_noise(plan, rule, catalogue)
+    return with_noise(plan, rule, catalogue, _limits(plan, question, records))
 
 
 def _of_members(plan: Physical, _: Question, records: Records, __: Papers) -> Physical:

@@ -16,6 +16,7 @@ from mpcstats.party.noise import OwnNoise, noised
 from mpcstats.party.past.comparing import Past, compared
 from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
+from mpcstats.party.tables.members import members_of
 from mpcstats.party.tables.play import play_tables
 from mpcstats.party.tables.stage import Stage
 from mpcstats.plan import physical as plans
@@ -58,9 +59,7 @@ async def play(
         case plans.Cohort():
             cells = await run.cohort(aggregate)
         case plans.Outcome():
-            steps = [step for step in plan.steps if isinstance(step, TableStep)]
-            stage = Stage(run.engine, plan, rows)
-            cells = await play_tables(session, stage, steps, aggregate, on_step=on_step)
+            cells = await run.outcome(aggregate)
     on_step(aggregate.name)
     cells = await noised(session, run.engine, plan, cells, own=own_noise, rows=rows)
     if plan.noise is not None:
@@ -106,15 +105,33 @@ class _Run:
             self.session.narrow(step.name), self.engine, self._outline(step)
         )
         behind = tuple(Behind() for _ in step.totals)
-        appears = await self._compared(counted.members)
+        compared, appears = self.plan.comparison, None
+        if compared is not None:
+            inside = self.session.narrow(compared.name)
+            appears = await self._compared(inside, compared, counted.members)
         return Cells(self.plan.cells, (counted.persons,), counted.totals, behind, appears=appears)
 
-    async def _compared(self, members: Bits) -> Bits | None:
-        """Which cells may be opened beside those of earlier runs, where the plan compares them."""
-        step = self.plan.comparison
-        if step is None:
-            return None
-        session = self.session.narrow(step.name)
+    async def outcome(self, step: plans.Outcome) -> Cells:
+        """The cells of the shared tables, compared along the rows of one of these where the plan does so."""
+        steps = [each for each in self.plan.steps if isinstance(each, TableStep)]
+        compared = self.plan.comparison
+        along = None if compared is None else compared.along
+        cells, table = await play_tables(
+            self.session,
+            Stage(self.engine, self.plan, self.rows),
+            steps,
+            step,
+            on_step=self.on_step,
+            kept=None if along is None else along.table,
+        )
+        if compared is None or along is None or table is None:
+            return cells
+        inside = self.session.narrow(compared.name)
+        members = await members_of(inside.narrow("members"), self.engine, table, along.cells)
+        return replace(cells, appears=await self._compared(inside, compared, members))
+
+    async def _compared(self, session: Session, step: plans.Comparison, members: Bits) -> Bits:
+        """Which cells may be opened beside those of earlier runs."""
         allowed = await compared(
             session, self.engine, self.plan, step, members, self.rows, self.past
         )

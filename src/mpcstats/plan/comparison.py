@@ -11,6 +11,7 @@ from mpcstats.errors import InternalError
 from mpcstats.plan import keys
 from mpcstats.plan import physical as plans
 from mpcstats.plan.fragment import KEY, quoted
+from mpcstats.plan.lineup import lineup
 from mpcstats.plan.names import DIALECT
 from mpcstats.records.catalogue import Catalogue
 
@@ -23,25 +24,32 @@ EVERYBODY = (
 def compared(
     plan: plans.Physical, catalogue: Catalogue, *, persons: int, cells: int
 ) -> plans.Physical:
-    """The plan of a cohort with a comparison before its gate; another plan as it is.
+    """The plan with a comparison before its gate if its cells are cohorts along one owner's rows; else as it is.
 
     The index of the spine's owner has `persons` positions, and there are `cells` earlier cells to compare with.
     """
-    cohort = plan.aggregate
-    if not isinstance(cohort, plans.Cohort):
-        return plan
-    spine = plan.fragment(cohort.spine)
+    step, found = plan.aggregate, None
+    match step:
+        case plans.Cohort():
+            spine = plan.fragment(step.spine)
+        case plans.Outcome() if (found := lineup(plan, step, catalogue)) is not None:
+            spine = plan.fragment(found.along.spine)
+        case _:
+            return plan  # the policy says what becomes of it (policy.conditions.history)
     items = tuple(_keys(spine, catalogue))
     if not items or persons < spine.rows:
         return plan  # the policy says what is missing (policy.conditions.history)
     everybody = plans.Fragment(
         EVERYBODY, spine.owner, _text(items, catalogue), persons, (), (), items
     )
-    step = plans.Comparison(STEP, cohort.name, EVERYBODY, persons, cells, plan.gate.k)
+    along = None if found is None else found.along
+    made = plans.Comparison(STEP, step.name, EVERYBODY, persons, cells, plan.gate.k, along)
+    *before, last, gate = plan.steps
+    before += [] if found is None or found.step is None else [found.step]
     return replace(
         plan,
         fragments=(*plan.fragments, everybody),
-        steps=(*plan.steps[:-1], step, plan.gate),
+        steps=(*before, last, made, gate),
     )
 
 
@@ -49,7 +57,8 @@ def _keys(spine: plans.Fragment, catalogue: Catalogue) -> Iterator[plans.Item]:
     """The person keys that the spine reads, each once."""
     found: dict[tuple[str, str], plans.Item] = {}
     for item in spine.items:
-        if item.use == "key" and catalogue.dataset(item.dataset).columns[item.column].key:
+        column = catalogue.dataset(item.dataset).columns[item.column]
+        if item.use == "key" and column.key and column.person:
             found.setdefault((item.dataset, item.column), item)
     yield from found.values()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from mpcstats.errors import UsageError
 from mpcstats.plan.facts import Fact, Shape, of_column, united
+from mpcstats.plan.limits import Limits
+from mpcstats.plan.narrowed import shaped
 from mpcstats.plan.places import refusal
 from mpcstats.plan.strictness import Checks
 from mpcstats.records.catalogue import Catalogue, Dataset, Union
@@ -23,7 +25,7 @@ class Context:
 
     What is to be found out beside the answer, for the gate: `persons` of cells and columns, `contributors`: the
     institutions behind amounts, `contributions`: what each adds, `complement`: who does not contribute to a column.
-    `suppression` chooses which cells are hidden beside others.
+    `suppression` chooses which cells are hidden beside others. `limits`: of what one person adds, by dataset.
     """
 
     text: str
@@ -35,8 +37,11 @@ class Context:
     contributions: bool = False
     complement: bool = False
     rounding: int = 1  # to a multiple of which counts are rounded
+    quantiles: int = 1  # to a multiple of which quantiles are, whatever their rank
     suppression: Method = "greedy"
+    percent: int = 10  # of room that hidden amounts have beside totals
     checks: Checks = "none"  # what is done about rows that fail the catalogue's checks, on shares
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
     @property
     def checked(self) -> bool:
@@ -63,9 +68,9 @@ class Context:
         """The shape of the dataset or union `name`, its keys normalised."""
         union = self.union(name)
         if union is None:
-            return _of_dataset(self.catalogue.dataset(name))
+            return self._of_dataset(self.catalogue.dataset(name))
         datasets = self.members(union)
-        shapes = [_of_dataset(dataset) for dataset in datasets]
+        shapes = [self._of_dataset(dataset) for dataset in datasets]
         owners = tuple(dataset.owner for dataset in datasets)
         columns = {union.party_column: Fact("text", labels=owners, nullable=False)}
         for column in shapes[0].columns:
@@ -73,8 +78,8 @@ class Context:
                 columns[column] = united([shape.columns[column] for shape in shapes])
         return Shape(sum(shape.rows for shape in shapes), columns)
 
-
-def _of_dataset(dataset: Dataset) -> Shape:
-    columns = {name: of_column(column) for name, column in dataset.columns.items()}
-    unique = (frozenset({name}) for name, column in dataset.columns.items() if column.unique)
-    return Shape(dataset.rows, columns, frozenset(unique))
+    def _of_dataset(self, dataset: Dataset) -> Shape:
+        columns = {name: of_column(column) for name, column in dataset.columns.items()}
+        unique = (frozenset({name}) for name, column in dataset.columns.items() if column.unique)
+        shape = Shape(dataset.rows, columns, frozenset(unique))
+        return shaped(shape, self.limits.get(dataset.name))

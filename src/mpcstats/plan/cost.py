@@ -16,8 +16,9 @@ from mpcstats.plan.flow import on_tables
 from mpcstats.plan.gatecost import gate_sizes
 from mpcstats.plan.needs import tables_of
 from mpcstats.plan.physical import Physical
-from mpcstats.plan.sizing import Sizing, everyone, outside, owned, seated
+from mpcstats.plan.sizing import Sizing, everyone, outside, owned, seated, then, worked
 from mpcstats.plan.tablecost import table_sizings
+from mpcstats.plan.work import anded
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,12 @@ def _comparison(plan: Physical, step: plans.Comparison) -> Sizing:
         "outside": outside(plan, owner),
     }
     roles = everyone(plan) + seated(plan, 0) + owned(plan, owner) + Counter(holders)
-    return Sizing(step.name, step.card, sizes, dict(roles))
+    found = Sizing(step.name, step.card, sizes, dict(roles))
+    if step.along is None:
+        return found
+    # Of a shared table it has to be found which of the rows in a cell are there.
+    rows = plan.fragment(step.along.spine).rows
+    return then(found, worked(plan, step.name, anded(len(step.along.cells)), rows=rows))
 
 
 def _noise(plan: Physical, step: plans.Noise) -> Sizing:

@@ -299,7 +299,8 @@ def _what(plan: Physical, step: plans.Step) -> str:
             names = [total.name for total in plan.aggregate.totals]
             added = (each.words(names[each.column]) for each in step.columns)
             again = "the same if asked again" if step.sticky else "new in every run"
-            return f"adds {'; '.join(added)}, {again}: costs {step.loss} of each dataset"
+            kept = "".join(f"; {name}: at most {limits}" for name, limits in step.limits)
+            return f"adds {'; '.join(added)}, {again}: costs {step.loss} of each dataset{kept}"
         case plans.Gate():
             return "; ".join(_opens(plan, release) for release in step.releases)
         case _:

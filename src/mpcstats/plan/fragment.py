@@ -13,6 +13,7 @@ from mpcstats.plan import physical as plans
 from mpcstats.plan.context import Context
 from mpcstats.plan.facts import ARITHMETIC
 from mpcstats.plan.items import items
+from mpcstats.plan.limiting import limited
 from mpcstats.plan.local import known
 from mpcstats.plan.logical import Code, Expr, Local
 from mpcstats.plan.names import DIALECT
@@ -109,8 +110,9 @@ def _text(query: exp.Select, local: Local, context: Context) -> str:
 
 
 def normalised_text(query: exp.Select, context: Context) -> str:
-    """The text of `query` over tables with normalised keys, and with arithmetic that does not fail."""
-    return _normalised(_guarded(query.copy()), context).sql(DIALECT)
+    """The text of `query` over tables with normalised keys, within limits, and with arithmetic that does not fail."""
+    normal = _normalised(_guarded(query.copy()), context)
+    return limited(normal, context.limits, context.catalogue).sql(DIALECT)
 
 
 def _guarded(query: exp.Select) -> exp.Select:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import ClassVar, Literal
 
 from mpcstats.errors import InternalError
+from mpcstats.plan.limits import Limits
 from mpcstats.records.privacy.contribution import Sensitivity
 from mpcstats.records.privacy.loss import Loss
 from mpcstats.records.privacy.mechanism import Mechanism
@@ -53,7 +54,8 @@ class NoisyColumn:
 class Noise:
     """Noise on cells of step `of`, once and before any release: no two recipients have two noises of one cell.
 
-    `sticky`: the same noise whenever the same is asked of the same data; else new noise in every run.
+    `sticky`: the same noise whenever the same is asked of the same data; else new noise in every run. `limits`: what
+    each owner lets one person add to a dataset, in the fragments; what moves a total is computed from them.
     """
 
     card: ClassVar[str] = "noise"
@@ -61,6 +63,7 @@ class Noise:
     of: str
     columns: tuple[NoisyColumn, ...]
     sticky: bool = True
+    limits: tuple[tuple[str, Limits], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.columns or len({each.column for each in self.columns}) < len(self.columns):

@@ -23,6 +23,7 @@ from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
 __all__ = (
     "SPINE",
     "All",
+    "Along",
     "Always",
     "Amount",
     "Any",
@@ -189,11 +190,26 @@ class Cohort:
 
 
 @dataclass(frozen=True, slots=True)
+class Along:
+    """Who is in the cells of an outcome: row i of the shared `table` is row i of fragment `spine`, one person each.
+
+    The table's flag columns `cells` say in which cell a row is (none: there is one cell), the fragment's digest column
+    `key` whose it is.
+    """
+
+    table: str
+    spine: str
+    key: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Which cells of the cohort `of` may be opened beside earlier ones: none that differs in 1 to k - 1 persons.
+    """Which cells of the aggregate `of` may be opened beside earlier ones: none that differs in 1 to k - 1 persons.
 
     Fragment `everybody` has the keys of all persons of the spine's owner, whose index of them has `persons` positions;
-    `cells` earlier cells are compared with, whether or not there are as many.
+    `cells` earlier cells are compared with, whether or not there are as many. `along` says who is in the cells of an
+    outcome; a cohort has a spine of its own.
     """
 
     card: ClassVar[str] = "differencing"
@@ -203,6 +219,7 @@ class Comparison:
     persons: int
     cells: int
     k: int
+    along: Along | None = None
 
     def __post_init__(self) -> None:
         if self.persons < 1 or self.cells < 1 or self.k < 1:
@@ -402,6 +419,7 @@ class Physical:
                     step.amounts,
                     tuple(i for i, t in enumerate(step.totals) if t.name in nullable),
                     step.appears is not None,
+                    self.comparison is not None,
                 )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot.errors import SqlglotError
 
@@ -13,6 +13,7 @@ from mpcstats.plan.context import Context, Helpers
 from mpcstats.plan.contributing import everyone_contributes
 from mpcstats.plan.cost import sizings
 from mpcstats.plan.interval import TooLarge
+from mpcstats.plan.limits import Limited
 from mpcstats.plan.logical import Block
 from mpcstats.plan.lower import GATE, lower
 from mpcstats.plan.relational.planning import Planned, relational
@@ -53,9 +54,10 @@ class Setting:
     `helpers` says which parties both owners of a lookup accept as helper; `k` is the least number of persons
     of a cell that may be opened. `contributors`: the institutions behind amounts are counted, where they can be;
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
-    column are counted. `rounding`: counts are rounded to a multiple of it. `suppression` is the method that chooses
-    which cells are hidden beside others, where totals are shown. `checks`: what is done, on shares, about rows that
-    fail the catalogue's checks.
+    column are counted. `rounding`, `quantiles`: counts, and quantiles, are rounded to a multiple of it. `suppression`
+    is the method that chooses which cells are hidden beside others, where totals are shown, and `percent` the room of
+    hidden amounts. `checks`: what is done, on
+    shares, about rows that fail the catalogue's checks. `limits`: of what one person adds, by dataset.
     """
 
     catalogue: Catalogue
@@ -71,8 +73,11 @@ class Setting:
     contributions: bool = False
     complement: bool = False
     rounding: int = 1
+    quantiles: int = 1
     suppression: Method = "greedy"
+    percent: int = 10
     checks: Checks = "none"
+    limits: Limited = field(default_factory=dict)
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -93,8 +98,11 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         contributions=setting.contributions,
         complement=setting.complement,
         rounding=setting.rounding,
+        quantiles=setting.quantiles,
         suppression=setting.suppression,
+        percent=setting.percent,
         checks=setting.checks,
+        limits=setting.limits,
     )
     try:
         found = _cohort(context) or relational(context)

@@ -5,7 +5,7 @@ Row bounds come from the catalogue's bounds; a condition lowers them only where 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import product
 
@@ -95,6 +95,7 @@ def _projected(query: exp.Select, join: Joined, columns: Columns) -> Shape:
         if names and None not in names:
             unique.add(frozenset(name for name in names if name))
             keys = [fact(key, columns, rows) for key in group.expressions]
+            outputs = _of_groups(query, outputs, columns, repeats(keys, rows))
             rows = min(rows, _combinations(keys, rows))
     elif any(_aggregates(item) for item in query.expressions):
         # Over no rows at all there is one row, and in it every aggregate but a count is NULL; a constant is itself.
@@ -118,6 +119,27 @@ def _projected(query: exp.Select, join: Joined, columns: Columns) -> Shape:
     ):
         rows = min(rows, int(limit.expression.this))
     return Shape(rows, outputs, frozenset(unique))
+
+
+def repeats(keys: Iterable[Fact], rows: int) -> int:
+    """At most how many of `rows` rows have the same values of the keys. NULL, of which nothing is known, is a value."""
+    given = list(keys)
+    bounds = [] if any(key.nullable for key in given) else [key.most for key in given if key.most]
+    return min([rows, *bounds])
+
+
+def _of_groups(
+    query: exp.Select, outputs: Mapping[str, Fact], columns: Columns, most: int
+) -> dict[str, Fact]:
+    """The facts of what a query with groups of at most `most` rows yields; totals are those of all its rows."""
+    found = dict(outputs)
+    for item in query.expressions:
+        if item.find(exp.Window) is not None:  # over groups, of which there are as many as rows
+            continue
+        own = fact(item, columns, most)
+        wide = found[item.alias_or_name]
+        found[item.alias_or_name] = replace(wide, minimum=own.minimum, maximum=own.maximum)
+    return found
 
 
 def _check_arithmetic(query: exp.Select, columns: Columns, rows: int) -> None:

@@ -31,6 +31,7 @@ Duty = (
         "concentration",
         "complement",
         "rounding",
+        "quantile-rounding",
         "noise",
         "checks",
         "adversary",
@@ -162,6 +163,9 @@ def _duties(rule: Rule, wish: Wish) -> Iterator[Obligation]:
             yield Obligation("concentration", words, rule.concentration.percent)
     if rule.rounding > 1:
         yield Obligation("rounding", f"counts rounded to {rule.rounding}", rule.rounding)
+    if rule.quantile_rounding > 1 and wish.operation != "count":
+        words = f"quantiles rounded to {rule.quantile_rounding}"
+        yield Obligation("quantile-rounding", words, rule.quantile_rounding)
     if rule.complement:
         yield Obligation("complement", "complements that are none or as large as a cell must be")
     if LOUDNESS[rule.noise] > 0:

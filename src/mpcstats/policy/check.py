@@ -24,6 +24,7 @@ from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.profile import profile
 from mpcstats.policy.conditions.project import own_project
 from mpcstats.policy.conditions.protocols import protocols
+from mpcstats.policy.conditions.quantiles import quantiles
 from mpcstats.policy.conditions.standing import standing
 from mpcstats.policy.conditions.table import table
 from mpcstats.policy.permit import Permit, issue
@@ -40,6 +41,7 @@ CONDITIONS: tuple[Condition, ...] = (
     operations_permitted,
     protocols,
     gate_rules,
+    quantiles,
     history,
     checked,
     noise,

@@ -9,6 +9,7 @@ from mpcstats.plan.strictness import Checks, stricter
 from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.rule import Policy
 from mpcstats.policy.sensitivity import sensitivity
+from mpcstats.policy.suppression import DEFAULT, Suppression
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.profiles.profile import Profile
 
@@ -24,6 +25,8 @@ class Least:
     complement: bool = False
     zeros: bool = False
     rounding: int = 1
+    suppression: Suppression = DEFAULT
+    quantiles: int = 1  # multiples of which they are told as, above 1 wherever their rank is
 
     def release(self, recipients: tuple[str, ...]) -> Release:
         """The release of all cells to `recipients` under these rules."""
@@ -53,7 +56,14 @@ def least(
     persons = max(persons, rule.minimum_persons)
     zeros = rule.zeros == "shown"
     if not amounts:
-        return Least(persons, complement=rule.complement, zeros=zeros, rounding=rule.rounding)
+        return Least(
+            persons,
+            complement=rule.complement,
+            zeros=zeros,
+            rounding=rule.rounding,
+            suppression=rule.suppression or DEFAULT,
+            quantiles=rule.quantile_rounding,
+        )
     concentration = rule.concentration
     return Least(
         persons,
@@ -63,6 +73,8 @@ def least(
         rule.complement,
         zeros,
         rule.rounding,
+        rule.suppression or DEFAULT,
+        rule.quantile_rounding,
     )
 
 

@@ -23,6 +23,7 @@ from mpcstats.policy.budget import Budget
 from mpcstats.policy.history import History
 from mpcstats.policy.operations import Operation
 from mpcstats.policy.privacy import Privacy
+from mpcstats.policy.suppression import DEFAULT, Suppression
 from mpcstats.records.levels import Level
 from mpcstats.records.privacy.budget import PrivacyBudget
 from mpcstats.records.tomlfile import Table, Version, read_toml
@@ -84,9 +85,11 @@ class Rule(Table):
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
     the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
     none or as many as a cell must have. zeros: whether it may be told that nobody contributes. rounding:
-    counts are told as the nearest multiples of it. noise: on what;
-    privacy: how much of it. checks: what becomes of rows that fail the catalogue's checks, which are then made on
-    shares. operations: all that may be computed; not given: anything.
+    counts are told as the nearest multiples of it. quantile_rounding: above 1, quantiles are told as the nearest
+    multiples of it, wherever their rank is, which else must have that many persons on each side. suppression: how
+    cells are hidden beside others where totals are shown. noise: on what; privacy: how much of it. checks: what
+    becomes of rows that fail the catalogue's checks, which are then made on shares. operations: all that may be
+    computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
     fee: who asks is charged. history: cells are compared with those of earlier runs.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
@@ -111,6 +114,8 @@ class Rule(Table):
     complement: bool = False
     zeros: Zeros = "suppressed"
     rounding: Annotated[int, Field(ge=1, le=1 << 20)] = 1
+    quantile_rounding: Annotated[int, Field(ge=1, le=1 << 40)] = 1
+    suppression: Suppression | None = None
     noise: Noise = "none"
     checks: Checks = "none"
     privacy: Privacy | None = None
@@ -326,6 +331,12 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield f"a concentration that is not within {other.concentration}"
     if one.rounding % other.rounding:
         yield f"a rounding that is no multiple of {other.rounding}"
+    own, least = one.quantile_rounding, other.quantile_rounding
+    # Exact under a rule on ranks, or rounded whatever the rank: neither permits all that the other does.
+    if own != least and (least == 1 or own % least):
+        yield f"quantiles {f'rounded to {own}' if own > 1 else 'that are exact'}"
+    if (one.suppression or DEFAULT).percent < (other.suppression or DEFAULT).percent:
+        yield "less room of hidden amounts"
     if one.zeros == "shown" and other.zeros == "suppressed":
         yield "zeros that are shown"
     if one.signatures < other.signatures:
@@ -353,13 +364,27 @@ def _digest(
     """Equal for policies that decide alike; the order of `accepts` is kept, for it says which helper a plan takes."""
     plain = [rule.model_dump(mode="json") for rule in rules]
     for rule in plain:
+        # What says nothing of these keeps its digest.
         if rule["privacy"] is None:
-            del rule["privacy"]  # what says nothing of it keeps its digest
+            del rule["privacy"]
+        if rule["suppression"] is None:
+            del rule["suppression"]
+        if rule["quantile_rounding"] == 1:
+            del rule["quantile_rounding"]
         for name, value in rule.items():
             rule[name] = sorted(set(value)) if isinstance(value, list) else value
     plain.sort(key=lambda rule: (rule["scenario"], rule["level"]))
     helpers = {helper.owner: helper.accepts for helper in accepted}
-    budgets = {budget.dataset: budget.model_dump(mode="json") for budget in privacy}
+    # Limits that nobody has stated are left out: what says nothing of them keeps its digest.
+    unsaid: Mapping[str, object] = {"rows_per_person": None, "clamps": {}}
+    budgets = {
+        budget.dataset: {
+            name: value
+            for name, value in budget.model_dump(mode="json").items()
+            if name not in unsaid or value != unsaid[name]
+        }
+        for budget in privacy
+    }
     text = json.dumps(
         [plain, helpers, *([budgets] if budgets else [])], sort_keys=True, ensure_ascii=False
     )

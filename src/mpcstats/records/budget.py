@@ -86,6 +86,10 @@ class Spending:
             for of in (None, initiator):
                 insort(self._days[per, name, of], day)
 
+    def names(self, per: Per) -> tuple[str, ...]:
+        """The projects, templates or the like of which questions were permitted, in order."""
+        return tuple(sorted({name for of, name, _ in self._days if of == per}))
+
     def spent(
         self, per: Per, name: str, *, since: str, until: str, initiator: str | None = None
     ) -> int:

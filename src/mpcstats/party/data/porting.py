@@ -43,7 +43,7 @@ CONDITIONS = (
 )
 TEXTS = (
     *(exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.Length, exp.DPipe, exp.StartsWith),
-    exp.RegexpFullMatch,
+    *(exp.RegexpFullMatch, exp.MD5),
 )
 AGGREGATES = (
     *(exp.Sum, exp.Count, exp.Min, exp.Max, exp.Filter, exp.Window, exp.WindowSpec),

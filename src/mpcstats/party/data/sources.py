@@ -108,10 +108,15 @@ class Sources:
         halt = Halt() if halt is None else halt
         found = dict[str, Rows]()
         reports, left_out = list[Audited](), list[LeftOut]()
+        limited = () if plan.noise is None else tuple(name for name, _ in plan.noise.limits)
         for place, own in self._by_place(fragments).items():
             with _Database(opened(place)) as database, halt.over(database.engine):
                 for name, columns in _used(own).items():
                     halt.check()
+                    if (
+                        name in limited
+                    ):  # which rows of a person count hangs on all of their columns
+                        columns = list(self._catalogue.dataset(name).columns)
                     left_out += self._load(database.engine, name, columns, consent)
                     on_step(f"read {name}")
                 database.engine.lock()
@@ -122,7 +127,7 @@ class Sources:
                     halt.check()
                     found[fragment.name] = (
                         database.given(plan, fragment)
-                        if isinstance(plan.aggregate, plans.Outcome)
+                        if fragment.columns
                         else database.rows(fragment, keyed=keyed)
                     )
         return Own({f.name: found[f.name] for f in fragments}, tuple(reports), tuple(left_out))

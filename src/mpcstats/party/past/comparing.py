@@ -17,7 +17,7 @@ from mpcstats.party.past.release import Universe
 from mpcstats.party.past.releases import WORDS, Releases
 from mpcstats.plan.physical import Cohort, Comparison, Physical
 from mpcstats.protocols.differencing import Earlier, Index, differencing, told
-from mpcstats.session import Session
+from mpcstats.session import Session, Words
 
 FOLDER = "history"
 INDEX = "persons.index"
@@ -85,10 +85,17 @@ def _index(
     owner = plan.fragment(step.everybody).owner
     if session.me != owner or past is None:
         return Index(owner, step.persons, None, None)
-    if not isinstance(plan.aggregate, Cohort):
-        raise InternalError("expected a comparison of a cohort's cells, got another aggregate's")
     # One index for all runs of this capacity or another, and whoever computes: positions do not depend on these.
     persons = Persons(past.folder / INDEX, step.persons)
     persons.add(rows[step.everybody].keys)
-    positions = persons.positions(rows[plan.aggregate.spine].keys)
+    positions = persons.positions(_keys(plan, step, rows))
     return Index(owner, step.persons, positions, len(persons))
+
+
+def _keys(plan: Physical, step: Comparison, rows: Mapping[str, Rows]) -> Words:
+    """The digests of the spine's keys, row by row."""
+    if step.along is not None:
+        return rows[step.along.spine].columns[step.along.key].values
+    if not isinstance(plan.aggregate, Cohort):
+        raise InternalError("expected a comparison along a spine or along a table, got neither")
+    return rows[plan.aggregate.spine].keys

@@ -33,15 +33,18 @@ async def play_tables(
     last: plans.Outcome,
     *,
     on_step: Callable[[str], None],
-) -> Cells:
+    kept: str | None = None,
+) -> tuple[Cells, Table | None]:
     """The cells of `last`, whose tables `steps` make; `on_step` hears the name of each of these when it is done.
+
+    With them the whole table of the step `kept`, if one is named.
 
     Steps whose tables are there are played side by side. Tables and columns that no later step reads are dropped.
     Raises InternalError for a step whose tables never come.
     """
     tables: dict[str, Table] = {}
     wanted = {step.name: wanted_after([*steps, last], i) for i, step in enumerate(steps)}
-    left = list(steps)
+    left, whole = list(steps), None
     while left:
         ready = [step for step in left if all(name in tables for name in tables_of(step))]
         if not ready:
@@ -60,11 +63,12 @@ async def play_tables(
         )
         for step, table in zip(ready, played, strict=True):
             tables[step.name] = table.cut(wanted[step.name])
+            whole = table if step.name == kept else whole
             on_step(step.name)
         left = [step for step in left if step not in ready]
         read = {name for step in (*left, last) for name in tables_of(step)}
         tables = {name: table for name, table in tables.items() if name in read}
-    return await outcome(session.narrow(last.name), stage.engine, last, tables[last.of])
+    return await outcome(session.narrow(last.name), stage.engine, last, tables[last.of]), whole
 
 
 async def play_table(

@@ -43,7 +43,7 @@ class Opening:
         self._cells = cells
         self._count = count
         self._scalars = Scalars(
-            draft.context, cells.facts, answer.input.rows, lambda want: cells.values[want.name]
+            draft.context, cells.facts, answer.input.rows, lambda want: self._told(want.name)
         )
         self._rounded = Scalars(
             draft.context, cells.facts, answer.input.rows, lambda want: self._multiple(want.name)
@@ -53,6 +53,10 @@ class Opening:
         self._totals: list[Total] = []
         # Counts of rows, of persons, of ones: what rounding is about.
         self._counts = frozenset(a.name for a in answer.aggregates if a.counts)
+        # Those that may be rounded: at the ends one is an extreme, whose rank nothing makes up for.
+        self._quantiles = frozenset(
+            a.name for a in answer.aggregates if a.at is not None and 0 < a.at[0] < a.at[1]
+        )
 
     def outcome(
         self,
@@ -196,9 +200,14 @@ class Opening:
 
     def _multiple(self, name: str) -> Node:
         """The nearest multiple of the base to a count, the higher one of two."""
-        base = self._draft.context.rounding
-        more = Call("add", (self._cells.values[name], Number(base // 2)))
-        return Call("mul", (Call("floordiv", (more, Number(base))), Number(base)))
+        return nearest(self._cells.values[name], self._draft.context.rounding, 0)
+
+    def _told(self, name: str) -> Node:
+        """An aggregate as it may be told: a quantile as the nearest multiple of its base, if it has one."""
+        node, base = self._cells.values[name], self._draft.context.quantiles
+        if base == 1 or name not in self._quantiles:
+            return node
+        return nearest(node, base, interval(node, self._cells.columns).minimum)
 
     def _ratio(self, node: Expr) -> Ratio:
         variance = self._cells.variances.get(node.name) if isinstance(node, exp.Column) else None
@@ -216,7 +225,8 @@ class Opening:
             support = self._placed("support", least, node).name
         left = dict.fromkeys(rests[c] for c in used if c in rests)
         complements = left if self._draft.context.complement else ()
-        ranks = {a.name: _rank(a) for a in self._answer.aggregates}
+        rounded = self._quantiles if self._draft.context.quantiles > 1 else frozenset()
+        ranks = {a.name: _rank(a) for a in self._answer.aggregates if a.name not in rounded}
         found = [rank for c in used if (rank := ranks.get(c)) is not None]
         return Backing(
             support,
@@ -264,6 +274,15 @@ class Opening:
         shared = Column(self._draft.names.fresh(name), "number", low, high, about.nullable)
         self._computed.append((Want(shared.name, "number"), shared, node))
         return shared
+
+
+def nearest(node: Node, base: int, least: int) -> Node:
+    """The multiple of `base` that is nearest to `node`, which is at least `least`; the higher one of two."""
+    # SQL divides towards 0, and so rounds numbers below 0 the other way: they are moved above it.
+    above = -(min(least, 0) // base) * base
+    more = Call("add", (node, Number(above + base // 2)))
+    found = Call("mul", (Call("floordiv", (more, Number(base))), Number(base)))
+    return Call("sub", (found, Number(above))) if above else found
 
 
 def _rank(aggregate: Aggregated) -> tuple[int, int] | None:

@@ -77,6 +77,7 @@ class Totals:
             self.answer.sets,
             tuple(self._kind(self._aggregated(node)) for node in asked),
             self.draft.context.suppression,
+            self.draft.context.percent,
         )
         layout = grouping_sets([len(key.labels) for key in keys], self.answer.sets)
         rows = self.answer.input.rows

@@ -18,7 +18,7 @@ from sqlglot import exp
 from mpcstats.plan.context import Context
 from mpcstats.plan.facts import Fact, united
 from mpcstats.plan.joins import bare
-from mpcstats.plan.local import known
+from mpcstats.plan.local import Known, known
 from mpcstats.plan.logical import (
     Block,
     Expr,
@@ -219,7 +219,7 @@ class _Work:
                 f"{node.sql('duckdb')[:80]!r} needs bounds to be summed: state minimum and maximum "
                 "in the catalogue",
             )
-        value = _value(local, node, fact, about.rows, single=about.single)
+        value = _value(local, node, fact, about)
         for existing in local.values:
             if existing.sql == value.sql:
                 return local, Ref(local.name, existing.name)
@@ -231,18 +231,18 @@ class _Work:
         return local, Ref(local.name, value.name)
 
 
-def _value(local: Local, node: Expr | None, fact: Fact | None, rows: int, *, single: bool) -> Value:
-    name = value_name(local, node)
+def _value(local: Local, node: Expr | None, fact: Fact | None, about: Known) -> Value:
+    name, rows = value_name(local, node), about.rows
     if node is None or fact is None or fact.bounded is None:
-        return Value(name, exp.Count(this=exp.Star()), 0, rows, rows)
+        return Value(name, exp.Count(this=exp.Star()), 0, about.most, rows)
     low, high = fact.bounded
     if fact.nullable:
         low, high = min(low, 0), max(high, 0)
         node = exp.Coalesce(this=node.copy(), expressions=[exp.Literal.number(0)])
     total = fact.whole(rows) or 0
-    if single:
+    if about.single:
         return Value(name, node.copy(), low, high, total)
-    low, high = low * (rows if low < 0 else 1), high * (rows if high > 0 else 1)
+    low, high = low * (about.most if low < 0 else 1), high * (about.most if high > 0 else 1)
     return Value(name, exp.Sum(this=node.copy()), max(low, -total), min(high, total), total)
 
 

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Protocol
 
 from mpcstats.cards.card import Card, Offer
-from mpcstats.plan.physical import Physical, Release
+from mpcstats.plan.physical import Outcome, Physical, Release
 from mpcstats.policy.case import Case
 from mpcstats.policy.magnitude import magnitudes
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import Rule
+from mpcstats.policy.suppression import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,19 @@ def gate_rules(case: Case) -> Iterator[Reason]:
         yield from unheld(case, f"rule {case.rule.name}", demands(case.rule), ruled)
         if case.rule.zeros == "suppressed" and any(release.zeros for release in ruled):
             yield Reason("gate", f"rule {case.rule.name} has zeros suppressed, the plan shows them")
+        yield from _beside(case, case.rule)
+
+
+def _beside(case: Case, rule: Rule) -> Iterator[Reason]:
+    """That cells beside totals are hidden otherwise than the rule says."""
+    step, wanted = case.plan.aggregate, rule.suppression or DEFAULT
+    found = step.beside if isinstance(step, Outcome) else None
+    if found is not None and (found.method, found.percent) != (wanted.method, wanted.percent):
+        yield Reason(
+            "gate",
+            f"rule {rule.name} asks for {wanted} beside totals, the plan has the {found.method} method with "
+            f"{found.percent} %",
+        )
 
 
 def unheld(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mpcstats.plan.limits import Limited
+from mpcstats.plan.moving.moves import moves
 from mpcstats.policy.case import Case
-from mpcstats.policy.noise import lost, moves, wanted
+from mpcstats.policy.noise import datasets, limits_of, lost, wanted
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import Rule
 
@@ -21,7 +23,7 @@ def noise(case: Case) -> Iterator[Reason]:
     columns = wanted(case.plan, rule, case.catalogue)
     if columns:
         yield from _missing(case, rule, columns)
-    yield from _false(case)
+    yield from _false(case, _limits(case))
     yield from _spent(case, rule)
 
 
@@ -46,11 +48,12 @@ def _missing(case: Case, rule: Rule, columns: tuple[int, ...]) -> Iterator[Reaso
     totals, step = case.plan.aggregate.totals, case.plan.noise
     noisy = set() if step is None else {each.column for each in step.columns}
     for column in (c for c in columns if c not in noisy):
-        bounded = moves(case.plan, case.catalogue, column) is not None
+        bounded = moves(case.plan, case.catalogue, column, _limits(case)) is not None
         why = (
             "the plan does not add it"
             if bounded
-            else "nothing bounds what one person adds to it: ask about persons, one row a person"
+            else "nothing bounds what one person adds to it: ask about persons, one row a person, or give "
+            "its datasets rows_per_person and clamps"
         )
         yield Reason("gate", f"{asks}, and {totals[column].name} has none: {why}")
     if step is not None and step.sticky and not rule.privacy.sticky:
@@ -61,11 +64,19 @@ def _missing(case: Case, rule: Rule, columns: tuple[int, ...]) -> Iterator[Reaso
         )
 
 
-def _false(case: Case) -> Iterator[Reason]:
-    """Noise for less than what one person moves a total by."""
+def _limits(case: Case) -> Limited:
+    return limits_of(case.policy, case.rule, datasets(case.plan))
+
+
+def _false(case: Case, limits: Limited) -> Iterator[Reason]:
+    """Noise for less than what one person moves a total by, or for other limits than those of the policy."""
     step = case.plan.noise
+    if step is not None and dict(step.limits) != limits:
+        yield Reason(
+            "gate", "the plan's noise is for other limits on what a person adds than the policy's"
+        )
     for each in () if step is None else step.columns:
-        true = moves(case.plan, case.catalogue, each.column)
+        true = moves(case.plan, case.catalogue, each.column, limits)
         name = case.plan.aggregate.totals[each.column].name
         if (
             true is None

@@ -28,18 +28,25 @@ Number = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{FRACTION.pattern}$"}),
 ]
 
+Bound = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
+Bounds = Annotated[list[Bound], Field(min_length=2, max_length=2)]  # low, high
+
 
 class PrivacyBudget(Table):
     """What may be lost of any one person in `dataset`, over all answers together.
 
     epsilon alone: of pure differential privacy, so that Gaussian noise does not fit. rho: of zCDP. epsilon and delta:
     the rho so far must be (epsilon, delta)-differential privacy. Numbers are written as text, "3" or "1/2".
+    rows_per_person and clamps: where noise is asked for, the owner counts at most so many rows of a person, and cuts
+    the values of these columns to [low, high].
     """
 
     dataset: Annotated[str, Field(min_length=1, max_length=200)]
     epsilon: Number | None = None
     delta: Number | None = None
     rho: Number | None = None
+    rows_per_person: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    clamps: dict[str, Bounds] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -49,6 +56,15 @@ class PrivacyBudget(Table):
             raise ValueError(
                 f"expected a delta of {self.dataset} above 0 and below 1, beside an epsilon"
             )
+        if self.clamps and self.rows_per_person is None:
+            raise ValueError(
+                f"expected rows_per_person of {self.dataset} beside clamps: many rows add many values"
+            )
+        for name, (low, high) in self.clamps.items():
+            if low > high:
+                raise ValueError(
+                    f"{self.dataset}.{name}: expected bounds low <= high, got {low} and {high}"
+                )
         return self
 
     def __str__(self) -> str:

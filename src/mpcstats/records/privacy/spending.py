@@ -60,6 +60,11 @@ class Losses:
         for dataset, loss in charged.items():
             self._charged[dataset].remove(loss)
 
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Those of which anything was charged, in order."""
+        return tuple(sorted(self._charged))
+
     def lost(self, dataset: str) -> Loss:
         """What has been lost of `dataset` so far."""
         return sum(self._charged.get(dataset, ()), start=NOTHING)
