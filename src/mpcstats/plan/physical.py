@@ -11,14 +11,18 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
 from mpcstats.plan.needs import made_by
 from mpcstats.plan.noise import Noise, NoisyColumn
+from mpcstats.plan.offer import tolerated
 from mpcstats.plan.strictness import Checks
 from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = (
     "SPINE",
@@ -54,6 +58,7 @@ __all__ = (
     "ValueColumn",
 )
 
+UNSAID = ("threshold", None)  # a plan on an engine without a choice says nothing of it
 Use = Literal["key", "filter", "value", "group", "contributor"]
 
 
@@ -334,6 +339,7 @@ class Physical:
     order: tuple[tuple[int, bool], ...] = ()  # ORDER BY: (output position, descending)
     limit: int | None = None  # LIMIT: so many rows of the ordered answer
     checks: Checks = "none"  # what becomes of rows that fail the catalogue's checks
+    threshold: int | None = None  # compute parties who together learn nothing, where the engine has a choice
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.fragments] + [s.name for s in self.steps]
@@ -429,19 +435,29 @@ class Physical:
                 return step
         raise InternalError(f"expected a lookup of the plan, got {name!r}")
 
+    @property
+    def tolerated(self) -> int:
+        """How many compute parties together learn nothing, by the engine's scheme."""
+        return tolerated(self.engine, self.threshold)
+
     def canonical(self) -> str:
         """The plan as JSON with sorted keys; equal plans give equal text, other plans other text."""
-        return json.dumps(_plain(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        plain = {name: value for name, value in _fields(self).items() if (name, value) != UNSAID}
+        return json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     def digest(self) -> str:
         """SHA-256 of the canonical text, in hex."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
+def _fields(node: DataclassInstance) -> dict[str, object]:
+    fields = {f.name: _plain(getattr(node, f.name)) for f in dataclasses.fields(node)}
+    return {"node": type(node).__name__, **fields}
+
+
 def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"node": type(value).__name__, **fields}
+        return _fields(value)
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if value is None or isinstance(value, bool | int | str):

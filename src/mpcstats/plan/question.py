@@ -55,7 +55,7 @@ class Setting:
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
     column are counted. `rounding`: counts are rounded to a multiple of it. `suppression` is the method that chooses
     which cells are hidden beside others, where totals are shown. `checks`: what is done, on shares, about rows that
-    fail the catalogue's checks.
+    fail the catalogue's checks. `threshold`: as in plan.offer.Seats.
     """
 
     catalogue: Catalogue
@@ -73,6 +73,7 @@ class Setting:
     rounding: int = 1
     suppression: Method = "greedy"
     checks: Checks = "none"
+    threshold: int | None = None
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -116,6 +117,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         order=found.order,
         limit=found.limit,
         checks=setting.checks,
+        threshold=setting.threshold,
     )
     try:
         _check_messages(plan, context)
