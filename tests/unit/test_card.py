@@ -53,6 +53,25 @@ k = 3
 """
 VOCABULARY = 'size-bound = "Sizes."\ngated-cell = "Cells."\n'
 
+SETTING = """
+[engines.shamir]
+least = 3
+most = 15
+corruptions = "threshold"
+adversary = "semi-honest"
+on_cheating = "undetected"
+assumes = ["channels"]
+[engines.shamir.cost]
+kind = "exact"
+rounds_kind = "exact"
+rounds = "2"
+[engines.shamir.cost.bytes]
+compute = "8 * rows * (parties - threshold)"
+[engines.shamir.cost.sizes]
+rows = "rows"
+"""
+ANY = GOOD.replace('"clear"]', '"clear", "shamir"]') + SETTING
+
 
 def load(folder: Path, text: str | bytes, vocabulary: str | bytes = VOCABULARY) -> Cards:
     (folder / "sum").mkdir()
@@ -270,3 +289,36 @@ def test_a_card_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         UsageError, match=r"card\.toml: expected a card to read, got: Is a directory$"
     ):
         load_cards(tmp_path)
+
+
+def test_a_setting_says_what_differs_on_an_engine_of_any_number_of_parties(tmp_path: Path) -> None:
+    card = load(tmp_path, ANY)["sum"]
+    setting = card.settings["shamir"]
+    assert (setting.least, setting.most, setting.corruptions.text) == (3, 15, "threshold")
+    sizes = {"rows": 2, "parties": 5, "threshold": 2}
+    assert card.cost_on("shamir").bytes["compute"].evaluate(sizes) == 48
+    assert card.cost_on("rep3") is card.cost
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"clear", "shamir"]', '"clear"]', "engines.shamir: expected an engine of parties.engines"),
+        ("most = 15", "most = 2", "engines.shamir.most: expected at least 3, got 2"),
+        (
+            'corruptions = "threshold"',
+            'corruptions = "rows"',
+            "engines.shamir.corruptions: expected parties and threshold, got rows",
+        ),
+        (
+            "8 * rows * (parties",
+            "8 * cells * (parties",
+            "engines.shamir.cost.sizes: expected the variables of the formulas, differs in cells, rows",
+        ),
+        ("least = 3", "least = 0", "engines.shamir.least: input should be greater"),
+    ],
+)
+def test_a_bad_setting_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in ANY
+    with pytest.raises(UsageError, match=message):
+        load(tmp_path, ANY.replace(old, new))

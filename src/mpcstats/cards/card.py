@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mpcstats.cards.formula import Formula
@@ -73,10 +73,28 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What a card promises on an engine of any number of parties, instead of its `parties` and `cost`.
+
+    From `least` to `most` compute parties. `corruptions` is a formula over `parties`, their number, and `threshold`,
+    how many of them together learn nothing; the formulas of `cost` may use both besides the sizes.
+    """
+
+    least: int
+    most: int
+    corruptions: Formula
+    adversary: Adversary
+    on_cheating: OnCheating
+    assumes: tuple[str, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """All promises of one protocol; `digest` is SHA-256 of the card's file.
 
-    `offers`: the rules of a gate that it can enforce; what is not named is not offered.
+    `offers`: the rules of a gate that it can enforce; what is not named is not offered. `settings`: what differs on
+    other engines than the first of `parties.engines`, by engine.
     """
 
     id: str
@@ -92,3 +110,8 @@ class Card:
     limits: Mapping[str, str | int]
     digest: str
     offers: tuple[Offer, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def cost_on(self, engine: str) -> Cost:
+        """What it costs on `engine`."""
+        return self.settings[engine].cost if engine in self.settings else self.cost

@@ -29,6 +29,7 @@ from mpcstats.cards.card import (
     OnCheating,
     Opening,
     Parties,
+    Setting,
 )
 from mpcstats.cards.formula import Formula
 from mpcstats.errors import UsageError
@@ -114,6 +115,7 @@ def _no_blank(text: str) -> str:
 
 Text = Annotated[str, Field(min_length=1), AfterValidator(_no_blank)]
 FormulaText = Annotated[Formula, BeforeValidator(_formula)]
+ENGINE_SIZES = frozenset({"parties", "threshold"})  # what every formula of [engines.*] may use
 
 
 class _Table(BaseModel):
@@ -159,6 +161,16 @@ class _Cost(_Table):
     sizes: dict[str, Text]
 
 
+class _Setting(_Table):
+    least: Annotated[int, Field(ge=1)]
+    most: Annotated[int, Field(ge=1)]
+    corruptions: FormulaText
+    adversary: Adversary
+    on_cheating: OnCheating
+    assumes: list[Text]
+    cost: _Cost
+
+
 class _Card(_Table):
     id: Text
     version: Annotated[int, Field(ge=1)]
@@ -172,6 +184,7 @@ class _Card(_Table):
     cost: _Cost
     limits: dict[str, str | int]
     offers: list[Offer] = Field(default_factory=list)
+    engines: dict[str, _Setting] = Field(default_factory=dict)
 
 
 def _read(path: Path) -> Card:
@@ -182,13 +195,10 @@ def _read(path: Path) -> Card:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path}, {place}: {_said(first['msg'])}") from None
-    used = {n for f in (table.cost.rounds, *table.cost.bytes.values()) for n in f.variables}
-    if used != set(table.cost.sizes):
-        odd = ", ".join(sorted(used ^ set(table.cost.sizes)))
-        raise UsageError(
-            f"{path}, cost.sizes: expected the variables of the formulas, differs in {odd}"
-        )
-    parties, cost = table.parties, table.cost
+    _check_sizes(path, "cost", table.cost, frozenset())
+    for engine, setting in table.engines.items():
+        _check_setting(path, f"engines.{engine}", setting, known=engine in table.parties.engines)
+    parties = table.parties
     return Card(
         **table.model_dump(
             include={"id", "version", "status", "computes", "code", "source", "deviates"}
@@ -206,11 +216,53 @@ def _read(path: Path) -> Card:
             tuple(table.leakage.sizes),
             tuple(Opening(o.id, o.to, o.what) for o in table.leakage.opened),
         ),
-        cost=Cost(cost.kind, cost.rounds_kind, cost.rounds, cost.bytes, cost.sizes),
+        cost=_cost(table.cost),
         limits=table.limits,
         digest=hashlib.sha256(raw).hexdigest(),
         offers=tuple(table.offers),
+        settings={engine: _setting(setting) for engine, setting in table.engines.items()},
     )
+
+
+def _cost(cost: _Cost) -> Cost:
+    return Cost(cost.kind, cost.rounds_kind, cost.rounds, cost.bytes, cost.sizes)
+
+
+def _setting(setting: _Setting) -> Setting:
+    return Setting(
+        setting.least,
+        setting.most,
+        setting.corruptions,
+        setting.adversary,
+        setting.on_cheating,
+        tuple(setting.assumes),
+        _cost(setting.cost),
+    )
+
+
+def _check_sizes(path: Path, place: str, cost: _Cost, free: frozenset[str]) -> None:
+    """Raises UsageError unless cost.sizes explains every variable of the formulas but those of `free`, and no other."""
+    used = {n for f in (cost.rounds, *cost.bytes.values()) for n in f.variables} - free
+    if used != set(cost.sizes):
+        odd = ", ".join(sorted(used ^ set(cost.sizes)))
+        raise UsageError(
+            f"{path}, {place}.sizes: expected the variables of the formulas, differs in {odd}"
+        )
+
+
+def _check_setting(path: Path, place: str, setting: _Setting, *, known: bool) -> None:
+    if not known:
+        raise UsageError(f"{path}, {place}: expected an engine of parties.engines")
+    if setting.most < setting.least:
+        raise UsageError(
+            f"{path}, {place}.most: expected at least {setting.least}, got {setting.most}"
+        )
+    odd = setting.corruptions.variables - ENGINE_SIZES
+    if odd:
+        raise UsageError(
+            f"{path}, {place}.corruptions: expected parties and threshold, got {', '.join(odd)}"
+        )
+    _check_sizes(path, f"{place}.cost", setting.cost, ENGINE_SIZES)
 
 
 def _bytes(path: Path, what: str) -> bytes:
