@@ -108,8 +108,16 @@ BAD = [
         "silence: input should be less than or equal to 3600",
     ),
     ('name = "settlement"', 'name = "a"\nsilence = "9"', "silence: input should be a valid number"),
-    (COMPUTE, 'compute = ["bureau"]', "the file: expected 3 different compute parties for engine rep3, got bureau"),
-    (COMPUTE, "compute = []", "the file: expected 3 different compute parties for engine rep3, got none"),
+    (
+        COMPUTE,
+        'compute = ["bureau"]',
+        "the file: expected 3 different compute parties for engine rep3, got bureau",
+    ),
+    (
+        COMPUTE,
+        "compute = []",
+        "the file: expected 3 different compute parties for engine rep3, got none",
+    ),
     (
         COMPUTE,
         'compute = ["bureau", "bureau", "insurer"]',

@@ -86,26 +86,42 @@ def estimate(plan: Physical, cards: Cards) -> Estimate:
     return estimated(plan, sizings(plan), cards)
 
 
+def affordable(plan: Physical, cards: Cards) -> Estimate | None:
+    """As `estimate`; None where a protocol of the plan has no card for its engine: nobody knows its cost."""
+    given = sizings(plan)
+    known = all(
+        part.card in cards and plan.engine in cards[part.card].parties.engines
+        for sizing in given
+        for part in sizing.parts
+    )
+    return estimated(plan, given, cards) if known else None
+
+
 def estimated(plan: Physical, given: Sequence[Sizing], cards: Cards) -> Estimate:
     """As `estimate`, of the plan's sizings."""
-    steps = tuple(spent(sizing, cards) for sizing in given)
+    steps = tuple(spent(sizing, cards, plan) for sizing in given)
     total: Counter[str] = Counter()
     for step in steps:
         total.update(step.bytes_sent)
     return Estimate(steps, _rounds(plan, {step.step: step.rounds for step in steps}), dict(total))
 
 
-def spent(sizing: Sizing, cards: Cards) -> StepCost:
-    """What one step costs: the protocols that it is composed of one after another, the runs of each side by side."""
+def spent(sizing: Sizing, cards: Cards, plan: Physical) -> StepCost:
+    """What one step of `plan` costs: the protocols that it is composed of one after another, the runs of each side by
+    side.
+    """
     sent: Counter[str] = Counter()
     rounds = 0
+    seats = {"parties": len(plan.compute), "threshold": plan.tolerated}
     for part in sizing.parts:
-        cost = cards[part.card].cost
+        cost = cards[part.card].cost_on(plan.engine)
         for run in part.runs:
             for (role, party), times in run.roles.items():
-                sent[party] += times * cost.bytes[role].evaluate(run.sizes)
-        rounds += max(cost.rounds.evaluate(run.sizes) if run.roles else 0 for run in part.runs)
-    played = [cards[part.card].cost for part in sizing.parts if part.roles]
+                sent[party] += times * cost.bytes[role].evaluate({**run.sizes, **seats})
+        rounds += max(
+            cost.rounds.evaluate({**run.sizes, **seats}) if run.roles else 0 for run in part.runs
+        )
+    played = [cards[part.card].cost_on(plan.engine) for part in sizing.parts if part.roles]
     held = all(part.exact for part in sizing.parts)
     return StepCost(
         sizing.step,

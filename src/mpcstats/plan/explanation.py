@@ -103,7 +103,7 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A plan (its SHA-256 in `plan`) in full.
+    """A plan (its SHA-256 in `plan`) in full. `tolerated` of `compute` together learn nothing, by the engine's scheme.
 
     `rounds` are at most those of the whole plan in lockstep: lookups run side by side. `bytes_sent` is payload by
     party over all steps, exact if `bytes_exact`, else a bound. `seconds`, by network, are an estimate (plan.cost).
@@ -116,6 +116,7 @@ class Explanation:
     plan: str
     engine: str
     compute: tuple[str, ...]
+    tolerated: int
     recipients: tuple[str, ...]
     k: int
     cells: int
@@ -161,6 +162,7 @@ def explanation(
         plan=plan.digest(),
         engine=plan.engine,
         compute=plan.compute,
+        tolerated=plan.tolerated,
         recipients=plan.gate.recipients,
         k=plan.gate.k,
         cells=plan.cells,
@@ -231,7 +233,7 @@ def _joint(
         if isinstance(step, plans.Lookup | Find)
         else ()
     )
-    parties = card.parties
+    parties = card.promised(plan.engine, len(plan.compute), plan.tolerated)
     return Joint(
         name=step.name,
         card=card.id,

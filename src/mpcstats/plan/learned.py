@@ -11,6 +11,7 @@ from mpcstats.plan.cost import protocols
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.tables import Find
 
+EVERYBODY = "everybody"
 RECIPIENT = "recipient"  # roles of cards' openings
 COMPUTE = "compute"
 
@@ -81,7 +82,7 @@ def learned(
                 found[Learned(", ".join(who), leak.what + held)] = None
     if plan.checks != "none":
         found[Learned(", ".join(plan.gate.recipients), FAILING[plan.checks])] = None
-    found[Learned("everybody", "the question, the plan, and the public row bounds")] = None
+    found[Learned(EVERYBODY, "the question, the plan, and the public row bounds")] = None
     for step in plan.steps:
         if isinstance(step, plans.Lookup | Find) and (
             cards[step.card].parties.helper_must_not_collude_with
@@ -95,10 +96,25 @@ def learned(
     if isinstance(plan.aggregate, plans.Outcome):
         hidden = (
             "what the rows of shared tables hold, which of them meet a condition or one another, and how many do, "
-            f"as long as no two of {', '.join(plan.compute)} collude"
+            f"as long as no {_number(plan.tolerated + 1)} of {', '.join(plan.compute)} collude"
         )
         found[Learned("nobody", hidden)] = None
     return tuple(found)
+
+
+def helped(plan: Physical) -> tuple[tuple[str, str, str], ...]:
+    """Each helper of a join with the two owners whom it must not collude with, once."""
+    steps = (step for step in plan.steps if isinstance(step, plans.Lookup | Find))
+    return tuple(
+        dict.fromkeys(
+            (step.helper, plan.fragment(step.left).owner, plan.fragment(step.right).owner)
+            for step in steps
+        )
+    )
+
+
+def _number(number: int) -> str:
+    return "two" if number == 2 else str(number)
 
 
 def _holders(

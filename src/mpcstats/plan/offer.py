@@ -15,7 +15,11 @@ PAIR: EngineName = "pair"
 
 # Least and most compute parties. Shamir: 16 exceptional points of GR(2^64, 4), one of which is the secret's.
 SEATS: Mapping[str, tuple[int, int]] = {REP3: (3, 3), SHAMIR: (3, 15), PAIR: (2, 2)}
-COLLUDING: Mapping[str, int] = {REP3: 1, PAIR: 1, "clear": 0}  # who learn nothing; of shamir: its threshold
+COLLUDING: Mapping[str, int] = {
+    REP3: 1,
+    PAIR: 1,
+    "clear": 0,
+}  # who learn nothing; of shamir: its threshold
 
 
 @dataclass(frozen=True, slots=True)

@@ -339,7 +339,9 @@ class Physical:
     order: tuple[tuple[int, bool], ...] = ()  # ORDER BY: (output position, descending)
     limit: int | None = None  # LIMIT: so many rows of the ordered answer
     checks: Checks = "none"  # what becomes of rows that fail the catalogue's checks
-    threshold: int | None = None  # compute parties who together learn nothing, where the engine has a choice
+    threshold: int | None = (
+        None  # compute parties who together learn nothing, where the engine has a choice
+    )
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.fragments] + [s.name for s in self.steps]

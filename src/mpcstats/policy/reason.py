@@ -13,6 +13,7 @@ Code = Literal[
     "recipient",
     "engine",
     "minimum-parties",
+    "corruptions",  # a protocol that withstands fewer colluding parties than the rule asks for
     "blind-key",
     "card",  # a protocol that nobody knows, was withdrawn, or runs elsewhere
     "leakage",

@@ -33,6 +33,8 @@ PLACEHOLDER = (
 )
 STRENGTH: dict[Adversary, int] = {"semi-honest": 0, "malicious": 1}
 
+UNSAID: Mapping[str, object] = {"privacy": None, "minimum_corruptions": 1}  # came later
+
 # What an answer may look like. aggregate: cells that the gate has opened; plain: as it stands, without a gate.
 Form = Literal["aggregate", "plain"]
 WIDTH: dict[Form, int] = {"aggregate": 0, "plain": 1}
@@ -80,6 +82,7 @@ class Rule(Table):
 
     minimum_persons: least persons of a cell that is opened; adversary: what every protocol must withstand at
     least; leakage: all that may leak; recipients: who may learn an answer ("*": any party).
+    minimum_corruptions: how many compute parties together must learn nothing, at least.
     minimum_contributors, dominance: for magnitudes (policy.magnitude), least contributors of a cell, and the
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
     the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
@@ -101,6 +104,7 @@ class Rule(Table):
     adversary: Adversary = "semi-honest"
     leakage: list[Name] = Field(default_factory=list)
     minimum_parties: Annotated[int, Field(ge=1)] = 3
+    minimum_corruptions: Annotated[int, Field(ge=1)] = 1
     recipients: list[Name] = Field(default_factory=list)
     engines: list[Name] = Field(default_factory=list)
     blind_keys: bool = True  # a person key may join data of several owners, unseen
@@ -293,8 +297,9 @@ def wider(one: Rule, other: Rule) -> Iterator[str]:
         yield "a smaller minimum_persons"
     if STRENGTH[one.adversary] < STRENGTH[other.adversary]:
         yield "a weaker adversary"
-    if one.minimum_parties < other.minimum_parties:
-        yield "a smaller minimum_parties"
+    for name in ("minimum_parties", "minimum_corruptions"):
+        if getattr(one, name) < getattr(other, name):
+            yield f"a smaller {name}"
     if one.blind_keys and not other.blind_keys:
         yield "blind_keys"
     if fewer := set(other.requires) - set(one.requires):
@@ -353,8 +358,9 @@ def _digest(
     """Equal for policies that decide alike; the order of `accepts` is kept, for it says which helper a plan takes."""
     plain = [rule.model_dump(mode="json") for rule in rules]
     for rule in plain:
-        if rule["privacy"] is None:
-            del rule["privacy"]  # what says nothing of it keeps its digest
+        for name, unsaid in UNSAID.items():
+            if rule[name] == unsaid:
+                del rule[name]  # what says nothing of it keeps its digest
         for name, value in rule.items():
             rule[name] = sorted(set(value)) if isinstance(value, list) else value
     plain.sort(key=lambda rule: (rule["scenario"], rule["level"]))

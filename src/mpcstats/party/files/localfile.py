@@ -23,7 +23,10 @@ FILE = "local.toml"
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """Parties, who computes on rep3 and on other `engines`, where each dataset is; `scenario` and `purpose` of questions that name none."""
+    """Parties, who computes on rep3 and on other `engines`, where each dataset is.
+
+    `scenario` and `purpose` are those of questions that name none.
+    """
 
     name: str
     path: Path
