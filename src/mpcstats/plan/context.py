@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from mpcstats.errors import UsageError
 from mpcstats.plan.facts import Fact, Shape, of_column, united
+from mpcstats.plan.offer import REP3
 from mpcstats.plan.places import refusal
 from mpcstats.plan.strictness import Checks
 from mpcstats.records.catalogue import Catalogue, Dataset, Union
@@ -37,6 +38,7 @@ class Context:
     rounding: int = 1  # to a multiple of which counts are rounded
     suppression: Method = "greedy"
     checks: Checks = "none"  # what is done about rows that fail the catalogue's checks, on shares
+    engine: str = REP3
 
     @property
     def checked(self) -> bool:

@@ -140,6 +140,7 @@ def _rounds(plan: Physical, rounds: Mapping[str, int]) -> int:
     single = (
         plans.Cohort,
         plans.Sum,
+        plans.PrivateJoin,
         plans.Outcome,
         plans.Comparison,
         plans.Noise,
@@ -171,6 +172,10 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
                 found.append(_CohortCount(plan, step).sizing())
             case plans.Sum():
                 found.append(_sum(plan, step))
+            case plans.PrivateJoin():
+                found.append(_private_join(plan, step))
+            case plans.JoinGate():
+                found.append(Sizing(step.name, step.card, {}, {}))  # the join has done it
             case plans.Comparison():
                 found.append(_comparison(plan, step))
             case plans.Noise():
@@ -232,6 +237,17 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
         "outside_providers": outside,
     }
     return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
+
+
+def _private_join(plan: Physical, step: plans.PrivateJoin) -> Sizing:
+    left, right = plan.fragment(step.left), plan.fragment(step.right)
+    sizes = {
+        "matcher_rows": left.rows,
+        "holder_rows": right.rows,
+        "columns": len(step.columns),
+    }
+    roles = {("matcher", left.owner): 1, ("holder", right.owner): 1}
+    return Sizing(step.name, step.card, sizes, roles)
 
 
 def _comparison(plan: Physical, step: plans.Comparison) -> Sizing:

@@ -230,7 +230,7 @@ def _joint(
     card = cards[step.card]
     owners = (
         (plan.fragment(step.left).owner, plan.fragment(step.right).owner)
-        if isinstance(step, plans.Lookup | Find)
+        if isinstance(step, plans.Lookup | plans.PrivateJoin | Find)
         else ()
     )
     parties = card.promised(plan.engine, len(plan.compute), plan.tolerated)
@@ -264,7 +264,7 @@ def _by_party(plan: Physical, cost: Estimate) -> dict[str, int]:
 
 def _inputs(step: plans.Step) -> tuple[str, ...]:
     match step:
-        case plans.Lookup():
+        case plans.Lookup() | plans.PrivateJoin():
             return (step.left, step.right)
         case plans.Cohort():
             return (step.spine, *step.lookups)
@@ -288,6 +288,10 @@ def _what(plan: Physical, step: plans.Step) -> str:
         case plans.Cohort():
             totals = counted(len(step.totals), "total")
             return f"{totals} in {counted(plan.cells, 'cell')} along {step.spine}"
+        case plans.PrivateJoin():
+            left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
+            totals = counted(len(step.totals), "total")
+            return f"{totals} over the keys of {step.left} ({left}) in {step.right} ({right})"
         case plans.Sum():
             totals, owners = (
                 counted(len(step.totals), "total"),

@@ -45,10 +45,14 @@ def leaks(
     """All that the cards `played` in `step` list: what is opened, then public sizes. Raises UsageError for no card."""
     own = [cards[name] for name in played]
     known = cards.leakage
+    # A private join opens its own cells: what recipients learn is told of its gate, the rest of the join.
+    apart = isinstance(plan.aggregate, plans.PrivateJoin)
+    at_gate = isinstance(step, plans.Gate)
     opened = dict.fromkeys(
         Leak(step.name, o.id, known[o.id], o.what, _parties(plan, o.to), False)
         for card in own
         for o in card.leakage.opened
+        if not apart or (o.to == RECIPIENT) == at_gate
     )
     sizes = dict.fromkeys(
         Leak(step.name, name, known[name], "public sizes of the step", plan.parties, True)

@@ -18,6 +18,7 @@ from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
 from mpcstats.plan.needs import made_by
 from mpcstats.plan.noise import Noise, NoisyColumn
 from mpcstats.plan.offer import tolerated
+from mpcstats.plan.private import PrivateJoin
 from mpcstats.plan.strictness import Checks
 from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
 
@@ -41,6 +42,7 @@ __all__ = (
     "GroupKey",
     "Hit",
     "Item",
+    "JoinGate",
     "Label",
     "Lookup",
     "Noise",
@@ -49,6 +51,7 @@ __all__ = (
     "Outcome",
     "OutputColumn",
     "Physical",
+    "PrivateJoin",
     "Ref",
     "Step",
     "Sum",
@@ -287,6 +290,13 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinGate(Gate):
+    """The gate of a private join, which the join itself keeps: who finds the matches tests k, and nothing else is."""
+
+    card: ClassVar[str] = PrivateJoin.card
+
+
+@dataclass(frozen=True, slots=True)
 class Tests:
     """What the gate can test of an aggregate's cells: how many lower bounds on persons it has, and what of columns.
 
@@ -304,7 +314,12 @@ class Tests:
     compared: bool = False
 
 
-Step = Sum | Lookup | Cohort | TableStep | Outcome | Comparison | Noise | Gate
+Step = (
+    Sum | Lookup | Cohort | PrivateJoin | TableStep | Outcome | Comparison | Noise | Gate | JoinGate
+)
+
+
+Aggregated = Sum | Cohort | PrivateJoin | Outcome  # what has cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,14 +383,12 @@ class Physical:
         return next((step for step in self.steps if isinstance(step, Noise)), None)
 
     @property
-    def aggregate(self) -> Sum | Cohort | Outcome:
+    def aggregate(self) -> Aggregated:
         """The step whose cells the gate opens."""
         for step in self.steps:
-            if step.name == self.gate.of and isinstance(step, Sum | Cohort | Outcome):
+            if step.name == self.gate.of and isinstance(step, Aggregated):
                 return step
-        raise InternalError(
-            f"expected the gate to open a sum, a cohort or an outcome, got {self.gate.of!r}"
-        )
+        raise InternalError(f"expected the gate to open cells of a step, got {self.gate.of!r}")
 
     @property
     def comparison(self) -> Comparison | None:
@@ -398,6 +411,8 @@ class Physical:
         match step:
             case Sum():
                 return Tests(len(step.fragments), none)
+            case PrivateJoin():
+                return Tests(1, none)
             case Cohort():
                 return Tests(1, none, compared=self.comparison is not None)
             case Outcome():
@@ -441,6 +456,13 @@ class Physical:
     def tolerated(self) -> int:
         """How many compute parties together learn nothing, by the engine's scheme."""
         return tolerated(self.engine, self.threshold)
+
+    def joined(self, source: str) -> Fragment:
+        """The fragment whose columns a Ref of that source names, of a lookup or a private join."""
+        step = self.aggregate
+        if isinstance(step, PrivateJoin) and source == step.name:
+            return self.fragment(step.right)
+        return self.fragment(self.lookup(source).right)
 
     def canonical(self) -> str:
         """The plan as JSON with sorted keys; equal plans give equal text, other plans other text."""

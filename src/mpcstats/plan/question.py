@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlglot.errors import SqlglotError
@@ -15,6 +15,8 @@ from mpcstats.plan.cost import sizings
 from mpcstats.plan.interval import TooLarge
 from mpcstats.plan.logical import Block
 from mpcstats.plan.lower import GATE, lower
+from mpcstats.plan.offer import PAIR
+from mpcstats.plan.pairing import paired
 from mpcstats.plan.relational.planning import Planned, relational
 from mpcstats.plan.rules.cells import cells
 from mpcstats.plan.rules.criteria import criteria
@@ -96,14 +98,15 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         rounding=setting.rounding,
         suppression=setting.suppression,
         checks=setting.checks,
+        engine=setting.engine,
     )
     try:
-        found = _cohort(context) or relational(context)
+        found = _planned(context, setting.recipients)
     except SqlglotError as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"expected a question whose parts fit together, got: {said}") from None
     release = plans.Release(setting.recipients, setting.k)
-    gate = plans.Gate(GATE, found.steps[-1].name, (release,))
+    gate = _gate(found.steps[-1], release)
     plan = plans.Physical(
         question=text,
         scenario=setting.scenario,
@@ -129,6 +132,27 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
     return plan
 
 
+def _planned(context: Context, recipients: tuple[str, ...]) -> Planned:
+    if context.engine == PAIR:
+        block = _ruled(context, RULES[:-1])
+        fragments, join = paired(block, context, recipients)
+        return Planned(fragments, (join,), block.output, block.order)
+    return _cohort(context) or relational(context)
+
+
+def _gate(of: plans.Step, release: plans.Release) -> plans.Gate:
+    """What opens the cells of the last step: a private join opens its own."""
+    kind = plans.JoinGate if isinstance(of, plans.PrivateJoin) else plans.Gate
+    return kind(GATE, of.name, (release,))
+
+
+def _ruled(context: Context, rules: Iterable[Rule]) -> Block:
+    block = parse(context)
+    for rule in rules:
+        block = rule(block, context)
+    return block
+
+
 def _cohort(context: Context) -> Planned | None:
     """The plan along one spine of persons; None where the question is none for it, or tables show more of its cells.
 
@@ -138,9 +162,7 @@ def _cohort(context: Context) -> Planned | None:
     if context.contributors or context.checked or context.rounding > 1:
         return None
     try:
-        block = parse(context)
-        for rule in RULES:
-            block = rule(block, context)
+        block = _ruled(context, RULES)
         lowered = lower(block, context)
     except UsageError:
         return None
