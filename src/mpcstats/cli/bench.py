@@ -1,8 +1,9 @@
-"""`mpcstats bench`: rounds, bytes, seconds and memory of one task or of all, three processes over TLS."""
+"""`mpcstats bench`: rounds, bytes, seconds and memory of one task or of all, processes over TLS."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +14,16 @@ from mpcstats.cli.progress import RunProgress
 from mpcstats.errors import UsageError
 from mpcstats.party.sandbox import bench as benchmarks
 from mpcstats.party.sandbox.report import Report
-from mpcstats.party.sandbox.tasks import TASKS
+from mpcstats.party.sandbox.tasks import TASKS, pairing
 
 ALL = "all"
 LOOPBACK = "loopback"
 
 
 def bench(
-    task: Annotated[str, typer.Argument(help=f"{ALL}, or one of {', '.join(TASKS)}.")],
+    task: Annotated[
+        str, typer.Argument(help=f"{ALL}, or one of {', '.join((*TASKS, *pairing.TASKS))}.")
+    ],
     rows: Annotated[str, typer.Option(help="Number of rows; 1e6 may be written so.")] = "1000000",
     network: Annotated[
         list[str] | None,
@@ -37,7 +40,7 @@ def bench(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run TASK on random data in three local processes over TLS, and say what it took.
+    """Run TASK on random data in local processes over TLS, and say what it took.
 
     Milliseconds of a network are round trips; its rate is that of each party's uplink. Seconds of a shared
     machine are rough; rounds and bytes are exact, or random within the card's bound for what sorts.
@@ -53,7 +56,13 @@ def bench(
         progress.begin(len(tasks) * len(networks), "measuring the machine")
         report = Report.begin(commit)
         report.run(
-            tasks, _whole(rows), networks, repeats=repeats, on_task=progress.step, folder=out
+            tasks,
+            _whole(rows),
+            networks,
+            repeats=repeats,
+            on_task=progress.step,
+            heard=progress.within,
+            folder=out,
         )
     if as_json:
         print(json.dumps(report.to_json()))
@@ -66,7 +75,11 @@ def bench(
 
 def bench_party(folder: Path, party: str, task: str, rows: int, network: str) -> None:
     """One party of a benchmark; started by `bench`."""
-    print(json.dumps(benchmarks.play(folder, party, task, rows, network)))
+
+    def heard(part: float) -> None:
+        print(benchmarks.PROGRESS, f"{part:.4f}", file=sys.stderr, flush=True)
+
+    print(json.dumps(benchmarks.play(folder, party, task, rows, network, heard)))
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ class RunProgress:
             transient=True,
         )
         self._task = self._progress.add_task("deciding", total=None)
+        self._named = 0
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -42,5 +43,10 @@ class RunProgress:
         self._progress.update(self._task, total=steps, description=doing)
 
     def step(self, name: str) -> None:
-        """One step is done."""
+        """One step is done, or the first one begins."""
+        self._named += 1
         self._progress.update(self._task, advance=1, description=name)
+
+    def within(self, part: float) -> None:
+        """Of the step that was named last this part, 0 to 1, is done."""
+        self._progress.update(self._task, completed=max(0, self._named - 1) + part)

@@ -1,4 +1,4 @@
-"""Benchmarks: three local processes over TLS run one task (party.sandbox.tasks), and say what it took.
+"""Benchmarks: local processes over TLS, three or two, run one task (party.sandbox.tasks), and say what it took.
 
 The network between them is the machine's own, or one of transport.shaping that is not there. Tasks run on data
 that are nobody's: no permit is needed, and none is made.
@@ -10,11 +10,12 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.errors import InternalError, UsageError
@@ -22,7 +23,7 @@ from mpcstats.party.files.keys import make_keys
 from mpcstats.party.sandbox.local import LOOPBACK as HOST
 from mpcstats.party.sandbox.local import environment, free_ports
 from mpcstats.party.sandbox.machine import peak_memory
-from mpcstats.party.sandbox.tasks import PARTIES, TASKS, Task
+from mpcstats.party.sandbox.tasks import PARTIES, TASKS, Task, pairing
 from mpcstats.session import Program, Session
 from mpcstats.transport.handshake import agree
 from mpcstats.transport.identity import Identity, Peer
@@ -34,6 +35,10 @@ MOST_ROWS = 1 << 28
 SILENCE = 30.0
 PLACES = "places.json"
 TIMED = "timed"
+PROGRESS = "progress"  # the first word of a line in which a party says how much of its work is done
+
+Heard = Callable[[float], None]
+"""Hears which part of the work, 0 to 1, the slowest party has done."""
 
 
 @dataclass(slots=True)
@@ -50,39 +55,83 @@ class _Clock:
         self.wall, self.cpu = time.monotonic() - self.wall, time.process_time() - self.cpu
 
 
-def bench(task: str, rows: int, *, network: str = LOOPBACK.name) -> dict[str, Any]:
-    """Run `task` on `rows` rows in three processes: task, rows, network, rounds, and figures by party.
+def parties_of(task: str) -> tuple[str, ...]:
+    """Who runs the task."""
+    return pairing.PARTIES if task in pairing.TASKS else PARTIES
+
+
+def bench(
+    task: str, rows: int, *, network: str = LOOPBACK.name, heard: Heard = lambda _: None
+) -> dict[str, Any]:
+    """Run `task` on `rows` rows in processes of their own: task, rows, network, rounds, and figures by party.
 
     wall_s runs from when every party has its inputs, after the handshake, to the answer, without its check.
     Raises as `check` does, and InternalError if a party fails or an answer is wrong.
     """
     check(task, rows, network)
+    parties = parties_of(task)
     with tempfile.TemporaryDirectory(prefix="mpcstats-bench-") as temporary:
         folder = Path(temporary)
-        _write_places(folder)
-        processes = {party: _start(folder, party, task, rows, network) for party in PARTIES}
+        _write_places(folder, parties)
+        processes = {party: _start(folder, party, task, rows, network) for party in parties}
         try:
-            said = {party: process.communicate() for party, process in processes.items()}
+            said = _said(processes, heard)
         finally:
             for process in processes.values():
                 process.kill()
-        figures = {party: _figures(party, *said[party]) for party in PARTIES}
+                process.wait()
+        figures = {party: _figures(party, *said[party]) for party in parties}
     rounds = max(figure.pop("rounds") for figure in figures.values())
     return {"task": task, "rows": rows, "network": network, "rounds": rounds, "parties": figures}
 
 
+def _said(
+    processes: Mapping[str, subprocess.Popen[bytes]], heard: Heard
+) -> dict[str, tuple[bytes, bytes]]:
+    """What each process has written to its two outputs, without the lines of progress, which `heard` hears."""
+    errors: dict[str, list[bytes]] = {party: [] for party in processes}
+    done = dict.fromkeys(processes, 0.0)
+
+    def listen(party: str, lines: IO[bytes]) -> None:
+        for line in lines:
+            match line.split():
+                case [word, part] if word == PROGRESS.encode():
+                    done[party] = float(part)
+                    heard(min(done.values()))
+                case _:
+                    errors[party].append(line)
+
+    threads, out = [], {}
+    for party, process in processes.items():
+        if process.stderr is None:
+            raise InternalError("expected a process whose errors can be read")
+        threads.append(threading.Thread(target=listen, args=(party, process.stderr), daemon=True))
+        threads[-1].start()
+    for party, process in processes.items():
+        out[party] = b"" if process.stdout is None else process.stdout.read()
+    for thread in threads:
+        thread.join()
+    return {party: (out[party], b"".join(errors[party])) for party in processes}
+
+
 def check(task: str, rows: int, network: str) -> None:
     """Raises UsageError for an unknown task or network, or a number of rows that is out of bounds."""
-    if task not in TASKS:
-        raise UsageError(f"expected a task, got {task!r}: all, {', '.join(TASKS)}")
+    known = (*TASKS, *pairing.TASKS)
+    if task not in known:
+        raise UsageError(f"expected a task, got {task!r}: all, {', '.join(known)}")
     if network not in PROFILES:
         raise UsageError(f"expected a network of {', '.join(PROFILES)}, got {network!r}")
     if not 1 <= rows <= MOST_ROWS:
         raise UsageError(f"expected 1 to {MOST_ROWS} rows, got {rows}")
 
 
-def play(folder: Path, party: str, name: str, rows: int, network: str) -> dict[str, Any]:
-    """One party's part of the task `name`; `folder` holds every party's certificate and address."""
+def play(
+    folder: Path, party: str, name: str, rows: int, network: str, heard: Heard
+) -> dict[str, Any]:
+    """One party's part of the task `name`; `folder` holds every party's certificate and address.
+
+    `heard` hears which part of this party's work is done, where a task says so.
+    """
     places = json.loads((folder / PLACES).read_text(encoding="utf-8"))
     identity = Identity(party, folder / f"{party}.crt", folder / f"{party}.key")
     peers = {
@@ -92,9 +141,18 @@ def play(folder: Path, party: str, name: str, rows: int, network: str) -> dict[s
     }
     clock = _Clock()
 
+    parties = parties_of(name)
+
     async def body(session: Session) -> None:
+        step = session.narrow(TIMED)
+        if name in pairing.TASKS:
+            pair = pairing.PairTask(
+                session, rows, clock.start, clock.stop, lambda done, of: heard(done / of)
+            )
+            await pairing.TASKS[name](pair, step)
+            return
         task = Task(session, Rep3(PARTIES), rows, clock.start, clock.stop)
-        answer, expected = await TASKS[name](task, session.narrow(TIMED))
+        answer, expected = await TASKS[name](task, step)
         await task.check(answer, expected)
 
     with Listener(identity, HOST, places[party]["port"], peers, silence=SILENCE) as listener:
@@ -104,8 +162,8 @@ def play(folder: Path, party: str, name: str, rows: int, network: str) -> dict[s
             identity, listener, label, others, silence=SILENCE, profile=PROFILES[network]
         ) as mesh:
             terms = {"task": name, "rows": str(rows), "network": network}
-            seeds = agree(mesh, party, PARTIES, terms)
-            traffic = mesh.run(Program(party, body(Session(party, PARTIES, seeds))))
+            seeds = agree(mesh, party, parties, terms)
+            traffic = mesh.run(Program(party, body(Session(party, parties, seeds))))
     timed = {
         step: sent
         for (sender, step), sent in traffic.bytes_by_step.items()
@@ -120,10 +178,10 @@ def play(folder: Path, party: str, name: str, rows: int, network: str) -> dict[s
     }
 
 
-def _write_places(folder: Path) -> None:
+def _write_places(folder: Path, parties: Sequence[str]) -> None:
     label = "0" * 32  # one run for each folder
     places = {}
-    for party, port in zip(PARTIES, free_ports(len(PARTIES)), strict=True):
+    for party, port in zip(parties, free_ports(len(parties)), strict=True):
         made = make_keys(party, folder)
         places[party] = {"port": port, "fingerprint": made.fingerprint, "label": label}
     (folder / PLACES).write_text(json.dumps(places), encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from mpcstats.party.sandbox.bench import bench
+from mpcstats.party.sandbox.bench import Heard, bench
 from mpcstats.party.sandbox.machine import calibration, commit, machine
 from mpcstats.transport.shaping import LOOPBACK
 
@@ -58,17 +58,18 @@ class Report:
         *,
         repeats: int = 1,
         on_task: Callable[[str], None] = lambda _: None,
+        heard: Heard = lambda _: None,
         folder: Path | None = None,
     ) -> None:
         """Run every task over every network; `folder` gets both files anew after each, so nothing is lost.
 
         Of `repeats` runs the one with the median wall seconds is kept, with the wall seconds of all. Raises as
-        `bench` does. `on_task` hears what begins.
+        `bench` does. `on_task` hears what begins, `heard` which part of it is done, where a task says so.
         """
         for network in networks:
             for task in tasks:
                 on_task(f"{task} over {network}")
-                runs = [bench(task, rows, network=network) for _ in range(repeats)]
+                runs = [bench(task, rows, network=network, heard=heard) for _ in range(repeats)]
                 self.results.append(_middle(runs))
                 if folder is not None:
                     self.write(folder)

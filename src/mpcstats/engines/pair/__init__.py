@@ -1,0 +1,1 @@
+"""Two parties without a helper: group elements, encrypted numbers, and what one of the two opens."""

@@ -1,0 +1,104 @@
+"""Private join with dummies: the number of matches that is opened is differentially private.
+
+Each party that must not learn the number of true matches exactly is faced with dummies of the other: of 2 t rows that
+both could have in common the other really has t + z, z a truncated discrete Laplace number that it alone knows.
+Specification and argument: protocols/private_join_padded/spec.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Context, Decimal, localcontext
+from fractions import Fraction
+
+import numpy as np
+
+from mpcstats.algebra import group, paillier
+from mpcstats.algebra.discrete import Draw, discrete_laplace
+from mpcstats.errors import UsageError
+from mpcstats.protocols.private_join import Dummies, Join, Joined, Progress, Table, join_with
+from mpcstats.session import Session, Words
+from mpcstats.session.draws import StreamDraw
+
+LEAK = "noisy-intersection-size"
+DOMAIN = b"mpcstats private_join_padded 1 dummy"
+MOST_ROWS = 1 << 20  # dummies of one party's noise
+_DIGITS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """The number of matches is (epsilon, delta)-differentially private against each party to whom it is opened.
+
+    Neighbours differ in one key of one party, there or not. Raises UsageError unless epsilon > 0 and 0 < delta < 1.
+    """
+
+    epsilon: Fraction
+    delta: Fraction
+
+    def __post_init__(self) -> None:
+        if self.epsilon <= 0 or not 0 < self.delta < 1:
+            raise UsageError("expected an epsilon above 0 and a delta above 0 and below 1")
+        if 2 * self.shift > MOST_ROWS:
+            raise UsageError(
+                f"expected at most {MOST_ROWS} dummies, got {2 * self.shift}: take a larger epsilon or delta"
+            )
+
+    @property
+    def shift(self) -> int:
+        """t: noise lies in [-t, t], so that t + z is no negative number. exp(-epsilon t) <= delta."""
+        with localcontext(Context(prec=_DIGITS, rounding=ROUND_CEILING)):
+            least = (Decimal(self.delta.denominator) / self.delta.numerator).ln() + Decimal("1e-30")
+            steps = least * self.epsilon.denominator / self.epsilon.numerator
+            return max(1, int(steps.to_integral_value(ROUND_CEILING)))
+
+    def noise(self, draw: Draw) -> int:
+        """z in [-t, t] with probability proportional to exp(-epsilon |z|)."""
+        while True:
+            found = discrete_laplace(draw, 1 / self.epsilon)
+            if abs(found) <= self.shift:
+                return found
+
+    def noisy(self, join: Join) -> tuple[str, ...]:
+        """The parties whose dummies make the noise: the holder's, against the matcher, and the matcher's if told."""
+        return (join.holder, join.matcher) if join.holder in join.size_to else (join.holder,)
+
+    def rows(self, join: Join) -> int:
+        """Dummies at each of the two."""
+        return 2 * self.shift * len(self.noisy(join))
+
+
+async def private_join_padded(
+    session: Session,
+    join: Join,
+    padding: Padding,
+    table: Table | None = None,
+    *,
+    key: paillier.Secret | None = None,
+    on_progress: Progress | None = None,
+) -> Joined:
+    """As `private_join`; `size` is the number of matches and noise around 0, so it may be below 0. Sums are exact.
+
+    Sums and sizes are shown to others if there are k true matches for certain, whatever the noise.
+    """
+    elements = np.empty((0, group.WORDS), dtype=np.uint64)
+    if session.me in (join.matcher, join.holder):
+        elements = _elements(session.narrow("dummies"), join, padding)
+    dummies = Dummies(padding.rows(join), elements, LEAK)
+    found = await join_with(session, join, table, dummies, key=key, on_progress=on_progress)
+    if found.size is None:
+        return found
+    return replace(found, size=found.size - padding.shift * len(padding.noisy(join)))
+
+
+def _elements(session: Session, join: Join, padding: Padding) -> Words:
+    """This party's dummies that could match: all of its peer's noise, and as many of its own as it has drawn."""
+    most, found = 2 * padding.shift, []
+    for i, party in enumerate(padding.noisy(join)):
+        count = most
+        if party == session.me:
+            count = padding.shift + padding.noise(StreamDraw(session.private()))
+        names = np.stack([np.full(count, i), np.arange(count)], axis=1).astype(np.uint64)
+        prefix = session.digest().astype("<u8").tobytes()  # the same at both, of this run
+        found.append(group.hash_to_group(names, prefix=prefix, domain=DOMAIN))
+    return np.concatenate(found)
