@@ -9,10 +9,11 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import wide
-from mpcstats.engines.api import Engine, Masked
+from mpcstats.engines.api import Engine, Extra, Masked
 from mpcstats.engines.column import Column
 from mpcstats.engines.share import Arith, Bits, Elements
 from mpcstats.engines.wide import Wide
+from mpcstats.errors import UsageError
 from mpcstats.session import Session, Stream, Words, parallel
 from mpcstats.transport.lockstep import Outcome, Tamper, flipped, lockstep
 
@@ -315,7 +316,15 @@ async def _check_numbers(session: Session, engine: Engine, owner: str, s: Sample
         back = await engine.from_bits(step.narrow("signed"), rows, signed=True)
         top = np.uint64(1 << (width - 1))
         _same("signed", (low ^ top) - top, await opened(step.narrow("sign"), engine, back))
+
+
+async def _check_wide_bits(session: Session, engine: Engine, owner: str, s: Sample) -> None:
+    for width in (2, 9, 64):
+        step = session.narrow(f"width{width}")
+        rows = await _bits_at(step, "rows", engine, s.x, width, owner)
         wider = await engine.from_bits_wide(step.narrow("wide"), rows, signed=True)
+        low = s.x & np.uint64((1 << width) - 1)
+        top = np.uint64(1 << (width - 1))
         _same_ints(
             f"from_bits_wide of {width}",
             [int(v) for v in ((low ^ top) - top).view(np.int64)],
@@ -381,20 +390,42 @@ CHECKS: dict[str, Check] = {
     "bit sums": _check_bit_sums,
     "numbers": _check_numbers,
     "wide": _check_wide,
+    "wide bits": _check_wide_bits,
     "open order": _check_open_order,
+}
+# What an engine may do without, by check.
+NEEDS: dict[str, Extra] = {
+    "shuffle": "orders",
+    "permute": "orders",
+    "open order": "orders",
+    "wide": "wide",
+    "wide bits": "wide",
 }
 
 
 def check_engine(engine: Engine, *, sizes: tuple[int, ...] = (0, 1, 5, 64, 130)) -> None:
     """Hold `engine` to engines.api: every operation, inputs of every owner, openings to every recipient.
 
-    Runs in lockstep with two parties that do not compute. Raises AssertionError with what differs.
+    Runs in lockstep with two parties that do not compute. What the engine does not offer must raise UsageError.
+    Raises AssertionError with what differs.
     """
     parties = (*engine.compute, "outside-1", "outside-2")
     for n in sizes:
         for owner in (*engine.compute, "outside-1"):
-            for check in CHECKS.values():
-                _run_check(parties, engine, owner, check, Sample(n))
+            for name, check in CHECKS.items():
+                if NEEDS.get(name) in {None, *engine.offers}:
+                    _run_check(parties, engine, owner, check, Sample(n))
+    for name, extra in NEEDS.items():
+        if extra not in engine.offers:
+            _check_refusal(parties, engine, name)
+
+
+def _check_refusal(parties: tuple[str, ...], engine: Engine, name: str) -> None:
+    try:
+        _run_check(parties, engine, engine.compute[0], CHECKS[name], Sample(1))
+    except UsageError:
+        return
+    raise AssertionError(f"{name}: expected UsageError of what the engine does not offer")
 
 
 def _run_check(

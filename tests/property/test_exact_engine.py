@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import wide
-from mpcstats.engines import lanes
+from mpcstats.engines import lanes, prefix
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
-from mpcstats.engines.rep3 import Rep3, adder, numbers
+from mpcstats.engines.rep3 import Rep3, numbers
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.engines.wide import Wide
 from mpcstats.errors import InternalError
@@ -85,7 +85,7 @@ def test_sums_with_either_schedule(
         [(p + r) % 2**width for p, r in zip(x, c, strict=True)],
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adder, "FEW_ELEMENTS", 1 << 20 if few else -1)
+        patch.setattr(prefix, "FEW_ELEMENTS", 1 << 20 if few else -1)
         for engine, parties in ENGINES:
             same_everywhere(run_together(parties, body(engine)), expected)
 
@@ -93,7 +93,7 @@ def test_sums_with_either_schedule(
 @pytest.mark.parametrize("leaves", range(71))
 def test_schedules_reach_every_leaf_in_the_rounds_and_ands_that_the_spec_says(leaves: int) -> None:
     for elements in (1, 10**6):
-        levels = adder.schedule(leaves, elements)
+        levels = prefix.schedule(leaves, elements)
         begin = list(range(leaves))  # the first leaf of the block that ends here
         for level in levels:
             before = list(begin)
@@ -105,11 +105,11 @@ def test_schedules_reach_every_leaf_in_the_rounds_and_ands_that_the_spec_says(le
         assert begin == [0] * leaves
     if leaves == 64:
         assert [ands(64, elements) for elements in (1, 10**6)] == [321, 223]
-        assert [len(adder.schedule(64, elements)) for elements in (1, 10**6)] == [6, 7]
+        assert [len(prefix.schedule(64, elements)) for elements in (1, 10**6)] == [6, 7]
 
 
 def ands(leaves: int, elements: int) -> int:
-    return sum(len(v.final) + 2 * len(v.inner) for v in adder.schedule(leaves, elements))
+    return sum(len(v.final) + 2 * len(v.inner) for v in prefix.schedule(leaves, elements))
 
 
 def test_many_elements_take_the_other_schedule() -> None:

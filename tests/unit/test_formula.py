@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpcstats.cards.formula import FUNCTIONS, MAX_LENGTH, Formula
-from mpcstats.engines.rep3 import adder
+from mpcstats.engines import prefix
 from mpcstats.errors import UsageError
 
 SIZES = {"a": 7, "b": 3, "z": 0, "n": -5}
@@ -51,7 +51,7 @@ def test_a_formula_has_its_value(text: str, value: int) -> None:
 def test_the_ands_of_carries_are_those_of_the_engine() -> None:
     for leaves in range(140):
         for elements in (0, 1, 4096, 4097, 10**6):
-            levels = adder.schedule(leaves, elements)
+            levels = prefix.schedule(leaves, elements)
             sizes = {"k": leaves, "n": elements}
             ands = sum(len(level.final) + 2 * len(level.inner) for level in levels)
             assert Formula("carry_ands(k, n)").evaluate(sizes) == ands

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,20 @@ class Masked:
     values: Words | None = field(repr=False)  # at the owner: shape (n,); None elsewhere
 
 
+# What an engine may do without: secret orders (shuffle, unshuffle, permute, open_order), and numbers of 128 bits.
+Extra = Literal["orders", "wide"]
+EXTRAS: frozenset[Extra] = frozenset({"orders", "wide"})
+
+
 class Engine(Protocol):
-    """Secrets among compute parties; n is the number of elements, the same at every party."""
+    """Secrets among compute parties; n is the number of elements, the same at every party.
+
+    An engine that does not have an extra in `offers` raises UsageError from its operations, at every party.
+    """
 
     name: str
     compute: tuple[str, ...]
+    offers: frozenset[Extra]
 
     async def share(
         self, session: Session, values: Words | None, *, owner: str, shape: tuple[int, ...]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra.ring import ring
-from mpcstats.engines.api import Masked
+from mpcstats.engines.api import EXTRAS, Extra, Masked
 from mpcstats.engines.clear_exact import ExactClear
 from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
 from mpcstats.engines.given import check_input, check_recipients
@@ -27,6 +27,7 @@ class Clear(ExactClear):
     """The one party of `compute` sees everything that owners put in. See engines.api for every method."""
 
     name = "clear"
+    offers: frozenset[Extra] = EXTRAS
 
     def __init__(self, compute: tuple[str, ...]) -> None:
         if len(compute) != 1:

@@ -7,10 +7,15 @@ from collections.abc import Callable
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
+from mpcstats.engines.shamir import Shamir
 from mpcstats.errors import UsageError
 from mpcstats.plan.physical import Physical
 
-ENGINES: dict[str, Callable[[tuple[str, ...]], Engine]] = {"rep3": Rep3, "clear": Clear}
+ENGINES: dict[str, Callable[[tuple[str, ...]], Engine]] = {
+    "rep3": Rep3,
+    "shamir": Shamir,
+    "clear": Clear,
+}
 
 
 def engine_for(plan: Physical) -> Engine:

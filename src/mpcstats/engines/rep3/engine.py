@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra.ring import ring
-from mpcstats.engines.api import Masked
+from mpcstats.engines.api import EXTRAS, Extra, Masked
 from mpcstats.engines.column import Column, Shuffled, ShuffleOrder, length_of
 from mpcstats.engines.given import check_input, check_recipients
 from mpcstats.engines.rep3 import (
@@ -35,6 +35,7 @@ class Rep3(ExactRep3):
     """Replicated secret sharing among the three parties of `compute`. See engines.api for every method."""
 
     name = "rep3"
+    offers: frozenset[Extra] = EXTRAS
 
     def __init__(self, compute: tuple[str, ...]) -> None:
         if len(set(compute)) != 3:

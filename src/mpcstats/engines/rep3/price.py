@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpcstats.engines.rep3.adder import schedule
+from mpcstats.engines.prefix import schedule
 from mpcstats.engines.rep3.numbers import FEW_BITS
 
 RING = 64
