@@ -96,7 +96,7 @@ def _alternative(
 
 def tolerates(plan: Physical) -> str:
     """Whom the plan withstands: how many compute parties together, and which helpers must stand apart from whom."""
-    who = f"{plan.tolerated} of {len(plan.compute)} compute parties"
+    who = f"any {plan.tolerated} of {len(plan.compute)} compute parties"
     apart = [f"{helper} apart from {left} and {right}" for helper, left, right in helped(plan)]
     return "; ".join([who, *apart])
 

@@ -17,7 +17,7 @@ from mpcstats.plan.comparison import compared
 from mpcstats.plan.margins import check_chooses
 from mpcstats.plan.offer import REP3, Offer, Seats
 from mpcstats.plan.owners import owners_of
-from mpcstats.plan.physical import Gate, Physical
+from mpcstats.plan.physical import Gate, Physical, PrivateJoin
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.plan.strictness import Checks
 from mpcstats.policy.budget import Budget, Per
@@ -337,6 +337,15 @@ def _with_noise(plan: Physical, question: Question, records: Records, _: Papers)
     return with_noise(plan, rule, catalogue)
 
 
+def _opened_once(plan: Physical, _: Question, __: Records, ___: Papers) -> Physical:
+    """A private join opens its cell to all of its recipients alike."""
+    if isinstance(plan.aggregate, PrivateJoin) and len(plan.gate.releases) > 1:
+        raise UsageError(
+            "engine pair opens an answer under one rule: ask on another engine where an approval exempts somebody"
+        )
+    return plan
+
+
 def _of_members(plan: Physical, _: Question, records: Records, __: Papers) -> Physical:
     unknown = [party for party in plan.parties if party not in records.members]
     if unknown:
@@ -357,6 +366,7 @@ STAGES: tuple[Stage, ...] = (
     _with_exemptions,
     _with_history,
     _with_noise,
+    _opened_once,
     _of_members,
     _rehearsed,
 )

@@ -13,6 +13,7 @@ from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
 from mpcstats.party.noise import OwnNoise, noised
+from mpcstats.party.pairs import play_join
 from mpcstats.party.past.comparing import Past, compared
 from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
@@ -50,8 +51,13 @@ async def play(
     earlier runs needs.
     """
     plan = permit.plan
-    run = _Run(session, engine_for(plan), plan, rows, on_step, past)
     aggregate = plan.aggregate
+    if isinstance(aggregate, plans.PrivateJoin):
+        joined = await play_join(session, plan, aggregate, rows)
+        for step in plan.steps:
+            on_step(step.name)
+        return None if joined is None else answer(plan, [joined])
+    run = _Run(session, engine_for(plan), plan, rows, on_step, past)
     match aggregate:
         case plans.Sum():
             cells = await run.sum(aggregate)

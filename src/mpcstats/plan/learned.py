@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mpcstats.cards.card import Opening
 from mpcstats.cards.load import Cards
 from mpcstats.plan import physical as plans
 from mpcstats.plan.cost import protocols
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.tables import Find
+from mpcstats.plan.told import told
 
 EVERYBODY = "everybody"
 RECIPIENT = "recipient"  # roles of cards' openings
@@ -45,14 +47,11 @@ def leaks(
     """All that the cards `played` in `step` list: what is opened, then public sizes. Raises UsageError for no card."""
     own = [cards[name] for name in played]
     known = cards.leakage
-    # A private join opens its own cells: what recipients learn is told of its gate, the rest of the join.
-    apart = isinstance(plan.aggregate, plans.PrivateJoin)
-    at_gate = isinstance(step, plans.Gate)
     opened = dict.fromkeys(
-        Leak(step.name, o.id, known[o.id], o.what, _parties(plan, o.to), False)
+        Leak(step.name, o.id, known[o.id], o.what, to, False)
         for card in own
         for o in card.leakage.opened
-        if not apart or (o.to == RECIPIENT) == at_gate
+        if (to := _opened_to(plan, step, o))
     )
     sizes = dict.fromkeys(
         Leak(step.name, name, known[name], "public sizes of the step", plan.parties, True)
@@ -160,6 +159,17 @@ def beside(plan: Physical, release: plans.Release) -> list[str]:
     if release.exempt is not None:
         words.append(f"exempted by approval {release.exempt[:16]}")
     return words
+
+
+def _opened_to(plan: Physical, step: plans.Step, opening: Opening) -> tuple[str, ...]:
+    """Who learns it in `step`. A private join opens its own cells: the size is told of it, the rest of its gate."""
+    join = plan.aggregate
+    if not isinstance(join, plans.PrivateJoin):
+        return _parties(plan, opening.to)
+    of_size = opening.id == join.size
+    if of_size == isinstance(step, plans.Gate):
+        return ()
+    return told(plan, join).size_to if of_size else _parties(plan, opening.to)
 
 
 def _parties(plan: Physical, role: str) -> tuple[str, ...]:

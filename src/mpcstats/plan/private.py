@@ -18,6 +18,7 @@ class PrivateJoin:
     """
 
     card: ClassVar[str] = "private_join"
+    size: ClassVar[str] = "intersection-size"  # the leakage that its size is
     name: str
     left: str
     right: str
