@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from mpcstats.errors import UsageError
 from mpcstats.plan.facts import Fact, Shape, of_column, united
-from mpcstats.plan.offer import REP3
+from mpcstats.plan.offer import PAIR, REP3, SHAMIR
 from mpcstats.plan.places import refusal
 from mpcstats.plan.strictness import Checks
 from mpcstats.records.catalogue import Catalogue, Dataset, Union
@@ -39,6 +39,11 @@ class Context:
     suppression: Method = "greedy"
     checks: Checks = "none"  # what is done about rows that fail the catalogue's checks, on shares
     engine: str = REP3
+
+    @property
+    def opens_averages(self) -> bool:
+        """Whether a recipient gets an average as a sum and a number of rows: without a division on shares."""
+        return self.engine in (SHAMIR, PAIR)
 
     @property
     def checked(self) -> bool:

@@ -85,6 +85,9 @@ def learned(
                 found[Learned(", ".join(who), leak.what + held)] = None
     if plan.checks != "none":
         found[Learned(", ".join(plan.gate.recipients), FAILING[plan.checks])] = None
+    if any(column.kind == "quotient" for column in plan.output):
+        parts = "of each average the sum and the number of rows that it is of"
+        found[Learned(", ".join(plan.gate.recipients), parts)] = None
     found[Learned(EVERYBODY, "the question, the plan, and the public row bounds")] = None
     for step in plan.steps:
         if isinstance(step, plans.Lookup | Find) and (
