@@ -97,7 +97,8 @@ def value_at(ring: Extension, coefficients: list[Constant], index: int) -> Const
 @pytest.mark.parametrize(("ring", "modulus"), [(NUMBERS, 1 << 64), (BITS, 2)])
 def test_a_polynomial_is_found_from_its_values(ring: Extension, modulus: int, n: int) -> None:
     rng = np.random.default_rng(n)
-    polynomial = [tuple(int(v) % modulus for v in rng.integers(0, 2**62, 4)) for _ in range(4)]
+    drawn = rng.integers(0, 2**62, (4, 4), dtype=np.uint64)
+    polynomial = constants(drawn % np.uint64(modulus) if modulus == 2 else drawn)
     known, wanted = (3, 15, 8, 1), (0, 7, 3, 12)
     matrix = interpolation(ring, known, wanted)
     # In every column a multiple of the same polynomial: linear maps keep it.

@@ -93,16 +93,7 @@ class Extension:
 
     def inverse(self, x: Constant) -> Constant:
         """1 / x of a unit: x^14 in the field, doubled in precision by Newton's steps y (2 - x y) up to 2^64."""
-        found = ONE
-        for _ in range(POINTS - 2):
-            found = self.times(found, x)
-        for _ in range(6):
-            found = self.times(found, self.minus((2, 0, 0, 0), self.times(x, found)))
-        if self.times(found, x) != ONE:
-            raise InternalError(
-                "expected a unit to be inverted, got an element of the maximal ideal"
-            )
-        return found
+        return _inverse(self, x)
 
     def applied(self, matrix: Matrix, vectors: Sequence[Words]) -> Words:
         """For each row of `matrix` the sum of constant * vector, shape (rows, 4, ...).
@@ -162,6 +153,18 @@ def point(index: int) -> Constant:
         raise InternalError(f"expected a point from 0 to {POINTS - 1}, got {index}")
     a, b, c, d = ((index >> i) & 1 for i in range(DEGREE))
     return a, b, c, d
+
+
+@lru_cache(maxsize=4096)
+def _inverse(ring: Extension, x: Constant) -> Constant:
+    found = ONE
+    for _ in range(POINTS - 2):
+        found = ring.times(found, x)
+    for _ in range(6):
+        found = ring.times(found, ring.minus((2, 0, 0, 0), ring.times(x, found)))
+    if ring.times(found, x) != ONE:
+        raise InternalError("expected a unit to be inverted, got one of the maximal ideal")
+    return found
 
 
 @lru_cache(maxsize=4096)

@@ -80,17 +80,17 @@ async def masked_sums(session: Session, group: Group, masked: Sequence[Masked]) 
     rows = {id(request.bits): request.bits for request in masked}
     bits = Bits.concatenate(list(rows.values()))
     ends = np.cumsum([row.length for row in rows.values()]).tolist()
-    number = await to_arith(session.narrow("bits"), group, bits)
+    shares = session.narrow("values")
+    number, *values = await parallel(
+        _numbers(session.narrow("bits"), group, bits),
+        *(_value(shares.narrow(str(i)), group, request) for i, request in enumerate(masked)),
+    )
     place = {
-        key: number[0].between(end - row.length, end)
+        key: number[:, end - row.length : end]
         for (key, row), end in zip(rows.items(), ends, strict=True)
     }
-    shares = session.narrow("values")
-    values = await parallel(
-        *(_value(shares.narrow(str(i)), group, request) for i, request in enumerate(masked))
-    )
     sums = [
-        NUMBERS.sum(NUMBERS.product(stacked(place[id(request.bits)].parts), value), 1)
+        NUMBERS.sum(NUMBERS.product(place[id(request.bits)], value), 1)
         for request, value in zip(masked, values, strict=True)
     ]
     shape = (len(masked),)
@@ -108,6 +108,11 @@ def summand(session: Session, group: Group, ring: Extension, parts: Parts) -> Wo
     factor = row[group.openers.index(session.me)]
     found: Words = ring.applied(((factor,),), [stacked(parts)])[0, 0]
     return found
+
+
+async def _numbers(session: Session, group: Group, row: Bits) -> Words:
+    """The only row as numbers, shape (4, length)."""
+    return stacked((await to_arith(session, group, row))[0].parts)
 
 
 async def _value(session: Session, group: Group, request: Masked) -> Words:

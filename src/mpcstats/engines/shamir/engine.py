@@ -19,13 +19,14 @@ from mpcstats.engines.shamir.dealing import deal
 from mpcstats.engines.shamir.exact import ExactShamir
 from mpcstats.engines.shamir.group import Group
 from mpcstats.engines.shamir.reveal import reveal
+from mpcstats.engines.shamir.vectors import VectorsShamir
 from mpcstats.engines.share import Arith, Bits, Elements, Partial, Parts, Positions
 from mpcstats.engines.widths import check_same, check_sign
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.session import Session, Words, parallel
 
 
-class Shamir(ExactShamir):
+class Shamir(ExactShamir, VectorsShamir):
     """Shamir's scheme over a Galois ring among the parties of `compute`. See engines.api for every method.
 
     Any `threshold` of them together learn nothing; without one, as many as there may be: (n - 1) // 2.
