@@ -17,6 +17,7 @@ from mpcstats.plan.comparison import compared
 from mpcstats.plan.margins import check_chooses
 from mpcstats.plan.offer import REP3, Offer, Seats
 from mpcstats.plan.owners import owners_of
+from mpcstats.plan.partial import outliving, resumed
 from mpcstats.plan.physical import Gate, Physical, PrivateJoin
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.plan.strictness import Checks
@@ -337,6 +338,15 @@ def _with_noise(plan: Physical, question: Question, records: Records, _: Papers)
     return with_noise(plan, rule, catalogue)
 
 
+def _with_partial(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
+    """Where the rule says so, shares are kept; a question that goes on with a run has the plan of who is left."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    kept = outliving(plan) if rule is not None and rule.partial else plan
+    lost = question.resumes
+    return kept if lost is None else resumed(kept, lost.run, lost.without)
+
+
 def _opened_once(plan: Physical, _: Question, __: Records, ___: Papers) -> Physical:
     """A private join opens its cell to all of its recipients alike."""
     if isinstance(plan.aggregate, PrivateJoin) and len(plan.gate.releases) > 1:
@@ -366,6 +376,7 @@ STAGES: tuple[Stage, ...] = (
     _with_exemptions,
     _with_history,
     _with_noise,
+    _with_partial,
     _opened_once,
     _of_members,
     _rehearsed,

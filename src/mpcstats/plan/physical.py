@@ -20,6 +20,7 @@ from mpcstats.plan.noise import Noise, NoisyColumn
 from mpcstats.plan.offer import tolerated
 from mpcstats.plan.private import PrivateJoin
 from mpcstats.plan.strictness import Checks
+from mpcstats.plan.sums import PartialSum, Sum
 from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = (
     "Not",
     "Outcome",
     "OutputColumn",
+    "PartialSum",
     "Physical",
     "PrivateJoin",
     "Ref",
@@ -159,17 +161,6 @@ class Any:
 
 
 Criterion = Hit | Always | Not | All | Any
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """Cell by cell, the sum of what the fragments' owners counted at home. Cells: the product of the codes."""
-
-    card: ClassVar[str] = "sum"
-    name: str
-    fragments: tuple[str, ...]
-    groups: tuple[GroupKey, ...]
-    totals: tuple[Total, ...]
 
 
 @dataclass(frozen=True, slots=True)

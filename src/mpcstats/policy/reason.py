@@ -15,6 +15,7 @@ Code = Literal[
     "minimum-parties",
     "corruptions",  # a protocol that withstands fewer colluding parties than the rule asks for
     "blind-key",
+    "partial",  # an answer of those who are left of a run
     "card",  # a protocol that nobody knows, was withdrawn, or runs elsewhere
     "leakage",
     "adversary",

@@ -33,7 +33,7 @@ PLACEHOLDER = (
 )
 STRENGTH: dict[Adversary, int] = {"semi-honest": 0, "malicious": 1}
 
-UNSAID: Mapping[str, object] = {"privacy": None, "minimum_corruptions": 1}  # came later
+UNSAID: Mapping[str, object] = {"privacy": None, "minimum_corruptions": 1, "partial": False}
 
 # What an answer may look like. aggregate: cells that the gate has opened; plain: as it stands, without a gate.
 Form = Literal["aggregate", "plain"]
@@ -92,6 +92,8 @@ class Rule(Table):
     shares. operations: all that may be computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
     fee: who asks is charged. history: cells are compared with those of earlier runs.
+    partial: where compute parties are lost on the way, those who are left may open what they have put in, as a new
+    answer.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
     may be told against that person's one-shot token.
     """
@@ -126,6 +128,7 @@ class Rule(Table):
     government_led: bool = False
     fee: bool = False
     adjudication: bool = False
+    partial: bool = False
 
     @property
     def name(self) -> str:
@@ -300,8 +303,9 @@ def wider(one: Rule, other: Rule) -> Iterator[str]:
     for name in ("minimum_parties", "minimum_corruptions"):
         if getattr(one, name) < getattr(other, name):
             yield f"a smaller {name}"
-    if one.blind_keys and not other.blind_keys:
-        yield "blind_keys"
+    for name in ("blind_keys", "partial"):
+        if getattr(one, name) and not getattr(other, name):
+            yield name
     if fewer := set(other.requires) - set(one.requires):
         yield f"fewer requires ({', '.join(sorted(fewer))})"
     yield from _wider_sets(one, other)
