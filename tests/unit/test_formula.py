@@ -60,6 +60,11 @@ def test_the_ands_of_carries_are_those_of_the_engine() -> None:
     assert Formula("carry_ands(n, 0) + carry_rounds(n, 0)").evaluate({"n": -5}) == 0
 
 
+def test_carry_save_adders_take_three_numbers_to_two() -> None:
+    rounds = Formula("save_rounds(n)")
+    assert [rounds.evaluate({"n": n}) for n in range(1, 10)] == [0, 0, 1, 2, 3, 3, 4, 4, 4]
+
+
 def test_a_formula_knows_its_variables() -> None:
     formula = Formula("words(rows) + max(rows, cells) * 0")
     assert formula.variables == {"rows", "cells"}
@@ -135,6 +140,7 @@ def test_the_functions_are_the_listed_ones() -> None:
     assert set(FUNCTIONS) == {
         *("max", "min", "ceil_div", "log2_ceil", "words", "pieces", "carry_ands", "carry_rounds"),
         *("magnitude_ands", "division_words", "division_rounds", "number_words", "number_extra"),
+        "save_rounds",
     }
 
 

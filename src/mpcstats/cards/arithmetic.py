@@ -6,7 +6,7 @@ A word is 64 bits; "ands" are words sent for 64 elements.
 
 from __future__ import annotations
 
-FEW_ELEMENTS = 4096  # engines.rep3.adder
+FEW_ELEMENTS = 4096  # engines.prefix
 FEW_BITS = 2  # engines.rep3.numbers
 DIGITS = ((1024, 4), (8192, 2))  # protocols.long_division
 
@@ -91,6 +91,15 @@ def number_extra(seat: int, bits: int, limbs: int, elements: int) -> int:
     if limbs < 1 or _one_by_one(bits, limbs):
         return 0
     return {0: limbs * elements, 2: 64 * limbs * words(elements)}.get(seat, 0)
+
+
+def save_rounds(numbers: int) -> int:
+    """Rounds in which so many numbers become two by carry-save adders: engines.shamir.trees."""
+    rounds = 0
+    while numbers > 2:
+        numbers -= numbers // 3
+        rounds += 1
+    return rounds
 
 
 def _in_pairs(leaves: int, elements: int) -> bool:

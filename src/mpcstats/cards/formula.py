@@ -38,6 +38,7 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., int]]] = {  # name -> (argu
     "division_rounds": (4, arithmetic.division_rounds),
     "number_words": (3, arithmetic.number_words),
     "number_extra": (4, arithmetic.number_extra),
+    "save_rounds": (1, arithmetic.save_rounds),
 }
 
 _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
@@ -53,7 +54,7 @@ class Formula:
     """An integer formula: +, -, *, //, %, numbers, names, and the functions of FUNCTIONS.
 
     Raises UsageError for any other text. words(n) = ceil(n / 64); log2_ceil(n) = 0 for n <= 1; pieces(n) is the least
-    even number from n on whose binary form, below 64s, has at most three ones. The last seven functions
+    even number from n on whose binary form, below 64s, has at most three ones. The last eight functions
     are those of cards.arithmetic.
     """
 
