@@ -91,8 +91,10 @@ def test_the_owners_of_a_question_are_those_of_the_tables_in_its_text() -> None:
 
 
 def test_without_a_card_for_it_an_engine_is_not_permitted() -> None:
-    assert "protocol sum runs on rep3, clear, not on shamir" in against("shamir", records())
-    assert planned(question(), records()).engine == "rep3"
+    nested = "SELECT COUNT(*) AS n FROM h1.cases a JOIN h2.cases b USING (certno) JOIN h3.cases USING (certno)"
+    assert "protocol lookup_join runs on rep3, clear, not on shamir" in against(
+        "shamir", records(offers=(Offer("shamir", ("bureau", "h1", "p", "q")),)), nested
+    )
 
 
 def test_the_fastest_permitted_engine_is_chosen() -> None:
@@ -183,6 +185,22 @@ def test_if_none_can_be_planned_each_says_why() -> None:
     assert isinstance(candidates(question(text), nobody)[1], Unplannable)
     with pytest.raises(UsageError, match="on shamir: expected 3 to 15 different owners"):
         planned(question("SELECT COUNT(*) FROM nowhere.rows"), of)
+
+
+def test_no_plan_that_opens_more_is_taken_for_being_faster() -> None:
+    of = records(cards=carded("1"), offers=(SHAMIR, PAIR))
+    average = SUM.replace("SUM(", "AVG(")
+    rep3, shamir, _ = candidates(question(average), of)
+    assert isinstance(rep3, Plannable)
+    assert isinstance(shamir, Plannable)
+    assert rep3.cost is not None
+    assert shamir.cost is not None
+    assert shamir.cost.rounds < rep3.cost.rounds
+    assert shamir.opens > rep3.opens
+    assert planned(question(average), of).engine == "rep3"
+    alone = records(cards=carded("1"), offers=(SHAMIR,), compute=())
+    plan = planned(question(average), alone)
+    assert [column.kind for column in plan.output] == ["total", "quotient"]
 
 
 # Asked for by name.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from mpcstats.errors import UsageError
 from mpcstats.party.networks import CHOSEN_BY
 from mpcstats.plan.cost import Estimate, affordable
+from mpcstats.plan.learned import disclosed
 from mpcstats.plan.offer import Offer
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case
@@ -22,13 +23,14 @@ from mpcstats.policy.check import on_engine
 class Plannable:
     """A plan of the question on `engine`, what it costs by the cards, and why the policy does not permit it there.
 
-    `cost` is None where a protocol of the plan has no card for the engine.
+    `cost` is None where a protocol of the plan has no card for the engine. `opens` is what is opened, and to whom.
     """
 
     engine: str
     plan: Physical
     cost: Estimate | None
     against: tuple[str, ...]
+    opens: frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,17 @@ def weighed(
         made = plan()
         case = case_of(made)
         against = tuple(reason.text for reason in on_engine(case))
-        return Plannable(engine, made, affordable(made, case.cards), against)
+        cost = affordable(made, case.cards)
+        opens = frozenset() if cost is None else disclosed(made, case.cards)
+        return Plannable(engine, made, cost, against, opens)
     except UsageError as fault:
         return Unplannable(engine, fault)
 
 
 def chosen(candidates: Iterable[Candidate]) -> Plannable:
-    """The permitted plan that takes the fewest seconds over a wide-area network, the first of equal ones.
+    """Of the permitted plans that open no more than another one, that of the fewest seconds over a wide-area network.
 
+    Of equal ones the first. A plan that opens all that another one does, and more, is never taken for being faster.
     If none is permitted, the first that can be computed: the policy's reasons against it are said. Raises UsageError
     where there is none, with the reason of every engine.
     """
@@ -84,7 +89,8 @@ def chosen(candidates: Iterable[Candidate]) -> Plannable:
         words = dict.fromkeys(f"on {each.engine}: {each.against[0]}" for each in every)
         raise UsageError("; ".join(words))
     permitted = [each for each in plans if not each.against]
-    return min(permitted, key=_seconds) if permitted else plans[0]
+    least = [each for each in permitted if not any(one.opens < each.opens for one in permitted)]
+    return min(least, key=_seconds) if least else plans[0]
 
 
 def _seconds(candidate: Plannable) -> float:

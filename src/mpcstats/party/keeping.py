@@ -21,7 +21,7 @@ class _Run:
     kept: Kept = field(repr=False)
 
 
-class Shelf:
+class KeptRuns:
     """What a node keeps, in memory alone: of the last run that has kept anything, and for SECONDS."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,15 +59,15 @@ class Shelf:
 class Keeping:
     """Where one run keeps its shares, and finds those of the run that it goes on with."""
 
-    def __init__(self, shelf: Shelf, label: str, plan: str) -> None:
-        self._shelf = shelf
+    def __init__(self, runs: KeptRuns, label: str, plan: str) -> None:
+        self._runs = runs
         self._label = label
         self._plan = plan
 
     def keep(self, kept: Kept) -> None:
         """Keep this party's shares."""
-        self._shelf.put(self._label, self._plan, kept)
+        self._runs.put(self._label, self._plan, kept)
 
     def kept(self, lost: Lost) -> Kept:
         """Those of the run that has lost parties. Raises UsageError if there are none."""
-        return self._shelf.get(lost)
+        return self._runs.get(lost)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from mpcstats.errors import UsageError
 from mpcstats.plan.offer import SEATS
+from mpcstats.records.canonical import JSON
 from mpcstats.records.day import check_day
 
 TEXT_LIMIT = 64 * 1024  # characters of SQL
@@ -49,7 +50,7 @@ class Resumes:
         for party in self.without:
             check_name(party)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, JSON]:
         """As plain data; `from_json` reads it."""
         return {"run": self.run, "without": list(self.without)}
 

@@ -14,7 +14,9 @@ from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.flow import on_tables
 from mpcstats.plan.gatecost import gate_sizes
+from mpcstats.plan.grouproles import group_roles
 from mpcstats.plan.needs import tables_of
+from mpcstats.plan.offer import SHAMIR
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.sizing import Sizing, everyone, outside, owned, seated
 from mpcstats.plan.tablecost import table_sizings
@@ -128,7 +130,9 @@ def spent(sizing: Sizing, cards: Cards, plan: Physical) -> StepCost:
         cost = cards[part.card].cost_on(plan.engine)
         for run in part.runs:
             for (role, party), times in run.roles.items():
-                sent[party] += times * cost.bytes[role].evaluate({**run.sizes, **seats})
+                # Another engine's roles are among them where a protocol has several: these send nothing on this one.
+                if role in cost.bytes or plan.engine not in cards[part.card].settings:
+                    sent[party] += times * cost.bytes[role].evaluate({**run.sizes, **seats})
         rounds += max(
             cost.rounds.evaluate({**run.sizes, **seats}) if run.roles else 0 for run in part.runs
         )
@@ -321,6 +325,8 @@ def _release(plan: Physical, gate: plans.Gate, release: plans.Release, name: str
         "inside_recipients": inside,
         "outside_recipients": len(release.recipients) - inside,
     }
+    if plan.engine == SHAMIR:
+        roles.update(group_roles(plan.compute, plan.tolerated, recipients=release.recipients))
     return Sizing(name, gate.card, sizes, dict(roles), then=_margins(plan, gate, release, name))
 
 

@@ -14,6 +14,7 @@ from mpcstats.plan.tables import Find
 from mpcstats.plan.told import told
 
 EVERYBODY = "everybody"
+PARTS = "of each average the sum and the number of rows that it is of"
 RECIPIENT = "recipient"  # roles of cards' openings
 COMPUTE = "compute"
 
@@ -61,6 +62,21 @@ def leaks(
     return (*opened, *sizes)
 
 
+def disclosed(plan: Physical, cards: Cards) -> frozenset[tuple[str, str]]:
+    """(what, to whom) for all that a run of `plan` opens, by leakage id, and for the parts of averages."""
+    played = protocols(plan)
+    found = {
+        (leak.id, party)
+        for step in plan.steps
+        for leak in leaks(plan, step, cards, played[step.name])
+        if not leak.public
+        for party in leak.to
+    }
+    if any(column.kind == "quotient" for column in plan.output):
+        found |= {(PARTS, party) for party in plan.gate.recipients}
+    return frozenset(found)
+
+
 FAILING: Mapping[str, str] = {
     "leave-out": "how many rows of each owner fail the catalogue's checks, if none do or k persons are behind them",
     "stop": "that no cell passes, if a row of any owner fails the catalogue's checks",
@@ -86,8 +102,7 @@ def learned(
     if plan.checks != "none":
         found[Learned(", ".join(plan.gate.recipients), FAILING[plan.checks])] = None
     if any(column.kind == "quotient" for column in plan.output):
-        parts = "of each average the sum and the number of rows that it is of"
-        found[Learned(", ".join(plan.gate.recipients), parts)] = None
+        found[Learned(", ".join(plan.gate.recipients), PARTS)] = None
     found[Learned(EVERYBODY, "the question, the plan, and the public row bounds")] = None
     for step in plan.steps:
         if isinstance(step, plans.Lookup | Find) and (

@@ -60,3 +60,9 @@ def _with_sum(plan: plans.Physical, step: PartialSum) -> plans.Physical:
         raise InternalError("expected the gate to open the sum")
     steps = tuple(step if each.name == step.name else each for each in plan.steps)
     return replace(plan, steps=steps)
+
+
+def without_of(plan: plans.Physical) -> tuple[str, ...]:
+    """The parties without which the plan goes on with an earlier run; none of a plan that does not."""
+    step = plan.aggregate
+    return step.lost.without if isinstance(step, PartialSum) and step.lost is not None else ()
