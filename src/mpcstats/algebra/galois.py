@@ -42,7 +42,8 @@ class Extension:
     bits: bool
 
     @property
-    def _modulus(self) -> int:
+    def modulus(self) -> int:
+        """That of the coefficients."""
         return 2 if self.bits else 1 << 64
 
     def add(self, x: Words, y: Words) -> Words:
@@ -92,7 +93,7 @@ class Extension:
         return self._constant([a - b for a, b in zip(x, y, strict=True)])
 
     def inverse(self, x: Constant) -> Constant:
-        """1 / x of a unit: x^14 in the field, doubled in precision by Newton's steps y (2 - x y) up to 2^64."""
+        """1 / x of a unit: x^14 in the field, doubled in precision by Newton's steps y (2 - x y) up to 2^128."""
         return _inverse(self, x)
 
     def applied(self, matrix: Matrix, vectors: Sequence[Words]) -> Words:
@@ -139,7 +140,7 @@ class Extension:
         return out
 
     def _constant(self, coefficients: Sequence[int]) -> Constant:
-        a, b, c, d = (v % self._modulus for v in coefficients)
+        a, b, c, d = (v % self.modulus for v in coefficients)
         return a, b, c, d
 
 
@@ -160,7 +161,7 @@ def _inverse(ring: Extension, x: Constant) -> Constant:
     found = ONE
     for _ in range(POINTS - 2):
         found = ring.times(found, x)
-    for _ in range(6):
+    for _ in range(7):
         found = ring.times(found, ring.minus((2, 0, 0, 0), ring.times(x, found)))
     if ring.times(found, x) != ONE:
         raise InternalError("expected a unit to be inverted, got one of the maximal ideal")
@@ -169,7 +170,13 @@ def _inverse(ring: Extension, x: Constant) -> Constant:
 
 @lru_cache(maxsize=4096)
 def _entries(ring: Extension, matrix: Matrix, parts: tuple[int, ...]) -> Words:
-    """The linear map of all parts: four rows for each row of `matrix`, a column for each part of each vector."""
+    return np.array(linear_map(ring, matrix, parts), dtype=np.uint64).reshape(
+        DEGREE * len(matrix), sum(parts)
+    )
+
+
+def linear_map(ring: Extension, matrix: Matrix, parts: tuple[int, ...]) -> list[list[int]]:
+    """The map of all parts: four rows for each row of `matrix`, a column for each of the `parts` of each vector."""
     units: list[Constant] = [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]
     rows = []
     for row in matrix:
@@ -179,7 +186,7 @@ def _entries(ring: Extension, matrix: Matrix, parts: tuple[int, ...]) -> Words:
             for unit in units[:count]
         ]
         rows += [[column[i] for column in columns] for i in range(DEGREE)]
-    return np.array(rows, dtype=np.uint64).reshape(DEGREE * len(matrix), sum(parts))
+    return rows
 
 
 @lru_cache(maxsize=4096)

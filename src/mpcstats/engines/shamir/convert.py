@@ -12,12 +12,14 @@ import numpy as np
 
 from mpcstats.algebra import bits as slicing
 from mpcstats.algebra.galois import BITS, NUMBERS, Extension, interpolation
+from mpcstats.algebra.galois_wide import WIDE
 from mpcstats.engines.api import Masked
 from mpcstats.engines.shamir.dealing import deal
 from mpcstats.engines.shamir.group import Group
 from mpcstats.engines.shamir.product import reshare, stacked
 from mpcstats.engines.shamir.trees import add, less_than, total
 from mpcstats.engines.share import Arith, Bits, Parts
+from mpcstats.engines.wide import Wide
 from mpcstats.session import Session, Words, parallel
 
 
@@ -32,7 +34,7 @@ async def negative(session: Session, group: Group, x: Arith, width: int) -> Bits
     return a.rows(top) ^ b.rows(top) ^ carry
 
 
-async def to_bits(session: Session, group: Group, x: Arith, width: int) -> Bits:
+async def to_bits(session: Session, group: Group, x: Arith | Wide, width: int) -> Bits:
     """The low `width` bits of each x as rows."""
     a, b = await _two(session, group, x, width)
     return await add(session.narrow("sum"), group, a, b, 0)
@@ -43,7 +45,7 @@ async def to_arith(session: Session, group: Group, bits: Bits) -> Arith:
     shape = (bits.width, bits.length)
     own = summand(session, group, BITS, bits.parts)
     numbers = None if own is None else slicing.unpack(own, bits.length)
-    left = await _shared(session.narrow("inputs"), group, NUMBERS, numbers, shape)
+    left = await shared(session.narrow("inputs"), group, NUMBERS, numbers, shape)
     level = 0
     while len(left) > 1:
         half = len(left) // 2
@@ -122,7 +124,7 @@ async def _value(session: Session, group: Group, request: Masked) -> Words:
     return next(await deal(session, group, NUMBERS, given, dealers=dealers, shape=shape))
 
 
-async def _shared(
+async def shared(
     session: Session, group: Group, ring: Extension, own: Words | None, shape: tuple[int, ...]
 ) -> list[Words]:
     """Shares of what each of the openers knows."""
@@ -130,12 +132,16 @@ async def _shared(
     return list(await deal(session, group, ring, given, dealers=group.openers, shape=shape))
 
 
-async def _two(session: Session, group: Group, x: Arith, width: int) -> tuple[Bits, Bits]:
+async def _two(session: Session, group: Group, x: Arith | Wide, width: int) -> tuple[Bits, Bits]:
     """Two numbers as bit rows whose sum is x mod 2^width."""
     (n,) = x.shape
-    own = summand(session, group, NUMBERS, x.parts)
-    rows = None if own is None else slicing.slice_bits(own, width)
+    if isinstance(x, Wide):
+        limbs = summand(session, group, WIDE, x.parts)
+        rows = None if limbs is None else slicing.slice_rows(limbs[: slicing.words(width)], width)
+    else:
+        own = summand(session, group, NUMBERS, x.parts)
+        rows = None if own is None else slicing.slice_bits(own, width)
     shape = (width, slicing.words(n))
-    shares = await _shared(session.narrow("summands"), group, BITS, rows, shape)
+    shares = await shared(session.narrow("summands"), group, BITS, rows, shape)
     numbers = [Bits(n, width, tuple(share), 0) for share in shares]
     return await total(session.narrow("total"), group, numbers)

@@ -33,7 +33,7 @@ class Shamir(ExactShamir, VectorsShamir):
     """
 
     name = "shamir"
-    offers: frozenset[Extra] = frozenset()
+    offers: frozenset[Extra] = frozenset({"wide"})
 
     def __init__(self, compute: tuple[str, ...], threshold: int | None = None) -> None:
         t = (len(compute) - 1) // 2 if threshold is None else threshold

@@ -1,20 +1,22 @@
-"""The part of the engine that computes exactly with bit rows. See engines.api for every method."""
+"""The part of the engine that computes exactly with bit rows and with 128 bits. See engines.api for every method."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
 
 import numpy as np
 
 from mpcstats.algebra.galois import BITS, DEGREE
+from mpcstats.algebra.galois_wide import WIDE
+from mpcstats.algebra.wide import LIMBS
 from mpcstats.engines import widths
-from mpcstats.engines.shamir import convert, product, trees
+from mpcstats.engines.given import check_recipients
+from mpcstats.engines.shamir import convert, product, trees, wide
 from mpcstats.engines.shamir.group import Group
+from mpcstats.engines.shamir.reveal import reveal
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.engines.wide import Wide
-from mpcstats.errors import UsageError
-from mpcstats.session import Session, Words
+from mpcstats.session import Session, Words, parallel
 
 
 class ExactShamir:
@@ -51,8 +53,6 @@ class ExactShamir:
 
     async def to_bits(self, session: Session, x: Arith | Wide, *, width: int | None = None) -> Bits:
         rows = widths.width_of(x, width)
-        if isinstance(x, Wide):
-            _refused("to_bits of 128 bits")
         if session.me not in self.compute:
             return Bits(x.shape[0], rows, (), None)
         return await convert.to_bits(session, self.group, x, rows)
@@ -64,22 +64,39 @@ class ExactShamir:
         return await convert.from_bits(session, self.group, bits, signed=signed)
 
     async def from_bits_wide(self, session: Session, bits: Bits, *, signed: bool = False) -> Wide:
-        _refused("from_bits_wide")
+        widths.check_rows(bits, 128)
+        if session.me not in self.compute:
+            return Wide((bits.length,), (), None)
+        return await wide.from_bits_wide(session, self.group, bits, signed=signed)
 
     async def lift(self, session: Session, x: Arith) -> Wide:
-        _refused("lift")
+        if session.me not in self.compute:
+            return Wide(x.shape, (), None)
+        return await wide.lift(session, self.group, x)
 
     async def multiply_wide(self, session: Session, x: Wide, y: Wide) -> Wide:
-        _refused("multiply_wide")
+        widths.check_same_wide(x, y)
+        if session.me not in self.compute:
+            return Wide(x.shape, (), None)
+        return await wide.multiply(session, self.group, x, y)
 
     async def dot_wide(self, session: Session, x: Wide, y: Wide) -> Wide:
-        _refused("dot_wide")
+        widths.check_same_wide(x, y)
+        if session.me not in self.compute:
+            return Wide(x.shape[:-1] or (1,), (), None)
+        return await wide.dot(session, self.group, x, y)
 
     async def reveal_wide(
         self, session: Session, x: Wide, *, leak: str, to: Sequence[str]
     ) -> Words | None:
-        _refused("reveal_wide")
-
-
-def _refused(operation: str) -> NoReturn:
-    raise UsageError(f"engine shamir does not offer {operation}: run it on rep3")
+        check_recipients(session, to)
+        session.note_opening(leak, tuple(to), x.shape)
+        share = product.stacked(x.parts) if session.me in self.compute else None
+        shape = (LIMBS, *x.shape)
+        opened = await parallel(
+            *(
+                reveal(session.narrow(f"to-{p}"), self.group, WIDE, share, p, shape=shape)
+                for p in to
+            )
+        )
+        return opened[list(to).index(session.me)] if session.me in to else None
