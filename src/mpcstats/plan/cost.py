@@ -186,6 +186,8 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
                 found.append(_lookup(plan, step))
             case plans.Cohort():
                 found.append(_CohortCount(plan, step).sizing())
+            case plans.PartialSum():
+                found.append(_partial_sum(plan, step))
             case plans.Sum():
                 found.append(_sum(plan, step))
             case plans.PrivateJoin():
@@ -253,6 +255,25 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
         "outside_providers": outside,
     }
     return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
+
+
+def _partial_sum(plan: Physical, step: plans.PartialSum) -> Sizing:
+    """The dealing, unless it was done in the run that is gone on with; then each vector is shared anew for the gate."""
+    owners = [plan.fragment(name).owner for name in step.fragments]
+    dealt, threshold = plan.compute, plan.tolerated
+    roles: Counter[tuple[str, str]] = Counter()
+    if step.lost is None:
+        roles.update(("inside" if o in plan.compute else "outside", o) for o in owners)
+    else:
+        dealt, threshold = step.lost.dealt, step.lost.threshold
+    holders = [party for party in dealt if party in plan.compute][: threshold + 1]
+    roles.update({("resumes", party): len(owners) for party in holders})
+    sizes = {
+        "elements": (1 + len(step.totals)) * plan.cells,
+        "left": len(plan.compute),
+        "tolerated": plan.tolerated,
+    }
+    return Sizing(step.name, step.card, sizes, dict(roles), exact=step.lost is None)
 
 
 def _private_join(plan: Physical, step: plans.PrivateJoin) -> Sizing:
