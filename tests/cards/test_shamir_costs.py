@@ -16,6 +16,8 @@ from mpcstats.protocols.cells import Amount, Behind, Cells
 from mpcstats.protocols.gate import gate
 from mpcstats.protocols.held import Summand
 from mpcstats.protocols.histogram import ands, bin_bounds, histogram
+from mpcstats.protocols.long_sum import long_sum
+from mpcstats.protocols.partial_sum import keep, open_kept, resume
 from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.session import Session
@@ -169,3 +171,52 @@ def test_a_byte_too_many_and_a_role_too_few_are_seen() -> None:
     for elements, role in ((5, "inside"), (4, "outside")):
         with pytest.raises(AssertionError):
             check("sum", (3, 1), outcome, {"elements": elements}, Counter({(role, "a"): 1}))
+
+
+@pytest.mark.parametrize("group", [*GROUPS, MANY])
+@pytest.mark.parametrize("owners", [("a", "b"), ("x",), ("c", "x", "b", "y", "x")])
+def test_a_long_sum_costs_what_its_card_says(
+    group: tuple[int, int], owners: tuple[str, ...]
+) -> None:
+    async def body(session: Session, engine: Shamir) -> object:
+        own = np.ones(9, dtype=np.uint64)
+        given = [Summand(o, own if session.me == o else None) for o in owners]
+        return await long_sum(session.narrow("it"), engine, given, length=9)
+
+    others = [o for o in owners if o not in NAMES[: group[1] + 1]]
+    roles = Counter(("other", o) for o in others)
+    check("long_sum", group, run(group, body), {"elements": 9, "others": len(others)}, roles)
+
+
+@pytest.mark.parametrize("group", [*GROUPS, MANY])
+@pytest.mark.parametrize("to", [("a",), ("x", "b")])
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_partial_sum_costs_what_its_card_says(
+    group: tuple[int, int], to: tuple[str, ...], gated: bool
+) -> None:
+    owners = ("a", "x", "c")
+
+    async def body(session: Session, engine: Shamir) -> object:
+        own = np.ones(9, dtype=np.uint64)
+        given = [Summand(o, own if session.me == o else None) for o in owners]
+        step = session.narrow("it")
+        kept = await keep(step.narrow("keep"), engine, given, length=9)
+        await wait_for_all(session.narrow("between"))
+        if gated:
+            return await resume(step.narrow("go"), kept, engine, counted=(0, 1))
+        return await open_kept(step.narrow("open"), kept, counted=(0, 1), to=to)
+
+    compute = NAMES[: group[0]]
+    roles = Counter(("inside" if o in compute else "outside", o) for o in owners)
+    if gated:
+        roles.update(("resumes", p) for p in compute[: group[1] + 1])
+    else:
+        roles.update(group_roles(compute, group[1], recipients=to))
+    sizes = {"elements": 9, "left": group[0], "tolerated": group[1]}
+    outcome = run(group, body)
+    # The two rounds between, in which all wait for all, are not the protocol's.
+    round_of = outcome.traffic.round_of
+    last = max(number for (_, step), number in round_of.items() if "/between" in step)
+    for key, number in round_of.items():
+        round_of[key] = number - 2 if number > last else number
+    check("partial_sum", group, outcome, sizes, roles)

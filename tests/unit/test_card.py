@@ -298,6 +298,10 @@ def test_a_setting_says_what_differs_on_an_engine_of_any_number_of_parties(tmp_p
     sizes = {"rows": 2, "parties": 5, "threshold": 2}
     assert card.cost_on("shamir").bytes["compute"].evaluate(sizes) == 48
     assert card.cost_on("rep3") is card.cost
+    brief = ANY[: ANY.index("[engines.shamir.cost]")]
+    (tmp_path / "brief").mkdir()
+    without = load(tmp_path / "brief", brief)["sum"]
+    assert without.cost_on("shamir").rounds.text == without.cost.rounds.text
 
 
 @pytest.mark.parametrize(

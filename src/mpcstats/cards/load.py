@@ -168,7 +168,7 @@ class _Setting(_Table):
     adversary: Adversary
     on_cheating: OnCheating
     assumes: list[Text]
-    cost: _Cost
+    cost: _Cost | None = None  # None: that of the card
 
 
 class _Card(_Table):
@@ -220,7 +220,10 @@ def _read(path: Path) -> Card:
         limits=table.limits,
         digest=hashlib.sha256(raw).hexdigest(),
         offers=tuple(table.offers),
-        settings={engine: _setting(setting) for engine, setting in table.engines.items()},
+        settings={
+            engine: _setting(setting, setting.cost or table.cost)
+            for engine, setting in table.engines.items()
+        },
     )
 
 
@@ -228,7 +231,7 @@ def _cost(cost: _Cost) -> Cost:
     return Cost(cost.kind, cost.rounds_kind, cost.rounds, cost.bytes, cost.sizes)
 
 
-def _setting(setting: _Setting) -> Setting:
+def _setting(setting: _Setting, cost: _Cost) -> Setting:
     return Setting(
         setting.least,
         setting.most,
@@ -236,7 +239,7 @@ def _setting(setting: _Setting) -> Setting:
         setting.adversary,
         setting.on_cheating,
         tuple(setting.assumes),
-        _cost(setting.cost),
+        _cost(cost),
     )
 
 
@@ -262,7 +265,8 @@ def _check_setting(path: Path, place: str, setting: _Setting, *, known: bool) ->
         raise UsageError(
             f"{path}, {place}.corruptions: expected parties and threshold, got {', '.join(odd)}"
         )
-    _check_sizes(path, f"{place}.cost", setting.cost, ENGINE_SIZES)
+    if setting.cost is not None:
+        _check_sizes(path, f"{place}.cost", setting.cost, ENGINE_SIZES)
 
 
 def _bytes(path: Path, what: str) -> bytes:
