@@ -81,7 +81,7 @@ def test_all_tasks_run_over_all_networks_and_files_are_written_as_they_come(
 ) -> None:
     walls = iter([0.5, 0.1, 0.3] * 4)
 
-    def fake(task: str, rows: int, *, network: str) -> Any:
+    def fake(task: str, rows: int, *, network: str, heard: Any) -> Any:
         return result(task, rows, network, next(walls))
 
     monkeypatch.setattr("mpcstats.party.sandbox.report.bench", fake)

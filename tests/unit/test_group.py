@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests import ristretto
 
 from mpcstats.algebra import group
 from mpcstats.errors import InternalError, UsageError
-from mpcstats.session import Words
+from mpcstats.session import Stream, Words
 
 VECTORS = Path(__file__).parents[3] / "shared" / "data" / "crypto_vectors"
 # RFC 9496, appendix A.1: multiples of the generator.
@@ -33,15 +34,17 @@ REFUSED = (
 
 
 def words(*texts: str) -> Words:
-    return np.stack([np.frombuffer(bytes.fromhex(t), dtype="<u8").astype(np.uint64) for t in texts])
+    plain = np.frombuffer(bytes.fromhex("".join(texts)), dtype="<u8").astype(np.uint64)
+    rows: Words = plain.reshape(len(texts), -1)
+    return rows
 
 
 def text(row: Words) -> str:
-    return row.astype("<u8").tobytes().hex()
+    return bytes(row.astype("<u8").tobytes()).hex()
 
 
 def of_int(value: int) -> Words:
-    return words(value.to_bytes(32, "little").hex())[0]
+    return words(value.to_bytes(32, "little").hex()).reshape(-1)
 
 
 def shared(*parts: str) -> Any:
@@ -112,6 +115,24 @@ def test_multiples_of_the_generator_are_those_of_rfc_9496() -> None:
     assert text(group.add(found[:1], found[:1])[0]) == TWICE
     assert text(group.subtract(found[1:2], found[:1])[0]) == GENERATOR
     assert group.neutral(group.add(found[:1], found[2:])).all()
+
+
+def test_elements_are_those_of_the_formulas() -> None:
+    uniform = Stream(b"elements of test").words(8, 8)
+    factor = ristretto.ORDER // 3
+    found = group.from_uniform(uniform)
+    products = group.multiply(found, of_int(factor))
+    sums, differences = group.add(found, products), group.subtract(found, products)
+    for i, plain in enumerate(uniform.astype("<u8")):
+        x = ristretto.from_uniform(plain.tobytes())
+        y = ristretto.multiply(factor, x)
+        assert ristretto.encode(x).hex() == text(found[i])
+        assert ristretto.encode(y).hex() == text(products[i])
+        assert ristretto.encode(ristretto.add(x, y)).hex() == text(sums[i])
+        minus = ristretto.multiply(ristretto.ORDER - 1, y)
+        assert ristretto.encode(ristretto.add(x, minus)).hex() == text(differences[i])
+        assert ristretto.decode(bytes.fromhex(text(found[i]))) is not None
+    assert [ristretto.decode(bytes.fromhex(encoding)) for encoding in REFUSED] == [None] * 8
 
 
 def test_one_scalar_or_one_element_stands_for_all() -> None:

@@ -321,6 +321,10 @@ def check_meaning(vector: Vector) -> None:
         ("differencing/near_an_earlier_union", ("inputs", "releases"), [[0, 1], [1, 2]]),
         ("differencing/near_a_complement", ("inputs", "persons"), 8),
         ("sort_join/two_matches", ("inputs", "plain", "right", 1, 0, 3), 60),
+        ("private_join/count", ("inputs", "matcher", 0, 1), 3),
+        ("private_join/sums", ("inputs", "values", 0, 0), 6),
+        ("private_join/sums_below_k", ("sizes", "k"), 2),
+        ("private_join_padded/both", ("sizes", "delta"), "1/90"),
     ],
 )
 def test_a_wrong_meaning_is_seen(name: str, path: Sequence[Any], value: Any) -> None:

@@ -44,7 +44,7 @@ class Public:
 
     def is_ciphertext(self, c: mpz) -> bool:
         """Whether 0 < c < n^2 and c is a unit: then it is the encryption of one number."""
-        return 0 < c < self.square and gcd(c, self.n) == 1
+        return bool(0 < c < self.square and gcd(c, self.n) == 1)
 
     def fresh(self, plain: int, draw: Draw) -> mpz:
         """An encryption of `plain` mod n, uniform among all: (1 + n plain) r^n with r uniform.

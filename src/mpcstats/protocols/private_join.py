@@ -65,15 +65,15 @@ class Join:
             )
         if bool(self.bits) != bool(self.sums_to):
             raise UsageError("expected recipients of sums where there are values, and nowhere else")
-        if self.k < 1 or self.matcher_rows < 0 or self.holder_rows < 0:
-            raise UsageError("expected k of at least 1, and bounds on rows of at least 0")
+        if self.k < 1 or self.matcher_rows < 1 or self.holder_rows < 1:
+            raise UsageError("expected k of at least 1, and bounds on rows of at least 1")
         if self.bits:
             _ = self.packing  # which says if the columns do not fit
 
     @property
     def packing(self) -> Packing:
         """How the columns lie in a number. Raises UsageError if they do not fit."""
-        return Packing(self.bits, max(1, self.holder_rows), ROOM)
+        return Packing(self.bits, self.holder_rows, ROOM)
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -187,7 +187,7 @@ class _Work:
 
 def _given(table: Table | None, rows: int, columns: int) -> Table:
     if table is None:
-        raise InternalError("expected this party's table, got none")
+        raise InternalError("expected this party's own table, got none")
     keys, values = table.keys, table.values
     if keys.ndim != 2 or keys.shape[1] != KEY_WORDS or len(keys) > rows:
         raise UsageError(
