@@ -1,15 +1,14 @@
 """Jinan 保医通: one matter, one authorisation; a claim is adjudicated without the row or the rule being shown.
 
 One test or more for each item of the system's least list. The bureau holds the settlements and the desk of
-consents, the insurer a secret rule, and the city computes as the third. What a planner would do (naming the
-protocol on a card) is not here: tests/governance/adjudication.py is a composition.
+consents, the insurer a secret rule; the two of them compute. Between real nodes: tests/system/test_adjudication.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,25 +18,19 @@ import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from tests.adjudicated import claims, payable, rules
+from tests.adjudicated import run as played
 from tests.consenting import CLAIM, FIELDS, IDS, SECOND, Office, key_of
-from tests.governance.adjudication import (
-    CATEGORIES,
-    LEAK,
-    LEAKS,
-    Claim,
-    Rule,
-    adjudicate,
-    payable_plainly,
-)
 
 from mpcstats.algebra.ring import ring
+from mpcstats.cards.load import load_cards
 from mpcstats.engines.clear import Clear
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.errors import UsageError
 from mpcstats.party.data.consent import columns_for_matter, matter_rows
 from mpcstats.party.data.table import load_table
 from mpcstats.party.desk.consent import ConsentDesk
+from mpcstats.protocols.adjudication import LEAK, Form, Rule, Settled
 from mpcstats.protocols.cells import Behind, Cells, Opened
 from mpcstats.protocols.gate import gate
 from mpcstats.protocols.held import Summand
@@ -47,13 +40,14 @@ from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.consent.terms import Ask
 from mpcstats.records.consent.view import safe_box, uses_of_asset
 from mpcstats.records.signed import Statement
-from mpcstats.session import Opening, Session
+from mpcstats.session import Session
 from mpcstats.transport.lockstep import lockstep
 
-TRIO = ("bureau", "insurer", "city")
 EVENT = "S0001"
 LATER = "2026-06-01T08:01:30Z"
-RULE = Rule(deductible=50_000, ratio=800, cap=1_000_000, excluded=frozenset({52}))
+CATEGORIES = (11, 14, 21, 52)  # med_type
+FORM = Form(1, len(CATEGORIES), 26)  # psn_cash_pay, up to 600,000 yuan
+RULE = Rule(50_000, 8000, 1_000_000, excluded_reasons=frozenset({3}))
 
 CATALOGUE = """
 version = 1
@@ -287,84 +281,48 @@ def test_person_and_regulator_trace_the_matter_in_full(office: Office) -> None:
 # The payable amount, and nothing else --------------------------------------------------------------
 
 
-def adjudicated(claims: Sequence[Claim], rules: Sequence[Rule]) -> tuple[list[int], list[Opening]]:
-    """The insurer's amounts, and every opening of the run; the others must get nothing."""
+def settled(amount: int, category: int) -> Settled:
+    """A settlement of one category."""
+    return Settled((amount,), tuple(category == each for each in CATEGORIES))
 
-    def body(party: str) -> Any:
-        async def run(session: Session) -> tuple[list[int] | None, list[Opening]]:
-            amounts = await adjudicate(
-                session,
-                Rep3(TRIO),
-                len(claims),
-                bureau="bureau",
-                insurer="insurer",
-                claims=claims if party == "bureau" else None,
-                rules=rules if party == "insurer" else None,
-            )
-            return amounts, session.openings
 
-        return run
-
-    results = lockstep({party: body(party) for party in TRIO}).results
+def adjudicated(claim: Settled, rule: Rule) -> int:
+    """The insurer's amount; the bureau must get nothing, and nothing else may be opened."""
+    results = played(FORM, claim, rule).results
     assert results["bureau"][0] is None
-    assert results["city"][0] is None
-    amounts, openings = results["insurer"]
-    assert amounts is not None
-    assert all(openings == each for _, each in results.values())
-    return amounts, openings
+    amount, openings = results["insurer"]
+    assert amount is not None
+    assert [(o.leak, o.to) for o in openings] == [(LEAK, ("insurer",))]
+    assert openings == results["bureau"][1]
+    assert {o.id for o in load_cards()["adjudication"].leakage.opened} == {LEAK}
+    return amount
 
 
-EDGES = (0, 1, 49_999, 50_000, 50_001, 50_002, 1_299_999, 1_300_001, 1_300_002, (1 << 36) - 1)
+EDGES = {0: 0, 50_000: 0, 50_001: 0, 50_002: 1, 1_299_999: 999_999, 1_300_002: 1_000_000}
 
 
-def test_the_payable_amount_is_that_of_the_rule(office: Office) -> None:
-    claims = [Claim(amount, category) for amount in EDGES for category in (21, 52)]
-    amounts, openings = adjudicated(claims, [RULE] * len(claims))
-    assert amounts == [payable_plainly(claim, RULE) for claim in claims]
-    assert amounts[10:18:2] == [1, 999_999, 1_000_000, 1_000_000]  # 2 fen at 800 per mille; the cap
-    assert set(amounts[1::2]) == {0}
-    # Exactly the amounts leave, to the insurer alone, under one declared id.
-    assert [(o.leak, o.to, o.shape) for o in openings] == [(LEAK, ("insurer",), (len(claims),))]
-    assert set(LEAKS) == {LEAK}
+def test_the_payable_amount_is_that_of_the_rule() -> None:
+    for amount, expected in EDGES.items():
+        assert adjudicated(settled(amount, 21), RULE) == expected
+        assert payable(settled(amount, 21), RULE) == expected
+        assert adjudicated(settled(amount, 52), RULE) == 0
 
 
-claims_st = st.builds(Claim, st.integers(0, (1 << 36) - 1), st.sampled_from(CATEGORIES))
-rules_st = st.builds(
-    Rule,
-    st.integers(0, (1 << 36) - 1),
-    st.integers(0, 1000),
-    st.integers(0, (1 << 36) - 1),
-    st.frozensets(st.sampled_from(CATEGORIES)),
-)
-
-
-@settings(max_examples=10)
-@given(st.lists(st.tuples(claims_st, rules_st), min_size=1, max_size=40))
+@settings(max_examples=5)
+@given(claims(FORM), rules(FORM))
 def test_any_claim_under_any_rule_gives_what_the_plain_rule_gives(
-    pairs: list[tuple[Claim, Rule]],
+    claim: Settled, rule: Rule
 ) -> None:
-    amounts, _ = adjudicated([c for c, _ in pairs], [r for _, r in pairs])
-    assert amounts == [payable_plainly(claim, rule) for claim, rule in pairs]
+    assert adjudicated(claim, rule) == payable(claim, rule)
 
 
 def test_the_traffic_does_not_tell_of_row_or_rule() -> None:
-    def traffic(claim: Claim, rule: Rule) -> Any:
-        async def run(session: Session) -> None:
-            await adjudicate(
-                session,
-                Rep3(TRIO),
-                1,
-                bureau="bureau",
-                insurer="insurer",
-                claims=[claim] if session.me == "bureau" else None,
-                rules=[rule] if session.me == "insurer" else None,
-            )
-
-        found = lockstep(dict.fromkeys(TRIO, run)).traffic
+    def traffic(claim: Settled, rule: Rule) -> tuple[int, dict[str, int]]:
+        found = played(FORM, claim, rule).traffic
         return found.rounds, dict(found.bytes_sent)
 
-    generous = Rule(0, 1000, (1 << 36) - 1)
-    assert traffic(Claim(1_300_000, 21), RULE) == traffic(Claim(0, 52), generous)
+    generous = Rule(0, 10_000, (1 << 36) - 1)
+    assert traffic(settled(1_300_000, 21), RULE) == traffic(settled(0, 52), generous)
 
 
 def test_one_matter_from_the_token_to_the_payable_amount(office: Office) -> None:
@@ -375,13 +333,13 @@ def test_one_matter_from_the_token_to_the_payable_amount(office: Office) -> None
     amount, category = row["psn_cash_pay"], row["med_type"]
     assert isinstance(amount, int)
     assert isinstance(category, int)
-    (payable,), _ = adjudicated([Claim(amount, category)], [RULE])
-    assert payable == 1_000_000
+    paid = adjudicated(settled(amount, category), RULE)
+    assert paid == 1_000_000
     # The bureau, which does not learn the amount, records what it sent to whom by the run's transcript.
     office.desk.deliver(
         "r1", hashlib.sha256(b"transcript").hexdigest(), second=LATER, settled=SECOND
     )
-    assert str(payable) not in office.desk.journal.read_text()
+    assert str(paid) not in office.desk.journal.read_text()
     assert reasons(office, token, asked, "r2") == ["replayed"]
 
 

@@ -104,10 +104,10 @@ def test_who_waits_with_a_permit_does_not_outlast_the_registers(town: Town) -> N
     question = registers.question()
     with town.node() as node:
         permit = node.decide(question, registers.papers(question))
-        node._decisions.check_unchanged()
+        node.decisions.check_unchanged()
         registers.add("project-stopped", "office.two", because="a test")
         with pytest.raises(PolicyRefused, match="registers have changed since"):
-            node._decisions.check_unchanged()
+            node.decisions.check_unchanged()
     assert permit.papers
 
 

@@ -200,3 +200,8 @@ def test_the_example_token_is_the_journals() -> None:
     assert isinstance(token, Statement)
     held = example().holdings.held[token.digest]
     assert held.body.person == held.signer
+
+
+def test_the_pseudonym_of_an_event_is_what_tokens_name(office: Office) -> None:
+    printed = run("matter", "--desk", office.path, stdin="S0001\n")
+    assert printed.strip() == office.desk.key.matter("S0001")

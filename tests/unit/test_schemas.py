@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from tests.unit.schema_check import Checker
 
 from mpcstats.errors import UsageError
+from mpcstats.party.adjudication.rulefile import RuleFile
 from mpcstats.party.desk.consent import ConsentDesk
 from mpcstats.party.desk.paper import approval_of, licence_of
 from mpcstats.party.domains.classify import Bounds
@@ -83,6 +84,7 @@ READ: Mapping[str, Callable[[Path], object]] = {
     "combinations": partial(read_toml, model=CombinationsFile),
     "crosswalk": load_crosswalk,
     "holidays": Calendar.load,
+    "adjudication-rule": RuleFile.load,
     "consent-desk": ConsentDesk.open,
     "contract-file": Contract.load,
     "domains": Bounds.load,

@@ -75,6 +75,18 @@ def _run(app: typer.Typer) -> None:
     app.command("run")(run.run)
 
 
+def _adjudicate(app: typer.Typer) -> None:
+    from mpcstats.cli import adjudicate
+
+    app.command("adjudicate")(adjudicate.adjudicate)
+
+
+def _rule_commitment(app: typer.Typer) -> None:
+    from mpcstats.cli import adjudicate
+
+    app.command("rule-commitment")(adjudicate.commitment)
+
+
 def _explain(app: typer.Typer) -> None:
     from mpcstats.cli import explain
 
@@ -182,6 +194,8 @@ COMMANDS: Mapping[str, Callable[[typer.Typer], None]] = {
     "principal": _principal,
     "serve": _serve,
     "run": _run,
+    "adjudicate": _adjudicate,
+    "rule-commitment": _rule_commitment,
     "explain": _explain,
     "provenance": _provenance,
     "bench": _bench,

@@ -168,3 +168,9 @@ def pseudonym(
     """Print the pseudonym of the id on the first line of the standard input."""
     line = sys.stdin.readline().rstrip("\n")
     print(ConsentDesk.open(desk).pseudonym(line, statements.normalisation(normalisation)))
+
+
+@app.command("matter")
+def matter(desk: DeskFile) -> None:
+    """Print the pseudonym of the event on the first line of the standard input: what a token for it names."""
+    print(ConsentDesk.open(desk).key.matter(sys.stdin.readline().rstrip("\n")))

@@ -7,12 +7,11 @@ the terms already; the signature makes each party answerable for them later, to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from mpcstats.errors import Disagreement, PeerFault, UsageError
-from mpcstats.plan.physical import Physical
 from mpcstats.records.journal import body_as
 from mpcstats.records.ledger.receipt import AGREEMENT, Agreement, agreement
 from mpcstats.records.principals import Principals
@@ -22,13 +21,56 @@ from mpcstats.transport.handshake import Exchanger
 STEP = "agreement"
 
 
+class Brings(Protocol):
+    """An input of a plan: its name, and who comes with it."""
+
+    @property
+    def name(self) -> str:
+        """The name that its commitment has."""
+
+    @property
+    def owner(self) -> str:
+        """The party that comes with it."""
+
+
+class Opens(Protocol):
+    """What a plan opens."""
+
+    @property
+    def recipients(self) -> Sequence[str]:
+        """Who learns anything of it."""
+
+
+class Outline(Protocol):
+    """What agreements and receipts know of a plan: plan.physical.Physical, or a claim's (party.adjudication.plan)."""
+
+    @property
+    def initiator(self) -> str:
+        """Who asks."""
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """All who take part."""
+
+    @property
+    def fragments(self) -> Sequence[Brings]:
+        """The inputs."""
+
+    @property
+    def gate(self) -> Opens:
+        """What comes out."""
+
+    def digest(self) -> str:
+        """The plan's digest, 64 hex digits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What one run is about: its label, the question's digest, the plan, and all that is agreed on, by name."""
 
     label: str
     question: str
-    plan: Physical
+    plan: Outline
     agreed: Mapping[str, str]
 
     def statement(self, inputs: Mapping[str, str]) -> Statement:

@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from mpcstats.errors import UsageError
+from mpcstats.party.adjudication.insurer import Adjudicated, adjudicate
+from mpcstats.party.adjudication.rulefile import RuleFile
 from mpcstats.party.ask import Result, ask
 from mpcstats.party.candidates import Candidate
 from mpcstats.party.compile import Papers, Records, candidates, planned
 from mpcstats.party.data.source import GivenFrame
+from mpcstats.party.desk.statements import read_statement
 from mpcstats.party.explained import Explained, explained
 from mpcstats.party.files.config import Consortium
 from mpcstats.party.files.localfile import LocalFile
@@ -122,6 +125,23 @@ class Party:
             to=to,
         )
         return Asked(self._node, question, tuple(papers))
+
+    def adjudicate(
+        self,
+        *,
+        event: str,
+        token: Statement | str | Path,
+        rule: str | Path,
+        on_step: OnStep = lambda _: None,
+    ) -> Adjudicated:
+        """What this party, an insurer, has to pay for `event`: the settlement stays with its holder, the rule here.
+
+        `token` is the person's one-shot consent or its file, `rule` the file of the secret rule. Raises PolicyRefused
+        with every reason, UsageError with file and place, PeerFault and TransportFault.
+        """
+        given = token if isinstance(token, Statement) else read_statement(Path(token))
+        loaded = RuleFile.load(Path(rule))
+        return adjudicate(self._node, event=event, token=given, rule=loaded, on_step=on_step)
 
     def page(self, result: Result) -> str:
         """A finished run as one HTML page that needs no other file: the table, who learned what, what its receipt

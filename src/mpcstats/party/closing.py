@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mpcstats.errors import MpcstatsError, PeerFault
+from mpcstats.party.agreement import Outline
 from mpcstats.party.question import Question
-from mpcstats.plan.physical import Physical
 from mpcstats.records.canonical import JSON
 from mpcstats.records.ledger.receipt import PartyPart, Receipt, part_of
 from mpcstats.records.ledger.witness import SplitView, Witness
@@ -46,7 +46,7 @@ class Finished:
     """A run that has ended well here: its plan, its question and papers, and this party's signed agreement."""
 
     label: str
-    plan: Physical
+    plan: Outline
     question: Question
     papers: tuple[Statement, ...]
     terms: Mapping[str, str]

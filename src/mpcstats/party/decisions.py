@@ -6,6 +6,8 @@ but by the ledger.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast, get_args
@@ -32,6 +34,7 @@ from mpcstats.party.repeat import Repeat, States, flipped, remembers
 from mpcstats.policy.check import check
 from mpcstats.policy.noise import lost
 from mpcstats.policy.permit import Permit
+from mpcstats.records.canonical import JSON
 from mpcstats.records.consent.acts import Mode
 from mpcstats.records.consent.terms import Ask
 from mpcstats.records.consent.token import TOKEN_KIND
@@ -72,25 +75,13 @@ class Decisions:
 
     def decide(self, question: Question, papers: Papers = ()) -> Permit:
         """This party's decision on `question`, written to its ledger. Raises PolicyRefused and UsageError."""
-        about = {"question": question.digest()}
-        self._ledger.append("request", request_body(question, papers))
-        try:
-            _check_day(self._me, question)
-            # A licence that was cancelled since the node began does not count here either.
-            self.records = replace(self.records, registers=self._shelf.current())
+        with self.deciding(question, papers):
             permit = compile_question(question, self.records, papers, self.known(question))
             self._take_tokens(question, permit, papers)
-        except PolicyRefused as refusal:
-            reasons = reasons_kept(refusal.reasons)
-            entry = self._ledger.append("decision", {**about, "permit": False, "reasons": reasons})
-            self._write_violations(question, papers, refusal, entry)
-            raise
         plan = permit.plan
-        self._ledger.append(
-            "decision",
+        self.write_permit(
+            question,
             {
-                **about,
-                "permit": True,
                 "plan": permit.plan_digest,
                 "policy": permit.policy_digest,
                 "level": permit.level.name,
@@ -103,6 +94,32 @@ class Decisions:
             },
         )
         return permit
+
+    @contextmanager
+    def deciding(self, question: Question, papers: Papers) -> Iterator[None]:
+        """A decision, by records as they are now: what is asked is written down first, and a refusal with its reasons.
+
+        Raises PolicyRefused for another day's question.
+        """
+        self._ledger.append("request", request_body(question, papers))
+        try:
+            _check_day(self._me, question)
+            # A licence that was cancelled since the node began does not count here either.
+            self.records = replace(self.records, registers=self._shelf.current())
+            yield
+        except PolicyRefused as refusal:
+            reasons = reasons_kept(refusal.reasons)
+            about: dict[str, JSON] = {"question": question.digest()}
+            entry = self._ledger.append(
+                "decision", {**about, "permit": False, "reasons": list(reasons)}
+            )
+            self._write_violations(question, papers, refusal, entry)
+            raise
+
+    def write_permit(self, question: Question, why: Mapping[str, JSON]) -> None:
+        """Write down that `question` is permitted, and by what."""
+        about: dict[str, JSON] = {"question": question.digest(), "permit": True}
+        self._ledger.append("decision", {**about, **why})
 
     def repeat(self, question: Question, papers: Papers = ()) -> Repeat | None:
         """The run that has answered `question`, by this party's ledger, if the policy lets it be told; else None.

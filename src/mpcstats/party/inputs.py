@@ -25,7 +25,12 @@ STATE = "state"  # of rows in an order of their own; no fragment has a name of t
 
 def commitments(rows: Mapping[str, Rows], key: Ed25519PrivateKey, label: str) -> dict[str, str]:
     """The commitment to the rows of each fragment in the run `label`, 64 hex digits each."""
-    return {name: commit(content(own), salt(key, label, name)) for name, own in rows.items()}
+    return {name: committed(key, label, name, content(own)) for name, own in rows.items()}
+
+
+def committed(key: Ed25519PrivateKey, label: str, name: str, given: bytes) -> str:
+    """The commitment to one input in the run `label`, as bytes."""
+    return commit(given, salt(key, label, name))
 
 
 def state(rows: Mapping[str, Rows], key: Ed25519PrivateKey, label: str) -> dict[str, str]:

@@ -87,9 +87,10 @@ class Invitations:
         question: Question,
         papers: Papers = (),
         *,
+        more: Mapping[str, str] | None = None,
         on_step: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Ask everybody; returns when all are ready.
+        """Ask everybody; returns when all are ready. `more` is what a request of another kind says beside.
 
         Raises PolicyRefused, Disagreement (another plan), PeerFault and TransportFault of the first who is not.
         """
@@ -98,6 +99,7 @@ class Invitations:
             "label": label,
             "question": question.to_json(),
             "papers": [paper.to_json() for paper in papers],
+            **({} if more is None else more),
         }
         for peer in self._peers:
             self._talks[peer.name] = self._pool.submit(self._talk, peer, request, on_step)

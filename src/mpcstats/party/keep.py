@@ -7,16 +7,37 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mpcstats.errors import UsageError
+from mpcstats.party.answer import Answer
+from mpcstats.party.closing import Closed
 from mpcstats.party.files.config import PartyFile
 from mpcstats.party.files.kept import answer_path, receipt_path
-from mpcstats.party.node import Played
 from mpcstats.party.question import Question
 
 
-def keep_answer(files: PartyFile, question: Question, played: Played) -> Path | None:
+class Run(Protocol):
+    """A finished run: of a question (party.node.Played), or of a claim (party.adjudication.play.Ended)."""
+
+    @property
+    def answer(self) -> Answer | None:
+        """What this party has learned."""
+
+    @property
+    def salt(self) -> bytes | None:
+        """Of its commitment to that."""
+
+    @property
+    def label(self) -> str:
+        """The run's label."""
+
+    @property
+    def closed(self) -> Closed:
+        """What came of the closing."""
+
+
+def keep_answer(files: PartyFile, question: Question, played: Run) -> Path | None:
     """Where the answer is now; None if this party learned none. Raises UsageError with the path."""
     if played.answer is None or played.salt is None:
         return None
@@ -28,7 +49,7 @@ def keep_answer(files: PartyFile, question: Question, played: Played) -> Path | 
     return _kept(answer_path(files, played.label), "answer", content)
 
 
-def keep_receipt(files: PartyFile, played: Played) -> Path | None:
+def keep_receipt(files: PartyFile, played: Run) -> Path | None:
     """Where the receipt is now; None if this party got none. Raises UsageError with the path."""
     receipt = played.closed.receipt
     if receipt is None:

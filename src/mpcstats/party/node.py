@@ -7,10 +7,11 @@ import resource
 import secrets
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from mpcstats.errors import PolicyRefused, TransportFault, UsageError
 from mpcstats.party.agreement import Terms, exchange_agreements
@@ -25,7 +26,7 @@ from mpcstats.party.decisions import Decisions
 from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
-from mpcstats.party.inputs import commitments, state
+from mpcstats.party.inputs import commitments, committed, state
 from mpcstats.party.keeping import KeptRuns
 from mpcstats.party.noise import NoiseKeys, OwnNoise
 from mpcstats.party.noted import released
@@ -53,7 +54,7 @@ from mpcstats.transport.transcript import Transcript
 
 OnStep = Callable[[str], None]
 RECEIPT = "receipt"  # the last step of a run, after which nothing may take the answer away
-Body = Coroutine[Any, Any, Answer | None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Played:
 
 
 @dataclass(slots=True)
-class _Run:
+class Running:
     """A run that this party is in, as far as another thread must know of it to end it."""
 
     about: Mapping[str, str]
@@ -113,7 +114,7 @@ class Node:
         self.consortium = consortium
         self.files = files
         self.silence = consortium.silence
-        self._run: _Run | None = None
+        self._run: Running | None = None
         self._mesh: Mesh | None = None
         self._kept = KeptRuns()
         self._ending = threading.Lock()  # a run is written down once, by whoever ends it
@@ -128,9 +129,9 @@ class Node:
         self._key = read_signing_key(files.signing_key)
         self.ledger = Ledger.open(files.ledger, party=self.me, signing_key=self._key)
         keys = {name: member.signing_key for name, member in consortium.members.items()}
-        self._witness = Witness(self.ledger, keys)
+        self.witness = Witness(self.ledger, keys)
         try:
-            self._decisions = Decisions(consortium, files, self.ledger, self.consent)
+            self.decisions = Decisions(consortium, files, self.ledger, self.consent)
             self.sources = Sources(self.me, files.data, self.records.catalogue)
             self.listener = Listener(
                 self.identity, own.address.host, own.address.port, self.peers, silence=self.silence
@@ -171,15 +172,15 @@ class Node:
     @property
     def records(self) -> Records:
         """What this party decides by, as of its last decision."""
-        return self._decisions.records
+        return self.decisions.records
 
     def decide(self, question: Question, papers: Papers = ()) -> Permit:
         """This party's decision on `question`, written to its ledger. Raises PolicyRefused and UsageError."""
-        return self._decisions.decide(question, papers)
+        return self.decisions.decide(question, papers)
 
     def known(self, question: Question) -> Known:
         """What this party alone knows of earlier questions and of its data, for a decision on `question`."""
-        return self._decisions.known(question)
+        return self.decisions.known(question)
 
     def read(
         self,
@@ -193,7 +194,7 @@ class Node:
 
         Raises UsageError for bad input; nothing has been sent.
         """
-        wanted = self._decisions.asks(question, permit, now())
+        wanted = self.decisions.asks(question, permit, now())
         chosen = None if self.consent is None or not wanted else self.consent.choose(wanted)
         consents = None if self.consent is None or chosen is None else self.consent.filter(chosen)
         own = self.sources.read(permit.plan, on_step=on_step, halt=halt, consent=consents)
@@ -201,7 +202,7 @@ class Node:
 
     def repeat(self, question: Question, papers: Papers = ()) -> Repeat | None:
         """The run that has answered `question` before, if this party has anything to tell of it (party.repeat)."""
-        return self._decisions.repeat(question, papers)
+        return self.decisions.repeat(question, papers)
 
     def unchanged(self, question: Question, found: Repeat, *, halt: Halt | None = None) -> bool:
         """Whether this party's rows are those of the run, and a recipient still has its answer; if so it is noted.
@@ -214,13 +215,13 @@ class Node:
         rows = self.read(question, found.permit, halt=halt).own.rows
         if state(rows, self._key, released.label) != released.state:
             return False
-        self._decisions.write_repeat(question, released.label)
+        self.decisions.write_repeat(question, released.label)
         return True
 
     def charge(self, question: Question, permit: Permit, played: Played) -> None:
         """Charge for the answer if its suppression pattern is another than before, where the rule has a history."""
         if played.answer is not None and remembers(permit, self.records.policy):
-            self._decisions.charge(question, permit, played.label, played.answer.states)
+            self.decisions.charge(question, permit, played.label, played.answer.states)
 
     def write_fault(self, question: Question, fault: Exception) -> None:
         """Write down that `question` has ended here before its run by `fault`, of which only the type is kept.
@@ -273,9 +274,45 @@ class Node:
         learns = self.me in plan.gate.recipients
         measured = units(plan, self.records.catalogue) if learns else ()
         others = [self.peers[name] for name in plan.parties if name != self.me]
-        run = self._run = _Run({"run": label, "plan": permit.plan_digest})
         noise = self._noise(plan)
         transcript = Transcript(peer.name for peer in others)
+        with self.running(label, permit.plan_digest, others, transcript) as (mesh, run):
+            self.decisions.check_still(label, question)
+            seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
+            agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
+            terms = Terms(label, question.digest(), plan, agreed)
+            self._begin(label, brought)
+            own = self._sign(terms, permit, rows)
+            exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
+            on_step("handshake")
+            session = Session(self.me, plan.parties, seeds, openings=run.openings)
+            past = Past(self.files.ledger.parent / FOLDER / self.me, label)
+            body = play(
+                session,
+                permit,
+                rows,
+                own_noise=noise,
+                on_step=on_step,
+                past=past,
+                keeping=self._kept.of(label, permit.plan_digest),
+            )
+            answer, spent = driven(mesh, body, self.me)
+            self.ended(run)
+            self._kept.forget()
+            salt = self._finish(run, permit, answer, spent, transcript, noise.answer)
+            closed = self.close_run(mesh, Finished(label, plan, question, papers, agreed, own))
+            closed = replace(closed, troubles=(*closed.troubles, *self._deliver(label, own)))
+            on_step(RECEIPT)
+        if answer is not None:
+            answer = replace(answer, units=measured, receipt=closed.receipt)
+        return Played(answer, spent, label, salt, closed)
+
+    @contextmanager
+    def running(
+        self, label: str, plan: str, others: list[Peer], transcript: Transcript
+    ) -> Iterator[tuple[Mesh, Running]]:
+        """The mesh of the run `label` of the plan with that digest; whatever ends it early is written down."""
+        run = self._run = Running({"run": label, "plan": plan})
         try:
             with Mesh.connect(
                 self.identity,
@@ -286,42 +323,32 @@ class Node:
                 transcript=transcript,
             ) as mesh:
                 self._mesh = mesh
-                self._decisions.check_still(label, question)
-                seeds = agree(mesh, self.me, plan.parties, self.terms(question, permit))
-                agreed = {**self.terms(question, permit), "run": seeds.run_id.hex()}
-                terms = Terms(label, question.digest(), plan, agreed)
-                self._begin(label, brought)
-                own = self._sign(terms, permit, rows)
-                exchange_agreements(mesh, terms, own, self.me, self.records.registers.principals)
-                on_step("handshake")
-                session = Session(self.me, plan.parties, seeds, openings=run.openings)
-                past = Past(self.files.ledger.parent / FOLDER / self.me, label)
-                body = play(
-                    session,
-                    permit,
-                    rows,
-                    own_noise=noise,
-                    on_step=on_step,
-                    past=past,
-                    keeping=self._kept.of(label, permit.plan_digest),
-                )
-                answer, spent = _driven(mesh, body, self.me)
-                if not self._write_down(run, None):
-                    raise self._stopped()
-                self._kept.forget()
-                salt = self._finish(run, permit, answer, spent, transcript, noise.answer)
-                ended = Finished(label, plan, question, papers, agreed, own)
-                closed = _closed(mesh, self._witness, ended)
-                closed = replace(closed, troubles=(*closed.troubles, *self._deliver(label, own)))
-                on_step(RECEIPT)
+                yield mesh, run
         except BaseException as fault:
             self._write_down(run, fault)
             raise
         finally:
             self._mesh = None
-        if answer is not None:
-            answer = replace(answer, units=measured, receipt=closed.receipt)
-        return Played(answer, spent, label, salt, closed)
+
+    def ended(self, run: Running) -> None:
+        """Write down that the run has ended well. Raises TransportFault if another thread has ended it before."""
+        if not self._write_down(run, None):
+            raise self._stopped()
+
+    def close_run(self, mesh: Mesh, ended: Finished) -> Closed:
+        """The closing of a run; who ends it by hand has the answer without a receipt."""
+        try:
+            return close(mesh, self.witness, ended)
+        except KeyboardInterrupt:
+            return Closed(None, ("stopped by hand before the parties had closed the run",))
+
+    def sign(self, statement: Statement) -> Statement:
+        """The statement with this party's signature."""
+        return statement.sign(self.me, self._key)
+
+    def commit_input(self, label: str, name: str, content: bytes) -> str:
+        """This party's commitment to the input `name` of the run `label`, which it can open later (party.inputs)."""
+        return committed(self._key, label, name, content)
 
     def _begin(self, label: str, brought: Brought) -> None:
         """Use up what persons have consented to for this run. Raises PolicyRefused if that has changed meanwhile."""
@@ -346,7 +373,7 @@ class Node:
         inputs = commitments(rows, self._key, terms.label)
         # With it this party can tell, when it is asked again, whether its rows are still the same.
         kept = remembers(permit, self.records.policy)
-        own = terms.statement(inputs).sign(self.me, self._key)
+        own = self.sign(terms.statement(inputs))
         self.ledger.append(
             "start",
             {
@@ -364,7 +391,7 @@ class Node:
 
     def _finish(
         self,
-        run: _Run,
+        run: Running,
         permit: Permit,
         answer: Answer | None,
         spent: Spent,
@@ -397,7 +424,7 @@ class Node:
         )
         return salt
 
-    def _write_down(self, run: _Run, fault: BaseException | None) -> bool:
+    def _write_down(self, run: Running, fault: BaseException | None) -> bool:
         """Keep the end of `run`; whether it had not been kept before."""
         with self._ending:
             if self._run is not run:
@@ -430,15 +457,7 @@ class Node:
         }
 
 
-def _closed(mesh: Mesh, witness: Witness, ended: Finished) -> Closed:
-    """The closing of a run; who ends it by hand has the answer without a receipt."""
-    try:
-        return close(mesh, witness, ended)
-    except KeyboardInterrupt:
-        return Closed(None, ("stopped by hand before the parties had closed the run",))
-
-
-def _driven(mesh: Mesh, body: Body, me: str) -> tuple[Answer | None, Spent]:
+def driven(mesh: Mesh, body: Coroutine[Any, Any, T], me: str) -> tuple[T, Spent]:
     """What the party's coroutine gives, and what it took."""
     program = Program(me, body)
     clock, work = time.monotonic(), time.process_time()

@@ -26,6 +26,9 @@ from mpcstats.errors import (
     TransportFault,
     UsageError,
 )
+from mpcstats.party.adjudication.claim import ADJUDICATION
+from mpcstats.party.adjudication.holder import hold
+from mpcstats.party.adjudication.play import take_part
 from mpcstats.party.compile import Papers, read_papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.invite import LENGTH, LINES, STEP, check_plan, quietly
@@ -163,27 +166,20 @@ class _Talk:
 
     def _answer(self) -> None:
         node, control = self._node, self._control
-        kind, label, question, papers = self._request()
+        kind, label, question, papers, event = self._request()
         log.info("%s asks: %s (%s)", control.peer, question.purpose, question.scenario)
+        if kind == ADJUDICATION:
+            self._adjudicate(label, question, papers, event)
+            return
         if kind == AGAIN:
             same = self._prepared(lambda: _unchanged(node, label, question, papers, self._halt))
             log.info("asked again: %s", "nothing has changed" if same else "a new question")
             control.send({"kind": SAME if same else NEW})
             return
-        try:
-            permit, brought = self._prepared(lambda: _prepare(node, question, papers, self._halt))
-        except PolicyRefused as refusal:
-            reasons = [_line(reason)[:LENGTH] for reason in refusal.reasons[:LINES]]
-            log.info("refused: %s", "; ".join(reasons))
-            control.send({"kind": "refused", "reasons": reasons})
+        prepared = self._decided(question, lambda: _prepare(node, question, papers, self._halt))
+        if prepared is None:
             return
-        except MemoryError:
-            raise
-        except Exception as fault:
-            # The message may name files and counts: it stays at home.
-            quietly(control, UNABLE)
-            node.write_fault(question, fault)
-            raise
+        permit, brought = prepared
         own = brought.own
         for audit in own.audits:
             log.info(
@@ -211,13 +207,48 @@ class _Talk:
             if path is not None:
                 log.info("kept %s", path)
 
-    def _request(self) -> tuple[str, str, Question, Papers]:
+    def _decided(self, question: Question, work: Callable[[], T]) -> T | None:
+        """What `work` gives, None where this party refuses: who asks has been told why."""
+        control = self._control
+        try:
+            return self._prepared(work)
+        except PolicyRefused as refusal:
+            reasons = [_line(reason)[:LENGTH] for reason in refusal.reasons[:LINES]]
+            log.info("refused: %s", "; ".join(reasons))
+            control.send({"kind": "refused", "reasons": reasons})
+            return None
+        except MemoryError:
+            raise
+        except Exception as fault:
+            # The message may name files and counts: it stays at home.
+            quietly(control, UNABLE)
+            self._node.write_fault(question, fault)
+            raise
+
+    def _adjudicate(self, label: str, question: Question, papers: Papers, event: str) -> None:
+        """One claim of an insurer against a person's token."""
+        node, control = self._node, self._control
+        side = self._decided(question, lambda: hold(node, question, papers, event))
+        if side is None:
+            return
+        control.send({"kind": "ready", "terms": dict(side.terms), "left_out": {}})
+        if not self._told_to_go(side.terms):
+            log.info("the run does not take place")
+            return
+        ended = take_part(node, side, label, on_step=self._log_step)
+        quietly(control, {"kind": "done", **ended.spent.to_json()})
+        for trouble in ended.closed.troubles:
+            log.warning("the run has ended well; its closing has not: %s", _line(trouble))
+
+    def _request(self) -> tuple[str, str, Question, Papers, str]:
         peer = self._control.peer
         said = self._control.receive(min(self._node.silence, REQUEST_SECONDS))
         label = said.get("label")
         known = isinstance(label, str) and LABEL.fullmatch(label)
         kind = said.get("kind")
-        if kind not in ("question", AGAIN) or not isinstance(label, str) or not known:
+        event = said.get("event", "")  # of a claim; of other questions nobody looks at it
+        kinds = ("question", AGAIN, ADJUDICATION)
+        if kind not in kinds or not isinstance(label, str) or not known:
             raise PeerFault(peer, STEP, "expected a question and a label, got another object")
         try:
             question = Question.from_json(said.get("question"))
@@ -226,7 +257,7 @@ class _Talk:
             raise PeerFault(peer, STEP, str(error)) from None
         if question.initiator != peer:
             raise PeerFault(peer, STEP, "expected a question of its own, got another party's")
-        return str(kind), label, question, papers
+        return str(kind), label, question, papers, event if isinstance(event, str) else ""
 
     def _prepared(self, work: Callable[[], T]) -> T:
         """What `work` gives, while `control` hears that this party works on it.

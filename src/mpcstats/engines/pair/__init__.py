@@ -1,1 +1,1 @@
-"""Two parties without a helper: group elements, encrypted numbers, and what one of the two opens."""
+"""Two compute parties and no helper: what either learns is what the card says, whatever the other one does with it."""

@@ -11,22 +11,33 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.errors import UsageError
-from mpcstats.party.data.consent import ConsentFilter, LeftOut, person_column
+from mpcstats.party.data.consent import (
+    ConsentFilter,
+    LeftOut,
+    columns_for_matter,
+    matter_rows,
+    person_column,
+)
 from mpcstats.party.data.engine import Engine, Numbers
 from mpcstats.party.data.given import GivenColumn, check_keys, given_columns, given_parts
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.place import Place, opened, place_of
-from mpcstats.party.data.source import Source
+from mpcstats.party.data.source import PostgresTable, Source, SparkTable
+from mpcstats.party.data.table import load_table
 from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Fragment, Physical
 from mpcstats.records.catalogue import Catalogue
+from mpcstats.records.consent.pseudonym import PseudonymKey
+from mpcstats.records.consent.terms import Ask
 from mpcstats.session import Words
 
 Int64 = NDArray[np.int64]
+Value = int | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,21 @@ class Sources:
                         else database.rows(fragment, keyed=keyed)
                     )
         return Own({f.name: found[f.name] for f in fragments}, tuple(reports), tuple(left_out))
+
+    def matter(self, ask: Ask, key: PseudonymKey, *, column: str) -> list[dict[str, Value]]:
+        """The fields of `ask`, and no others, of the rows of its person and matter, which `column` names.
+
+        Raises UsageError for bad input, and for a dataset that is in another engine than the node's own.
+        """
+        (name,) = ask.datasets
+        source, dataset = self._source(name), self._catalogue.dataset(name)
+        if isinstance(source, PostgresTable | SparkTable):
+            raise UsageError(
+                f"{name}: expected a dataset in a file, a frame or DuckDB for a single matter, got {source}"
+            )
+        with duckdb.connect() as database:
+            load_table(database, dataset, columns_for_matter(dataset, ask, column), source)
+            return matter_rows(database, dataset, key, ask, matter_column=column)
 
     def _by_place(self, fragments: Sequence[Fragment]) -> dict[Place, list[Fragment]]:
         """The fragments by the engine that computes them. Raises UsageError for one over several engines."""

@@ -36,11 +36,11 @@ from mpcstats.records.consent.spent import Spent
 from mpcstats.records.consent.terms import Ask, Refusal
 from mpcstats.records.consent.token import LONGEST_SECONDS, Token
 from mpcstats.records.journal import body_as
-from mpcstats.records.names import PartyName
+from mpcstats.records.names import Digest, PartyName
 from mpcstats.records.principals import Principals
 from mpcstats.records.second import FORM
 from mpcstats.records.signed import Statement
-from mpcstats.records.tomlfile import Table, Version, read_toml
+from mpcstats.records.tomlfile import Listed, Table, Version, read_toml
 
 # What others are told if a run cannot begin: which consents have changed, and how many, is not theirs to know.
 CHANGED = "consents have changed since the question was decided: ask again"
@@ -57,6 +57,8 @@ class ConsentFile(Table):
     principals: FileName
     signing_key: FileName
     pseudonym_key: FileName
+    # By insurer, commitments to the rules that a claim may come with; an insurer that is not named may come with any.
+    rules: dict[PartyName, Annotated[tuple[Digest, ...], Listed]] = Field(default_factory=dict)
     longest_token_hours: Annotated[int, Field(ge=1, le=24 * 366)] = LONGEST_SECONDS // 3600
 
 
@@ -87,11 +89,16 @@ class ConsentDesk:
             longest=file.longest_token_hours * 3600,
         )
         self._settled = False
+        self._rules = file.rules
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """The desk that the consent.toml at `path` describes. Raises UsageError with file and place."""
         return cls(path, read_toml(path, ConsentFile))
+
+    def accepts(self, insurer: str, rule: str) -> bool:
+        """Whether claims of `insurer` may come with the rule of that commitment."""
+        return insurer not in self._rules or rule in self._rules[insurer]
 
     def consents(self) -> Consents:
         """The fold of the journal, to be read while no other thread writes through this desk.
@@ -177,6 +184,11 @@ class ConsentDesk:
             ]
             dues = [due for each in chosen.persons.values() for due in each.dues]
             return self._spend(page, dues, uses, run, second)
+
+    def presented(self, token: Statement, ask: Ask) -> tuple[Refusal, ...]:
+        """Every reason why `admit` would refuse the token now; nothing is spent. Raises UsageError for no token."""
+        with self.book.reading() as consents:
+            return consents.presented(token, ask)
 
     def admit(self, token: Statement, ask: Ask, run: str) -> tuple[Refusal, ...]:
         """Spend a one-shot token for the run of one matter, at `ask.second`; every reason if it is refused.

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 from mpcstats.policy.case import Case
 from mpcstats.policy.reason import Reason
+from mpcstats.records.standing import Standing
 
 
 def standing(case: Case) -> Iterator[Reason]:
     """Why who asks has lost the right to."""
-    found = case.standing
+    yield from lost(case.standing)
+
+
+def lost(found: Standing | None) -> Iterator[Reason]:
+    """The same of a standing."""
     if found is not None and found.revoked:
         yield Reason(
             "standing",
