@@ -90,7 +90,7 @@ fee = {{ type = "integer", level = "MODERATE", minimum = 0, maximum = 100000, nu
     return folder
 
 
-@pytest.mark.parametrize("count", [3, 5])
+@pytest.mark.parametrize("count", [3, pytest.param(5, marks=pytest.mark.long)])
 def test_every_contributor_computes(tmp_path: Path, count: int) -> None:
     parties = NAMES[:count]
     with mpcstats.local(town(tmp_path / "town", parties), keep=tmp_path / "kept") as first:
@@ -130,7 +130,7 @@ def losing(world: Local, lost: tuple[str, ...], scenario: str) -> Callable[[], R
     return lambda: ask(world.node, question, on_step=on_step)
 
 
-@pytest.mark.parametrize("lost", [("h4",), ("h4", "h5")])
+@pytest.mark.parametrize("lost", [("h4",), pytest.param(("h4", "h5"), marks=pytest.mark.long)])
 def test_who_is_left_opens_what_is_left(tmp_path: Path, lost: tuple[str, ...]) -> None:
     left = tuple(party for party in NAMES if party not in lost)
     with hospitals(tmp_path, NAMES) as world:
