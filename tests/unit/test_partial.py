@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.offered import SHAMIR, carded, question, records
@@ -24,12 +25,12 @@ FIVE = Offer("shamir", ("bureau", "h1", "h2", "h3", "p"))
 LEAKAGE = ["size-bound", "gated-cell", "suppression-pattern", "partial-sum"]
 
 
-def plan(offer: Offer = FIVE, **rule: object) -> Physical:
+def plan(offer: Offer = FIVE, **rule: Any) -> Physical:
     """The plan of a sum on shamir, whose rule permits partial answers."""
     return planned(question(), records(compute=(), offers=(offer,), **{"partial": True, **rule}))
 
 
-def asked(*without: str, **changes: object) -> Question:
+def asked(*without: str, **changes: Any) -> Question:
     return question(resumes=Resumes(RUN, without), **changes)
 
 
