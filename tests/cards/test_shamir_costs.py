@@ -13,10 +13,13 @@ from mpcstats.cards.load import load_cards
 from mpcstats.engines.shamir import Shamir
 from mpcstats.plan.grouproles import group_roles
 from mpcstats.protocols.cells import Amount, Behind, Cells
+from mpcstats.protocols.divide import ratio
+from mpcstats.protocols.extreme import extreme
 from mpcstats.protocols.gate import gate
 from mpcstats.protocols.held import Summand
 from mpcstats.protocols.histogram import ands, bin_bounds, histogram
 from mpcstats.protocols.long_sum import long_sum
+from mpcstats.protocols.moments import Bounds, deviation, moments
 from mpcstats.protocols.partial_sum import keep, open_kept, resume
 from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.sum import vector_sum
@@ -66,7 +69,10 @@ def check(
     for (party, step), size in outcome.traffic.bytes_by_step.items():
         if step.startswith(("run/it/", "run/it#")):
             sent[party] += size
-    assert +sent == +expected, card
+    if cost.kind == "exact":
+        assert +sent == +expected, card
+    else:
+        assert all(size <= expected[party] <= 3 * size for party, size in sent.items() if size)
     rounds, most = outcome.traffic.span("run/it"), cost.rounds.evaluate(given)
     right = rounds == most if cost.rounds_kind == "exact" else rounds <= most <= 2 * rounds
     assert right, f"{card}: {rounds} rounds, at most {most}"
@@ -158,6 +164,87 @@ def test_a_histogram_costs_what_its_card_says(group: tuple[int, int], valid: boo
         "turns": 1,
     }
     check("histogram", group, run(group, body), sizes, roles)
+
+
+@pytest.mark.parametrize("group", [*GROUPS, MANY])
+@pytest.mark.parametrize(("columns", "masked", "broad"), [(1, True, False), (2, False, True)])
+def test_moments_cost_what_their_card_says(
+    group: tuple[int, int], columns: int, masked: bool, broad: bool
+) -> None:
+    rows, most = 70, 1 << (50 if broad else 20)
+
+    async def body(session: Session, engine: Shamir) -> object:
+        ones = engine.public(session, np.ones(rows, dtype=np.uint64))
+        valid = None
+        if masked:
+            bits = np.zeros((1, 2), dtype=np.uint64) if session.me == "a" else None
+            valid = await engine.share_bits(session, bits, owner="a", length=rows, width=1)
+        await wait_for_all(session.narrow("before"))
+        step, bounds = session.narrow("it"), Bounds(rows, most, most if columns == 2 else 0)
+        y = ones.scaled(2) if columns == 2 else None
+        found = await moments(step.narrow("m"), engine, ones, y, bounds=bounds, valid=valid)
+        if columns == 2:
+            return found
+        terms = (found.count, found.x, found.x, found.xx)
+        return await deviation(step.narrow("d"), engine, *terms, bounds=Bounds(rows, most, most))
+
+    products = 3 if columns == 2 else 1
+    sizes = {
+        "rows": rows,
+        "masked": columns if masked else 0,
+        "lifted": columns if broad else 0,
+        "narrow": 0 if broad else products,
+        "broad": products if broad else 0,
+        "cells": int(columns == 1),
+        "narrow_moments": 3 if columns == 1 else 0,
+    }
+    check("moments", group, run(group, body), sizes, group_roles(NAMES[: group[0]], group[1]))
+
+
+@pytest.mark.parametrize("group", [*GROUPS, MANY])
+@pytest.mark.parametrize("decimals", [0, 12])
+@pytest.mark.parametrize("rounded", [False, True])
+def test_a_ratio_costs_at_most_what_its_card_says(
+    group: tuple[int, int], decimals: int, rounded: bool
+) -> None:
+    rows, above, below = 3, 30, 9
+
+    async def body(session: Session, engine: Shamir) -> object:
+        number = engine.public(session, np.arange(1, rows + 1, dtype=np.uint64))
+        return await ratio(
+            session.narrow("it"),
+            engine,
+            number.scaled(100),
+            number,
+            decimals=decimals,
+            numerator_bits=above,
+            denominator_bits=below,
+            rounded=rounded,
+        )
+
+    bits = above + (10**decimals - 1).bit_length()
+    sizes = {
+        "rows": rows,
+        "dividend": bits,
+        "divisor": below,
+        "quotient": bits,
+        "rounded": int(rounded),
+        "limbs": 1 if bits <= 63 else 2,
+        "rest": 0,
+        "lifted": int(bits > 63),
+    }
+    check("divide", group, run(group, body), sizes, group_roles(NAMES[: group[0]], group[1]))
+
+
+@pytest.mark.parametrize("group", [*GROUPS, MANY])
+@pytest.mark.parametrize("providers", [2, 5])
+def test_an_extreme_costs_what_its_card_says(group: tuple[int, int], providers: int) -> None:
+    async def body(session: Session, engine: Shamir) -> object:
+        ones = engine.public(session, np.ones(65, dtype=np.uint64))
+        return await extreme(session.narrow("it"), engine, [ones] * providers, largest=False)
+
+    sizes = {"cells": 65, "providers": providers}
+    check("extreme", group, run(group, body), sizes, group_roles(NAMES[: group[0]], group[1]))
 
 
 def test_a_byte_too_many_and_a_role_too_few_are_seen() -> None:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 def group_roles(
     compute: tuple[str, ...], threshold: int, *, recipients: Sequence[str] = ()
 ) -> Counter[tuple[str, str]]:
-    """(role, party) -> how often: "compute" all, "dealer" the first 2 t + 1, "opener" the first t + 1, and for each
-    of `recipients` "shows" t + 1 parties that send shares, itself among them if it computes, "confirms" the others.
+    """(role, party) -> how often: "compute" all, "dealer" and "lifter" the first 2 t + 1, "opener" the first t + 1, and
+    for each of `recipients` "shows" those whose shares it takes to open, t + 1 with its own, "confirms" the others.
     """
     roles = Counter({("compute", party): 1 for party in compute})
-    roles.update(("dealer", party) for party in compute[: 2 * threshold + 1])
+    for role in ("dealer", "lifter"):
+        roles.update((role, party) for party in compute[: 2 * threshold + 1])
     roles.update(("opener", party) for party in compute[: threshold + 1])
     for recipient in recipients:
         inside = recipient in compute

@@ -36,8 +36,7 @@ class ExactShamir:
         widths.check_carry(x, carry)
         if session.me not in self.compute:
             return Bits(x.length, x.width, (), None)
-        zeros = x.constant(np.zeros(x.array_shape, dtype=np.uint64))
-        return await trees.add(session, self.group, x, zeros, carry)
+        return await trees.increment(session, self.group, x, carry)
 
     async def select(self, session: Session, flags: Bits, options: Sequence[Bits]) -> Bits:
         widths.check_options(flags, options)

@@ -69,6 +69,23 @@ async def add(session: Session, group: Group, x: Bits, y: Bits, carry: Bits | in
     return x ^ y ^ value
 
 
+async def increment(session: Session, group: Group, x: Bits, carry: Bits) -> Bits:
+    """x + carry mod 2^width: as add with y = 0, where V of every block but the lowest is 0 and needs no and."""
+    rest = np.zeros((x.width - 1, x.array_shape[1]), dtype=np.uint64)
+    value = Bits.stack([carry, x.constant(rest)])
+    through = Bits.stack([zero_row(x), x.rows(slice(0, -1))])
+    for i, level in enumerate(schedule(x.width, x.length)):
+        high, low = _indices(level.final)
+        inner_high, inner_low = _indices(level.inner)
+        asked = [(through.rows(high), value.rows(low))]
+        if level.inner:
+            asked.append((through.rows(inner_high), through.rows(inner_low)))
+        chosen, *joint = await conj(session.narrow(f"level{i}"), group, asked)
+        value = _put(value, high, chosen)
+        through = _put(through, inner_high, joint[0]) if joint else through
+    return x ^ value
+
+
 async def total(session: Session, group: Group, numbers: Sequence[Bits]) -> tuple[Bits, Bits]:
     """Two numbers whose sum mod 2^width is that of `numbers`, one or more. Three become two by one and for each bit."""
     left = list(numbers)
