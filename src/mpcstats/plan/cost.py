@@ -129,7 +129,7 @@ def spent(sizing: Sizing, cards: Cards, plan: Physical) -> StepCost:
     for part in sizing.parts:
         cost = cards[part.card].cost_on(plan.engine)
         for run in part.runs:
-            for (role, party), times in run.roles.items():
+            for (role, party), times in _roles(run, plan).items():
                 # Another engine's roles are among them where a protocol has several: these send nothing on this one.
                 if role in cost.bytes or plan.engine not in cards[part.card].settings:
                     sent[party] += times * cost.bytes[role].evaluate({**run.sizes, **seats})
@@ -147,6 +147,15 @@ def spent(sizing: Sizing, cards: Cards, plan: Physical) -> StepCost:
         dict(sent),
         sizing.work,
     )
+
+
+def _roles(run: Sizing, plan: Physical) -> Mapping[tuple[str, str], int]:
+    """Who plays what in a run: on shamir, where all compute parties take part, by their places in the group too."""
+    times = run.roles.get(("compute", plan.compute[0]), 0)
+    if plan.engine != SHAMIR or not times or ("dealer", plan.compute[0]) in run.roles:
+        return run.roles
+    placed = group_roles(plan.compute, plan.tolerated)
+    return {**{name: times * count for name, count in placed.items()}, **run.roles}
 
 
 def _rounds(plan: Physical, rounds: Mapping[str, int]) -> int:
