@@ -18,7 +18,7 @@ from mpcstats.testing import Outcome, run_together
 
 CARDS = load_cards()
 PARTIES = ("a", "b", "c", "d")
-PADDING = Padding(Fraction(2), Fraction(1, 50))
+PADDING = Padding(Fraction(2), 2)
 RECIPIENTS = [("a",), ("b",), ("c",), ("a", "b"), ("b", "d"), ("a", "c", "d")]
 
 

@@ -31,7 +31,8 @@ from mpcstats.records.privacy.mechanism import (
     laplace_for,
     root_above,
 )
-from mpcstats.records.privacy.spending import Losses, charges
+from mpcstats.records.privacy.padding import Padding
+from mpcstats.records.privacy.spending import Losses, charges, read_charges
 
 ONE = Sensitivity(1, 1, 1)
 HALF = Fraction(1, 2)
@@ -55,9 +56,40 @@ def test_losses_add_up_as_fractions() -> None:
 
 
 def test_a_loss_below_nothing_is_refused() -> None:
-    for wrong in ((Fraction(-1), Fraction(0)), (None, Fraction(-1))):
+    zero = Fraction(0)
+    for wrong in ((Fraction(-1), zero), (None, Fraction(-1)), (None, zero, Fraction(-1))):
         with pytest.raises(UsageError, match=r"^expected a loss of at least 0, got one below$"):
             Loss(*wrong)
+
+
+def test_dummies_lose_a_delta_that_adds_up() -> None:
+    padding = Padding(HALF, Fraction(1, 1000))
+    assert padding.loss == Loss(HALF, Fraction(1, 8), Fraction(1, 1000))
+    both = padding.loss + padding.loss + Loss.pure(HALF)
+    assert both == Loss(Fraction(3, 2), Fraction(3, 8), Fraction(1, 500))
+    assert (padding.loss + Loss.concentrated(HALF)).delta == Fraction(1, 1000)
+    assert str(both) == "epsilon 3/2, rho 3/8, delta 1/500"
+    assert read_charges(charges({"d": both, "e": Loss.pure(HALF)})) == {
+        "d": both,
+        "e": Loss.pure(HALF),
+    }
+    assert "delta" not in str(
+        charges({"e": Loss.pure(HALF)})
+    )  # as it was written before there were dummies
+
+
+@pytest.mark.parametrize("delta_", [Fraction(1, 2), Fraction(1, 7), Fraction(1, 10**9)])
+@pytest.mark.parametrize("epsilon_", [Fraction(1, 10), Fraction(2, 3), Fraction(5)])
+def test_the_number_of_dummies_is_the_least_that_does(epsilon_: Fraction, delta_: Fraction) -> None:
+    shift = Padding(epsilon_, delta_).shift
+    assert exp(-float(epsilon_) * shift) <= float(delta_)
+    assert shift == 1 or exp(-float(epsilon_) * (shift - 1)) > float(delta_)
+
+
+@pytest.mark.parametrize("wrong", [(0, HALF), (-1, HALF), (1, 0), (1, 1)])
+def test_dummies_need_an_epsilon_and_a_delta(wrong: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match="to hide a size by dummies"):
+        Padding(*map(Fraction, wrong))
 
 
 @pytest.mark.parametrize("text", ["0.5", "1/0", "-1", "", "1e3", "1 / 2", "1" * 10, 1, None])
@@ -299,6 +331,17 @@ def test_a_budget_with_a_delta_goes_by_the_conversion() -> None:
     assert said is not None
     assert said.startswith("bureau.enrolment: its budget is epsilon 1, delta 1/1000000; with this ")
     assert both.refusal(Loss.concentrated(Fraction(1, fits)), Loss.concentrated(Fraction(1, 99)))
+
+
+def test_dummies_fit_a_budget_with_a_delta_above_theirs() -> None:
+    padded = Padding(HALF, Fraction(1, 10**6)).loss
+    for limits in ({"epsilon": "9"}, {"rho": "9"}, {"epsilon": "9", "delta": "1/1000000"}):
+        said = budget(**limits).refusal(NOTHING, padded)
+        assert said is not None
+        assert "with this question delta alone would be 1/1000000: ask for dummies" in said
+        assert budget(**limits).refusal(NOTHING, Loss.pure(HALF)) is None
+    assert budget(epsilon="9", delta="1/999999").refusal(NOTHING, padded) is None
+    assert budget(epsilon="1/2", delta="1/999999").refusal(NOTHING, padded) is not None
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,7 @@ def check_meaning(vector: Vector) -> None:
         ("private_join/count", ("inputs", "matcher", 0, 1), 3),
         ("private_join/sums", ("inputs", "values", 0, 0), 6),
         ("private_join/sums_below_k", ("sizes", "k"), 2),
-        ("private_join_padded/both", ("sizes", "delta"), "1/90"),
+        ("private_join_padded/both", ("sizes", "shift"), "3"),
     ],
 )
 def test_a_wrong_meaning_is_seen(name: str, path: Sequence[Any], value: Any) -> None:

@@ -1,1 +1,1 @@
-"""Arithmetic on whole columns: rings, bit-sliced words, linear key-value stores. No I/O, no randomness."""
+"""Arithmetic on whole columns: rings, bits, key-value stores, a group, encrypted numbers. No I/O, no randomness."""

@@ -59,6 +59,8 @@ class Privacy(Table):
 
     def holds(self, loss: Loss) -> bool:
         """Whether an answer that tells `loss` tells no more than it may."""
+        if loss.delta:  # a rule allows none
+            return False
         if self.mechanism == "laplace":
             return loss.epsilon is not None and loss.epsilon <= self.amount
         return loss.rho <= self.amount

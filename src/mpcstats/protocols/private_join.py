@@ -141,6 +141,8 @@ async def join_with(
 ) -> Joined:
     """As `private_join`, with dummies among the rows: `size` counts matches of dummies too, k does not."""
     found = _Found()
+    if session.me in (join.matcher, join.holder):
+        group.check_installed()  # before anything is sent
     if session.me == join.matcher:
         work = _Work(join, dummies, on_progress, _given(table, join.matcher_rows, 0))
         found = await _match(session, work)

@@ -8,7 +8,6 @@ Specification and argument: protocols/private_join_padded/spec.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
@@ -22,35 +21,25 @@ from mpcstats.session.draws import StreamDraw
 
 LEAK = "noisy-intersection-size"
 DOMAIN = b"mpcstats private_join_padded 1 dummy"
-MOST_ROWS = 1 << 20  # dummies of one party's noise
-_DIGITS = 40
+MOST_SHIFT = 1 << 19  # a million dummies
 
 
 @dataclass(frozen=True, slots=True)
 class Padding:
-    """The number of matches is (epsilon, delta)-differentially private against each party to whom it is opened.
+    """Noise in [-shift, shift]: the opened number is (epsilon, exp(-epsilon shift))-differentially private.
 
-    Neighbours differ in one key of one party, there or not. Raises UsageError unless epsilon > 0 and 0 < delta < 1.
+    That is against each party to whom it is opened; neighbours differ in one key of one party, there or not. Raises
+    UsageError unless epsilon > 0 and 1 <= shift <= 2^19.
     """
 
     epsilon: Fraction
-    delta: Fraction
+    shift: int  # t: t + z is no negative number
 
     def __post_init__(self) -> None:
-        if self.epsilon <= 0 or not 0 < self.delta < 1:
-            raise UsageError("expected an epsilon above 0 and a delta above 0 and below 1")
-        if 2 * self.shift > MOST_ROWS:
+        if self.epsilon <= 0 or not 1 <= self.shift <= MOST_SHIFT:
             raise UsageError(
-                f"expected at most {MOST_ROWS} dummies, got {2 * self.shift}: take a larger epsilon or delta"
+                f"expected an epsilon above 0 and a shift of 1 to {MOST_SHIFT}, got {self.shift}"
             )
-
-    @property
-    def shift(self) -> int:
-        """t: noise lies in [-t, t], so that t + z is no negative number. exp(-epsilon t) <= delta."""
-        with localcontext(Context(prec=_DIGITS, rounding=ROUND_CEILING)):
-            least = (Decimal(self.delta.denominator) / self.delta.numerator).ln() + Decimal("1e-30")
-            steps = least * self.epsilon.denominator / self.epsilon.numerator
-            return max(1, int(steps.to_integral_value(ROUND_CEILING)))
 
     def noise(self, draw: Draw) -> int:
         """z in [-t, t] with probability proportional to exp(-epsilon |z|)."""

@@ -38,7 +38,7 @@ def settings() -> dict[str, Setting]:
         "fine": (
             "a finer noise: more dummies",
             some,
-            {"size_to": ["a"], "more": {"epsilon": "1/2", "delta": "1/9"}},
+            {"size_to": ["a"], "more": {"epsilon": "1/2", "shift": "5"}},
         ),
         "sums": (
             "a sum, exact, for both",
@@ -46,7 +46,7 @@ def settings() -> dict[str, Setting]:
             {"bits": (4,), "sums_to": ["a", "b"], "size_to": ["a"]},
         ),
     }
-    usual = {"epsilon": "2", "delta": "1/40"}
+    usual = {"epsilon": "2", "shift": "2"}
     return {
         title: _pair.setting_of(
             PROTOCOL, title, about, KEYS, holder, **{"rows": (12, 12), "more": usual, **more}
@@ -56,7 +56,7 @@ def settings() -> dict[str, Setting]:
 
 
 def padding_of(setting: Setting) -> Padding:
-    return Padding(*(Fraction(setting["sizes"][name]) for name in ("epsilon", "delta")))
+    return Padding(Fraction(setting["sizes"]["epsilon"]), int(setting["sizes"]["shift"]))
 
 
 async def body(setting: Setting, session: Session) -> Any:
@@ -97,10 +97,10 @@ def cases() -> dict[str, Bad]:
     """Title -> fault."""
     return {
         **_pair.element_cases("both"),
-        "unequal_epsilon": Bad(
+        "unequal_shifts": Bad(
             "the two take another number of dummies: rows are missing",
             "both",
             "fault",
-            setting=[(("a",), ("sizes", "epsilon"), "1")],
+            setting=[(("a",), ("sizes", "shift"), "3")],
         ),
     }

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.errors import InternalError, UsageError
@@ -79,7 +79,8 @@ def bench(
         finally:
             for process in processes.values():
                 process.kill()
-                process.wait()
+                with process:  # waits, and closes its pipes
+                    pass
         figures = {party: _figures(party, *said[party]) for party in parties}
     rounds = max(figure.pop("rounds") for figure in figures.values())
     return {"task": task, "rows": rows, "network": network, "rounds": rounds, "parties": figures}
@@ -92,8 +93,8 @@ def _said(
     errors: dict[str, list[bytes]] = {party: [] for party in processes}
     done = dict.fromkeys(processes, 0.0)
 
-    def listen(party: str, lines: IO[bytes]) -> None:
-        for line in lines:
+    def listen(party: str, process: subprocess.Popen[bytes]) -> None:
+        for line in process.stderr or ():
             match line.split():
                 case [word, part] if word == PROGRESS.encode():
                     done[party] = float(part)
@@ -101,14 +102,12 @@ def _said(
                 case _:
                     errors[party].append(line)
 
-    threads, out = [], {}
-    for party, process in processes.items():
-        if process.stderr is None:
-            raise InternalError("expected a process whose errors can be read")
-        threads.append(threading.Thread(target=listen, args=(party, process.stderr), daemon=True))
-        threads[-1].start()
-    for party, process in processes.items():
-        out[party] = b"" if process.stdout is None else process.stdout.read()
+    threads = [
+        threading.Thread(target=listen, args=each, daemon=True) for each in processes.items()
+    ]
+    for thread in threads:
+        thread.start()
+    out = {party: p.stdout.read() if p.stdout else b"" for party, p in processes.items()}
     for thread in threads:
         thread.join()
     return {party: (out[party], b"".join(errors[party])) for party in processes}

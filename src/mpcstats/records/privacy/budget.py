@@ -59,12 +59,18 @@ class PrivacyBudget(Table):
     def refusal(self, lost: Loss, asked: Loss) -> str | None:
         """Why a question that loses `asked` is too much after `lost`; None if it is within the budget."""
         found = lost + asked
+        if found.delta and (self.delta is None or found.delta >= self.delta):
+            return (
+                f"{self.dataset}: its budget is {self}; with this question delta alone would be "
+                f"{_near(found.delta)}: ask for dummies of a smaller delta, or give the budget a larger one"
+            )
         if self.rho is not None:
             return self._over("rho", self.rho, lost.rho, asked.rho)
         if self.epsilon is None:  # held by _consistent
             return None
         if self.delta is not None:
-            total = epsilon(found.rho, self.delta)
+            # But for found.delta the loss is found.rho of zCDP; what is left of delta is for its conversion.
+            total = epsilon(found.rho, self.delta - found.delta)
             if total <= self.epsilon:
                 return None
             return (

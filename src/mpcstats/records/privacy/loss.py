@@ -23,13 +23,18 @@ _CHARGED = re.compile(r"[0-9]{1,60}(/[1-9][0-9]{0,59})?")  # a product of two, o
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """At most `epsilon` (None: no bound without a delta) and at most `rho`; neither is below 0."""
+    """At most `epsilon` (None: no bound without a delta) and at most `rho`; neither is below 0.
+
+    Both hold but for an event of probability `delta`, which may tell everything: 0 for noise without an end, and above
+    for dummies, whose number has one (approximate zCDP, Bun and Steinke 2016, section 8).
+    """
 
     epsilon: Fraction | None
     rho: Fraction
+    delta: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
-        if self.rho < 0 or (self.epsilon is not None and self.epsilon < 0):
+        if self.rho < 0 or self.delta < 0 or (self.epsilon is not None and self.epsilon < 0):
             raise UsageError("expected a loss of at least 0, got one below")
 
     @classmethod
@@ -43,14 +48,16 @@ class Loss:
         return cls(None, rho)
 
     def __add__(self, other: Loss) -> Loss:
-        """That of both answers together: each kind adds up (Bun and Steinke 2016, lemma 1.7)."""
+        """That of both answers together: each kind adds up (Bun and Steinke 2016, lemmas 1.7 and 8.2)."""
+        rho, beyond = self.rho + other.rho, self.delta + other.delta
         if self.epsilon is None or other.epsilon is None:
-            return Loss(None, self.rho + other.rho)
-        return Loss(self.epsilon + other.epsilon, self.rho + other.rho)
+            return Loss(None, rho, beyond)
+        return Loss(self.epsilon + other.epsilon, rho, beyond)
 
     def __str__(self) -> str:
         pure = "" if self.epsilon is None else f"epsilon {self.epsilon}, "
-        return f"{pure}rho {self.rho}"
+        beyond = f", delta {self.delta}" if self.delta else ""
+        return f"{pure}rho {self.rho}{beyond}"
 
 
 NOTHING = Loss(Fraction(0), Fraction(0))

@@ -71,6 +71,7 @@ def charges(lost: Mapping[str, Loss]) -> dict[str, JSON]:
         dataset: {
             "epsilon": None if loss.epsilon is None else str(loss.epsilon),
             "rho": str(loss.rho),
+            **({"delta": str(loss.delta)} if loss.delta else {}),
         }
         for dataset, loss in lost.items()
     }
@@ -82,10 +83,12 @@ def read_charges(value: JSON) -> dict[str, Loss]:
         raise UsageError("expected what is lost of each dataset as a table")
     found = {}
     for dataset, each in value.items():
-        if not isinstance(each, Mapping) or set(each) != {"epsilon", "rho"}:
+        if not isinstance(each, Mapping) or set(each) - {"delta"} != {"epsilon", "rho"}:
             raise UsageError(f"{dataset}: expected epsilon and rho of what is lost")
         pure = each["epsilon"]
         found[dataset] = Loss(
-            None if pure is None else read_charged(pure), read_charged(each["rho"])
+            None if pure is None else read_charged(pure),
+            read_charged(each["rho"]),
+            read_charged(each.get("delta", "0")),
         )
     return found
