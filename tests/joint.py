@@ -25,6 +25,7 @@ from mpcstats.party.data.source import file_of
 from mpcstats.party.data.sources import Sources
 from mpcstats.party.run import play
 from mpcstats.plan.keys import normalised
+from mpcstats.plan.offer import Offer
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.plan.strictness import Checks
@@ -58,6 +59,13 @@ class Joint:
     engine: str = "rep3"
     scenario: str = SCENARIO
 
+    @property
+    def threshold(self) -> int | None:
+        """Of engine shamir: as many as its compute parties allow."""
+        return (
+            Offer("shamir", self.compute).seats(()).threshold if self.engine == "shamir" else None
+        )
+
     @classmethod
     def of_local(cls, config: Path, *, data: Path | None = None) -> Joint:
         """The consortium of a local.toml."""
@@ -83,6 +91,7 @@ class Joint:
                 k=k,
                 helpers=lambda *_: self.compute,
                 checks=checks,
+                threshold=self.threshold,
             ),
         )
         rehearse(plan, self.catalogue)
@@ -200,7 +209,7 @@ def _permissive(scenario: str, plan: Physical) -> Policy:
                 "minimum_parties": 1,
                 "leakage": LEAKAGE,
                 "recipients": ["*"],
-                "engines": ["rep3", "clear"],
+                "engines": ["rep3", "shamir", "pair", "clear"],
                 "zeros": "shown",
             }
         )

@@ -91,9 +91,11 @@ MEETING: Bounds = {  # what both plans meet
     "form": "aggregate",
     "adversary": "semi-honest",
     "minimum_parties": 3,
+    "minimum_corruptions": 1,
     "blind_keys": True,
     "fee": False,
     "adjudication": True,
+    "partial": True,
 }
 # One step tighter, bound by bound; of those that the default leaves open also the first step.
 TIGHTER: Mapping[str, list[Any]] = {
@@ -127,9 +129,11 @@ TIGHTER: Mapping[str, list[Any]] = {
     "government_led": [True],
     "adversary": ["malicious"],
     "minimum_parties": [4],
+    "minimum_corruptions": [2],
     "blind_keys": [False],
     "fee": [True],
     "adjudication": [False],
+    "partial": [False],
 }
 OPEN: Bounds = {**MEETING, "operations": None, "budget": None, "requires": [], "form": "plain"}
 

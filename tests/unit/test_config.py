@@ -108,12 +108,20 @@ BAD = [
         "silence: input should be less than or equal to 3600",
     ),
     ('name = "settlement"', 'name = "a"\nsilence = "9"', "silence: input should be a valid number"),
-    (COMPUTE, 'compute = ["bureau"]', "the file: expected 3 compute parties, got bureau"),
-    (COMPUTE, "compute = []", "the file: expected 3 compute parties, got none"),
+    (
+        COMPUTE,
+        'compute = ["bureau"]',
+        "the file: expected 3 different compute parties for engine rep3, got bureau",
+    ),
+    (
+        COMPUTE,
+        "compute = []",
+        "the file: expected 3 different compute parties for engine rep3, got none",
+    ),
     (
         COMPUTE,
         'compute = ["bureau", "bureau", "insurer"]',
-        "expected 3 compute parties, got bureau, bureau, insurer",
+        "expected 3 different compute parties for engine rep3, got bureau, bureau, insurer",
     ),
     (
         COMPUTE,

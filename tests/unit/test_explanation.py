@@ -246,11 +246,11 @@ READ = {"column": ENTRY, "uses": [ENTRY], "level": ENTRY, "special": ENTRY}
 
 def test_json_keeps_its_keys() -> None:
     of = json.loads(json.dumps(found().to_json(), allow_nan=False))
-    assert set(of) == {"plan", "verdict"}
+    assert set(of) == {"plan", "verdict", "engines"}
     plan = of["plan"]
     assert set(plan) == {
         *HEAD,
-        *("compute", "recipients", "fragments", "steps", "learned"),
+        *("compute", "tolerated", "recipients", "fragments", "steps", "learned"),
         *("bytes_sent", "bytes_exact", "seconds"),
     }
     assert keys(plan["fragments"][0]) == {
@@ -362,6 +362,7 @@ def hostile(of: Explained) -> Explained:
             derived=(replace(verdict.derived[0], name=HOSTILE, because=(HOSTILE,)),),
         ),
         of.refusal,
+        tuple(replace(each, against=(HOSTILE,), tolerates=HOSTILE) for each in of.alternatives * 2),
     )
 
 

@@ -111,8 +111,16 @@ def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:
     [
         ('name = "demo"', "", "name: field required"),
         ('name = "demo"', 'name = ""', "name: expected text, got none"),
-        ('["a", "b", "c"]', '["a", "b"]', "the file: expected 3 compute parties, got a, b"),
-        ('["a", "b", "c"]', '["a", "b", "b"]', "the file: expected 3 compute parties, got a, b, b"),
+        (
+            '["a", "b", "c"]',
+            '["a", "b"]',
+            "the file: expected 3 different compute parties for engine rep3, got a, b",
+        ),
+        (
+            '["a", "b", "c"]',
+            '["a", "b", "b"]',
+            "the file: expected 3 different compute parties for engine rep3, got a, b, b",
+        ),
         (
             '["a", "b", "c"]',
             '["a", "b", "C"]',

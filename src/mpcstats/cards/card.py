@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mpcstats.cards.formula import Formula
@@ -111,6 +111,26 @@ class Card:
     digest: str
     offers: tuple[Offer, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def promised(self, engine: str, parties: int, threshold: int) -> Parties:
+        """Whom it withstands on `engine` among that many compute parties, of whom `threshold` may collude."""
+        if engine not in self.settings:
+            return self.parties
+        own = self.settings[engine]
+        corruptions = own.corruptions.evaluate({"parties": parties, "threshold": threshold})
+        return replace(
+            self.parties,
+            count=parties,
+            corruptions=corruptions,
+            adversary=own.adversary,
+            on_cheating=own.on_cheating,
+            assumes=own.assumes,
+        )
+
+    def adversary_on(self, engine: str) -> Adversary:
+        """What it withstands on `engine`."""
+        setting = self.settings.get(engine)
+        return self.parties.adversary if setting is None else setting.adversary
 
     def cost_on(self, engine: str) -> Cost:
         """What it costs on `engine`."""

@@ -55,6 +55,13 @@ User = Annotated[
 Project = Annotated[
     str | None, typer.Option("--project", help="The registered project that it belongs to.")
 ]
+EngineChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="rep3, shamir or pair; else the best that the consortium offers and the policy permits.",
+    ),
+]
 PaperFiles = Annotated[
     list[Path] | None,
     typer.Option("--paper", help="A signed request, approval or licence. Repeatable."),

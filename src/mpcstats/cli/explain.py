@@ -6,6 +6,7 @@ import json
 
 from mpcstats.cli.asking import (
     DataFolder,
+    EngineChoice,
     LocalFolder,
     PaperFiles,
     PartyName,
@@ -36,6 +37,7 @@ def explain_command(
     to: Recipients = None,
     user: User = None,
     project: Project = None,
+    engine: EngineChoice = None,
     paper: PaperFiles = None,
     as_json: AsJson = False,
     html: PagePath = None,
@@ -48,7 +50,7 @@ def explain_command(
     asked = question_of(
         read_question(question),
         initiator=records.party,
-        asking=Asking(today(), user, project),
+        asking=Asking(today(), user, project, engine),
         given=Defaults(scenario, purpose),
         defaults=defaults,
         to=to or None,

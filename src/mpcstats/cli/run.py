@@ -11,6 +11,7 @@ import typer
 
 from mpcstats.cli.asking import (
     DataFolder,
+    EngineChoice,
     LocalFolder,
     PaperFiles,
     PartyName,
@@ -47,6 +48,7 @@ def run(
     to: Recipients = None,
     user: User = None,
     project: Project = None,
+    engine: EngineChoice = None,
     paper: PaperFiles = None,
     as_json: AsJson = False,
     html: PagePath = None,
@@ -72,6 +74,7 @@ def run(
             user=user,
             project=project,
             papers=papers,
+            engine=engine,
         )
         if local is not None and keep is None and asking.name not in asked.question.recipients:
             raise UsageError(

@@ -14,6 +14,7 @@ from mpcstats.errors import InternalError
 from mpcstats.party.received import Received, received
 from mpcstats.party.shown import chart, frame, markup, sheet
 from mpcstats.plan.margins import left_out, totals_over
+from mpcstats.plan.partial import without_of
 from mpcstats.plan.physical import Label, OutputColumn, Physical, Sum
 from mpcstats.plan.tables import FRACTION_DIGITS
 from mpcstats.protocols.cells import Opened
@@ -36,7 +37,8 @@ class Answer:
     None in a cell of state value is SQL's NULL.
     `labels` are the columns that hold the labels of groups; `units` has one entry a column, None where there is no
     unit or it is not known (left out: none is). `receipt` proves how it came about; None as long as the run has not
-    been closed, or could not be. Raises InternalError if the parts do not fit together.
+    been closed, or could not be. `without` are parties that were lost on the way, whose rows it is not of. Raises
+    InternalError if the parts do not fit together.
     """
 
     columns: tuple[str, ...]
@@ -45,6 +47,7 @@ class Answer:
     labels: frozenset[str] = frozenset()
     units: tuple[str | None, ...] = ()
     receipt: Receipt | None = field(default=None, repr=False, compare=False)
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.units:
@@ -80,11 +83,12 @@ class Answer:
         ]
         columns = list(zip(self.columns, *texts, strict=True))
         widths = [max(map(len, column)) for column in columns]
-        lines = zip(*columns, strict=True)
-        return "\n".join(
+        lines = [
             "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
-            for line in lines
-        )
+            for line in zip(*columns, strict=True)
+        ]
+        partial = [f"partial: without {', '.join(self.without)}"] if self.without else []
+        return "\n".join([*lines, *partial])
 
     def to_json(self) -> dict[str, object]:
         """The table as plain lists: columns, rows (None where there is no value), states, and units by column."""
@@ -93,6 +97,7 @@ class Answer:
             "rows": [list(row) for row in self.rows],
             "states": [list(row) for row in self.states],
             "units": self.units_by_name,
+            **({"without": list(self.without)} if self.without else {}),
         }
 
     def to_csv(self, path: str | Path) -> None:
@@ -175,7 +180,11 @@ def answer(plan: Physical, opened: Sequence[Opened | None]) -> Answer:
     of_groups = frozenset(c.name for c in plan.output if c.kind == "group")
     names = tuple(c.name for c in plan.output)
     return Answer(
-        names, tuple(row for row, _ in rows), tuple(states for _, states in rows), of_groups
+        names,
+        tuple(row for row, _ in rows),
+        tuple(states for _, states in rows),
+        of_groups,
+        without=without_of(plan),
     )
 
 

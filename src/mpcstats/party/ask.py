@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpcstats.errors import PolicyRefused, UsageError
+from mpcstats.errors import PolicyRefused, TransportFault, UsageError
 from mpcstats.party.answer import Answer
 from mpcstats.party.closing import Closed
 from mpcstats.party.compared import Compared, compared
@@ -17,6 +17,7 @@ from mpcstats.party.compile import Papers
 from mpcstats.party.data.halt import Halt, in_background
 from mpcstats.party.data.sources import Audited
 from mpcstats.party.files.kept import receipt_path
+from mpcstats.party.goingon import going_on
 from mpcstats.party.invite import Invitations
 from mpcstats.party.keep import keep_answer, keep_receipt
 from mpcstats.party.networks import NETWORKS
@@ -122,18 +123,37 @@ def ask(
 
     `on_plan` sees the permit before anything is sent, `on_step` each step when done.
 
-    Raises PolicyRefused (this party's policy, or another's), UsageError (question or data), PeerFault and
-    TransportFault.
+    Where the policy lets those who are left of a run go on, and one is lost, they are asked to, and the answer says
+    without whom it is. Raises PolicyRefused (this party's policy, or another's), UsageError (question or data),
+    PeerFault and TransportFault.
     """
     if question.initiator != node.me:
         raise UsageError(f"expected a question of {node.me}, got one of {question.initiator}")
     again = _repeated(node, question, papers, on_plan)
     if again is not None:
         return again
+    label = secrets.token_hex(16)
+    try:
+        return _asked(node, question, papers, label, on_plan, on_step)
+    except TransportFault as fault:
+        left = going_on(node, question, papers, label, fault)
+        if left is None:
+            raise
+    return ask(node, left, papers, on_plan=on_plan, on_step=on_step)
+
+
+def _asked(
+    node: Node,
+    question: Question,
+    papers: Papers,
+    label: str,
+    on_plan: Callable[[Permit], None],
+    on_step: OnStep,
+) -> Result:
+    """The answer of the run `label`."""
     permit = node.decide(question, papers)
     on_plan(permit)
     brought = _read(node, question, permit, on_step)
-    label = secrets.token_hex(16)
     peers = [node.peers[name] for name in permit.plan.parties if name != node.me]
     with Invitations(
         node.identity, peers, silence=node.silence, terms=node.terms(question, permit)

@@ -11,7 +11,8 @@ from mpcstats.errors import UsageError
 from mpcstats.party.adjudication.insurer import Adjudicated, adjudicate
 from mpcstats.party.adjudication.rulefile import RuleFile
 from mpcstats.party.ask import Result, ask
-from mpcstats.party.compile import Papers, Records, planned
+from mpcstats.party.candidates import Candidate
+from mpcstats.party.compile import Papers, Records, candidates, planned
 from mpcstats.party.data.source import GivenFrame
 from mpcstats.party.desk.statements import read_statement
 from mpcstats.party.explained import Explained, explained
@@ -47,6 +48,11 @@ class Asked:
     def plan(self) -> Physical:
         """The physical plan. Raises UsageError where the question cannot be computed."""
         return planned(self.question, self._node.records, self.papers)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The question on each engine that the consortium offers: its plan there, or why it cannot run there."""
+        return candidates(self.question, self._node.records, self.papers)
 
     def explain(self) -> Explained:
         """The plan, who learns what, its cost, and this party's decision; nothing is sent.
@@ -101,17 +107,19 @@ class Party:
         user: str | None = None,
         project: str | None = None,
         papers: Sequence[Statement] = (),
+        engine: str | None = None,
     ) -> Asked:
         """A question in SQL (DuckDB dialect); the answer goes `to` these parties, by default to this one alone.
 
         What is not given here is taken from the text's leading comments ("-- scenario: supervision"). `user`,
-        `project` and `papers` (signed approvals and the like) go with it where the policy asks for them.
+        `project` and `papers` (signed approvals and the like) go with it where the policy asks for them. `engine` is
+        what it is to be computed on (rep3, shamir, pair); without it the best one that the policy permits.
         Raises UsageError if scenario or purpose is given nowhere.
         """
         question = question_of(
             text,
             initiator=self.name,
-            asking=Asking(today(), user, project),
+            asking=Asking(today(), user, project, engine),
             given=Defaults(scenario, purpose),
             defaults=self._defaults,
             to=to,
@@ -164,6 +172,7 @@ class Party:
         user: str | None = None,
         project: str | None = None,
         papers: Sequence[Statement] = (),
+        engine: str | None = None,
     ) -> Asked:
         """The question that `frame` is: the same in everything as `sql(frame.sql(), ...)`, its digest included."""
         if not isinstance(frame, Frame):
@@ -176,6 +185,7 @@ class Party:
             user=user,
             project=project,
             papers=papers,
+            engine=engine,
         )
 
 
@@ -257,6 +267,7 @@ def local_records(config: LocalFile) -> Records:
         registers=load_registers(
             config.registers, Principals.load(config.registers.principals, {})
         ),
+        engines=config.engines,
     )
 
 
@@ -270,4 +281,5 @@ def consortium_records(consortium: Consortium, party: str) -> Records:
         compute=consortium.compute,
         members=tuple(consortium.members),
         registers=load_registers(consortium.registers, principals),
+        engines=consortium.engines,
     )

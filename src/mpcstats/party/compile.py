@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 
 from mpcstats.cards.load import Cards, load_cards
 from mpcstats.errors import UsageError
+from mpcstats.party.candidates import Candidate, asked_for, chosen, weighed
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.question import Question
 from mpcstats.plan.comparison import compared
 from mpcstats.plan.limits import Limited
 from mpcstats.plan.margins import check_chooses
-from mpcstats.plan.physical import Gate, Physical
+from mpcstats.plan.offer import REP3, Offer, Seats
+from mpcstats.plan.owners import owners_of
+from mpcstats.plan.partial import outliving, resumed
+from mpcstats.plan.physical import Gate, Physical, PrivateJoin
 from mpcstats.plan.question import Setting, plan_question
 from mpcstats.plan.strictness import Checks
 from mpcstats.policy.budget import Budget, Per
@@ -37,14 +41,16 @@ from mpcstats.records.privacy.spending import Losses
 from mpcstats.records.signed import Statement
 from mpcstats.records.standing import Standing
 
-ENGINE = "rep3"
 Papers = tuple[Statement, ...]  # that come with a question, unchecked
 MOST_PAPERS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What party `party` decides by: its catalogue, policy and cards, who computes, and who is in the consortium."""
+    """What party `party` decides by: its catalogue, policy and cards, who computes, and who is in the consortium.
+
+    `compute` are the compute parties of rep3, none where it is not offered; `engines` what else is offered.
+    """
 
     party: str
     catalogue: Catalogue
@@ -53,6 +59,12 @@ class Records:
     compute: tuple[str, ...]
     members: tuple[str, ...]
     registers: Registers = field(default_factory=Registers)
+    engines: tuple[Offer, ...] = ()
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """All engines that are offered, in the order in which they are preferred where they cost the same."""
+        return (*([Offer(REP3, self.compute)] if self.compute else ()), *self.engines)
 
     @classmethod
     def load(
@@ -64,6 +76,7 @@ class Records:
         compute: tuple[str, ...],
         members: tuple[str, ...],
         registers: Registers | None = None,
+        engines: tuple[Offer, ...] = (),
     ) -> Records:
         """The records of `party` from its files. Raises UsageError with file and place."""
         return cls(
@@ -74,6 +87,7 @@ class Records:
             compute,
             members,
             Registers() if registers is None else registers,
+            engines,
         )
 
 
@@ -105,14 +119,40 @@ Stage = Callable[[Physical, Question, Records, Papers], Physical]
 
 
 def planned(question: Question, records: Records, papers: Papers = ()) -> Physical:
-    """The plan of `question`, whose gate opens what the policy permits and what `papers` exempt.
+    """The plan of `question` on the engine that is chosen, whose gate opens what the policy permits and what
+    `papers` exempt.
 
-    Raises UsageError where it cannot be computed, or names parties that do not exist.
+    Raises UsageError where it cannot be computed, or names parties or an engine that do not exist.
     """
+    return chosen(candidates(question, records, papers)).plan
+
+
+def candidates(question: Question, records: Records, papers: Papers = ()) -> tuple[Candidate, ...]:
+    """The plan of `question` on each engine that is offered, the one that is asked for alone if one is.
+
+    They are the same at all parties that agree on what the handshake compares. Raises UsageError for an engine that
+    is not offered.
+    """
+    offers = asked_for(records.offers, question.engine)
+    with _shallow():
+        owners = owners_of(question.text, records.catalogue)
+
+        def plan(offer: Offer) -> Physical:
+            return planned_on(offer.seats(owners), question, records, papers)
+
+        def case(plan: Physical) -> Case:
+            return case_of(plan, question, records, papers)
+
+        return tuple(weighed(offer.engine, partial(plan, offer), case) for offer in offers)
+
+
+def planned_on(seats: Seats, question: Question, records: Records, papers: Papers = ()) -> Physical:
+    """The plan of `question` on one engine. Raises UsageError where it cannot be computed."""
     setting = Setting(
         catalogue=records.catalogue,
-        engine=ENGINE,
-        compute=records.compute,
+        engine=seats.engine,
+        compute=seats.compute,
+        threshold=seats.threshold,
         initiator=question.initiator,
         recipients=question.recipients,
         scenario=question.scenario,
@@ -120,28 +160,27 @@ def planned(question: Question, records: Records, papers: Papers = ()) -> Physic
         k=1,
         helpers=records.policy.helpers,
     )
-    with _shallow():
-        draft = plan_question(question.text, setting)
-        asked, checks = _least(draft, question, records), _checks(draft, question, records)
-        stricter = replace(
-            setting,
-            k=asked.persons,
-            contributors=asked.contributors > 1,
-            contributions=asked.p > 0 or asked.largest is not None,
-            complement=asked.complement and asked.persons > 1,
-            rounding=asked.rounding,
-            quantiles=asked.quantiles,
-            suppression=asked.suppression.method,
-            percent=asked.suppression.percent,
-            checks=checks,
-            limits=_limits(draft, question, records),
-        )
-        if stricter != setting:
-            draft = plan_question(question.text, stricter)
-            # What is read for checks alone may be of a level that asks for stricter ones; there are few.
-            while (checks := _checks(draft, question, records)) != draft.checks:
-                draft = plan_question(question.text, replace(stricter, checks=checks))
-        return reduce(lambda plan, stage: stage(plan, question, records, papers), STAGES, draft)
+    draft = plan_question(question.text, setting)
+    asked, checks = _least(draft, question, records), _checks(draft, question, records)
+    stricter = replace(
+        setting,
+        k=asked.persons,
+        contributors=asked.contributors > 1,
+        contributions=asked.p > 0 or asked.largest is not None,
+        complement=asked.complement and asked.persons > 1,
+        rounding=asked.rounding,
+        quantiles=asked.quantiles,
+        suppression=asked.suppression.method,
+        percent=asked.suppression.percent,
+        checks=checks,
+        limits=_limits(draft, question, records),
+    )
+    if stricter != setting:
+        draft = plan_question(question.text, stricter)
+        # What is read for checks alone may be of a level that asks for stricter ones; there are few.
+        while (checks := _checks(draft, question, records)) != draft.checks:
+            draft = plan_question(question.text, replace(stricter, checks=checks))
+    return reduce(lambda plan, stage: stage(plan, question, records, papers), STAGES, draft)
 
 
 def compile_question(
@@ -311,6 +350,24 @@ def _with_noise(plan: Physical, question: Question, records: Records, _: Papers)
     return with_noise(plan, rule, catalogue, _limits(plan, question, records))
 
 
+def _with_partial(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
+    """Where the rule says so, shares are kept; a question that goes on with a run has the plan of who is left."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    kept = outliving(plan) if rule is not None and rule.partial else plan
+    lost = question.resumes
+    return kept if lost is None else resumed(kept, lost.run, lost.without)
+
+
+def _opened_once(plan: Physical, _: Question, __: Records, ___: Papers) -> Physical:
+    """A private join opens its cell to all of its recipients alike."""
+    if isinstance(plan.aggregate, PrivateJoin) and len(plan.gate.releases) > 1:
+        raise UsageError(
+            "engine pair opens an answer under one rule: ask on another engine where an approval exempts somebody"
+        )
+    return plan
+
+
 def _of_members(plan: Physical, _: Question, records: Records, __: Papers) -> Physical:
     unknown = [party for party in plan.parties if party not in records.members]
     if unknown:
@@ -331,6 +388,8 @@ STAGES: tuple[Stage, ...] = (
     _with_exemptions,
     _with_history,
     _with_noise,
+    _with_partial,
+    _opened_once,
     _of_members,
     _rehearsed,
 )

@@ -70,6 +70,7 @@ class Decisions:
             compute=consortium.compute,
             members=tuple(consortium.members),
             registers=self._shelf.current(),
+            engines=consortium.engines,
         )
 
     def decide(self, question: Question, papers: Papers = ()) -> Permit:

@@ -8,7 +8,10 @@ from html import escape
 from typing import Any
 
 from mpcstats.errors import PolicyRefused
-from mpcstats.party.compile import NOTHING, Known, Papers, Records, case_of, planned
+from mpcstats.party.alternatives import Alternative, alternatives
+from mpcstats.party.alternatives import text as compare
+from mpcstats.party.candidates import chosen
+from mpcstats.party.compile import NOTHING, Known, Papers, Records, candidates, case_of
 from mpcstats.party.explained_page import page
 from mpcstats.party.networks import NETWORKS
 from mpcstats.party.question import Question
@@ -21,23 +24,35 @@ from mpcstats.policy.verdict import Verdict, verdict
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A plan and one party's decision on it; `refusal` if it is no. `print` shows the text, a notebook the page."""
+    """A plan and one party's decision on it; `refusal` if it is no. `print` shows the text, a notebook the page.
+
+    `alternatives`: the question on every engine that the consortium offers, the plan's own among them.
+    """
 
     plan: Explanation
     verdict: Verdict
     refusal: PolicyRefused | None
+    alternatives: tuple[Alternative, ...]
 
     def __str__(self) -> str:
-        """The plan in words, who learns what, its cost, the levels of its columns, and the decision."""
-        return f"{text(self.plan)}\n\n{_levels(self.verdict)}\n\n{_decision(self)}"
+        """The plan in words, who learns what, its cost, other engines if there are any, the levels of its columns, and
+        the decision.
+        """
+        compared = [compare(self.alternatives)] if len(self.alternatives) > 1 else []
+        parts = [text(self.plan), *compared, _levels(self.verdict), _decision(self)]
+        return "\n\n".join(parts)
 
     def to_json(self) -> dict[str, Any]:
-        """Both as plain data: `plan` and `verdict`, each field by its name."""
-        return {"plan": plain(self.plan), "verdict": plain(self.verdict)}
+        """All as plain data: `plan`, `verdict` and `engines`, each field by its name."""
+        return {
+            "plan": plain(self.plan),
+            "verdict": plain(self.verdict),
+            "engines": plain(self.alternatives),
+        }
 
     def to_html(self) -> str:
         """One page that needs no other file and runs no script."""
-        return page(self.plan, self.verdict)
+        return page(self.plan, self.verdict, self.alternatives)
 
     def _repr_html_(self) -> str:
         # A frame of its own: the page's styles stay out of the notebook's.
@@ -54,7 +69,9 @@ def explained(
 
     Raises UsageError where the question cannot be planned.
     """
-    plan = planned(question, records, papers)
+    offered = candidates(question, records, papers)
+    best = chosen(offered)
+    plan = best.plan
     case = case_of(plan, question, records, papers, known)
     refusal = None
     try:
@@ -70,6 +87,7 @@ def explained(
         ),
         verdict(case, party=records.party),
         refusal,
+        alternatives(offered, best, records.cards, NETWORKS),
     )
 
 

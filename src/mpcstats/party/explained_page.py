@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from mpcstats.party.alternatives import HEADS, Alternative
 from mpcstats.plan.drawing import drawing
 from mpcstats.plan.explanation import Composed, Explanation, Joint
 from mpcstats.plan.figures import most, size, times
@@ -26,8 +27,9 @@ svg .gate rect { fill: #fff3d6; } svg .recipient rect { fill: #e6f6e6; }
 """
 
 
-def page(plan: Explanation, verdict: Verdict) -> str:
-    """The page: the decision, the drawing, then tables. Every text in it is escaped."""
+def page(plan: Explanation, verdict: Verdict, alternatives: Sequence[Alternative] = ()) -> str:
+    """The page: the decision, the drawing, then tables, of engines too if there are several. Every text is escaped."""
+    compared = [("Engines compared", table(HEADS, (each.row for each in alternatives)))]
     sections = (
         ("The decision", _decision(verdict)),
         ("The question", _question(plan)),
@@ -36,6 +38,7 @@ def page(plan: Explanation, verdict: Verdict) -> str:
         ("Computed together", _steps(plan)),
         ("Who learns what", _learned(plan)),
         ("What it costs", _costs(plan)),
+        *(compared if len(alternatives) > 1 else ()),
         ("Levels of what is derived", _derived(verdict)),
     )
     body = "\n".join(f"<h2>{heading}</h2>\n{content}" for heading, content in sections)

@@ -27,6 +27,7 @@ from mpcstats.party.desk.consent import CHANGED, Chosen, ConsentDesk, now
 from mpcstats.party.files.config import Consortium, PartyFile
 from mpcstats.party.files.keys import read_signing_key
 from mpcstats.party.inputs import commitments, committed, state
+from mpcstats.party.keeping import KeptRuns
 from mpcstats.party.noise import NoiseKeys, OwnNoise
 from mpcstats.party.noted import released
 from mpcstats.party.past.comparing import FOLDER, Past
@@ -115,6 +116,7 @@ class Node:
         self.silence = consortium.silence
         self._run: Running | None = None
         self._mesh: Mesh | None = None
+        self._kept = KeptRuns()
         self._ending = threading.Lock()  # a run is written down once, by whoever ends it
         own = consortium.member(self.me)
         self.identity = Identity(self.me, own.certificate, files.tls_key)
@@ -228,6 +230,10 @@ class Node:
         """
         self.ledger.append("fault", {"question": question.digest(), "fault": type(fault).__name__})
 
+    def keeps(self, label: str) -> bool:
+        """Whether this party has kept shares of the run `label`, with which those who are left could go on."""
+        return self._kept.has(label)
+
     def stop_run(self) -> None:
         """Tell the others of a run that this party leaves it, if there is one; any thread may call this."""
         mesh = self._mesh
@@ -281,9 +287,18 @@ class Node:
             on_step("handshake")
             session = Session(self.me, plan.parties, seeds, openings=run.openings)
             past = Past(self.files.ledger.parent / FOLDER / self.me, label)
-            body = play(session, permit, rows, own_noise=noise, on_step=on_step, past=past)
+            body = play(
+                session,
+                permit,
+                rows,
+                own_noise=noise,
+                on_step=on_step,
+                past=past,
+                keeping=self._kept.of(label, permit.plan_digest),
+            )
             answer, spent = driven(mesh, body, self.me)
             self.ended(run)
+            self._kept.forget()
             salt = self._finish(run, permit, answer, spent, transcript, noise.answer)
             closed = self.close_run(mesh, Finished(label, plan, question, papers, agreed, own))
             closed = replace(closed, troubles=(*closed.troubles, *self._deliver(label, own)))

@@ -36,6 +36,7 @@ def request_body(question: Question, papers: Sequence[Statement]) -> dict[str, J
         "project": question.project,
         "papers": [paper.digest for paper in papers],
         "text": NUMBER.sub("[number]", question.text) if short else None,
+        **({} if question.resumes is None else {"resumes": question.resumes.to_json()}),
     }
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mpcstats.errors import UsageError
+from mpcstats.plan.offer import SEATS
+from mpcstats.records.canonical import JSON
 from mpcstats.records.day import check_day
 
 TEXT_LIMIT = 64 * 1024  # characters of SQL
@@ -25,7 +27,47 @@ HEADER = re.compile(r"\s*--\s*(?P<name>scenario|purpose|to)\s*:\s*(?P<value>.*?)
 LINE_ENDS = re.compile(r"\r?\n|\t")  # the control characters that SQL may hold
 COMMENT = re.compile(r"\s*(--.*)?")
 CLOCKS = timedelta(minutes=30)
+LABEL = re.compile("[0-9a-f]{32}")
+LATER = ("engine", "resumes")  # what a question need not have
 TEXTS = ("text", "scenario", "purpose", "initiator", "day")
+
+
+@dataclass(frozen=True, slots=True)
+class Resumes:
+    """The run that a question goes on with, by its label, and the parties that it does without.
+
+    Raises UsageError for what is no label, and for no parties or names that are none.
+    """
+
+    run: str
+    without: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if LABEL.fullmatch(self.run) is None:
+            raise UsageError(f"expected a run's label of 32 hex digits, got {self.run[:40]!r}")
+        if not 0 < len(self.without) <= RECIPIENT_LIMIT or len({*self.without}) < len(self.without):
+            raise UsageError("expected parties that a run has lost, each once")
+        for party in self.without:
+            check_name(party)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain data; `from_json` reads it."""
+        return {"run": self.run, "without": list(self.without)}
+
+    @classmethod
+    def from_json(cls, value: object) -> Resumes:
+        """What is in `value`, which may come from another party. Raises UsageError if it is none."""
+        found = value if isinstance(value, Mapping) else {}
+        run, without = found.get("run"), found.get("without")
+        if set(found) != {"run", "without"} or not isinstance(run, str):
+            raise UsageError(
+                "expected the run that a question goes on with, and the parties it has lost"
+            )
+        if not isinstance(without, list) or not all(isinstance(party, str) for party in without):
+            raise UsageError(
+                "expected the run that a question goes on with, and the parties it has lost"
+            )
+        return cls(run, tuple(without))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +75,9 @@ class Question:
     """What `initiator` asks; `recipients` are those who learn the answer, and nobody else does.
 
     `day` is when, as YYYY-MM-DD: decisions go by it, and not by each party's clock. `user` is who asks for the
-    initiator, as a principal's name, and `project` what it belongs to, where the policy asks for them.
+    initiator, as a principal's name, and `project` what it belongs to, where the policy asks for them. `engine` is
+    what it is to be computed on; None: the best one that the policy permits. `resumes`: it goes on with a run that has
+    lost parties, and is a question of its own.
     Raises UsageError if a part is empty, too long, no text that can be shown, or no party's name.
     """
 
@@ -45,6 +89,8 @@ class Question:
     day: str
     user: str | None = None
     project: str | None = None
+    engine: str | None = None
+    resumes: Resumes | None = None
 
     def __post_init__(self) -> None:
         _check_text("the question's text", self.text, TEXT_LIMIT)
@@ -69,6 +115,8 @@ class Question:
             raise UsageError(f"expected the name of a user, got {self.user[:80]!r}")
         if self.project is not None and PROJECT.fullmatch(self.project) is None:
             raise UsageError(f"expected the name of a project, got {self.project[:80]!r}")
+        if self.engine is not None and self.engine not in SEATS:
+            raise UsageError(f"expected an engine of {', '.join(SEATS)}, got {self.engine[:80]!r}")
 
     def to_json(self) -> dict[str, object]:
         """The question as plain data; `from_json` reads it."""
@@ -81,23 +129,32 @@ class Question:
             "day": self.day,
             "user": self.user,
             "project": self.project,
+            # A question that names none keeps the digest that it had before there was a choice.
+            **({} if self.engine is None else {"engine": self.engine}),
+            **({} if self.resumes is None else {"resumes": self.resumes.to_json()}),
         }
 
     @classmethod
     def from_json(cls, value: object) -> Question:
         """The question in `value`, which may come from another party. Raises UsageError if it is none."""
         names = {*TEXTS, "recipients", "user", "project"}
-        if not isinstance(value, Mapping) or set(value) != names:
+        if not isinstance(value, Mapping) or set(value) - {*LATER} != names:
             raise UsageError(f"expected a question with {', '.join(sorted(names))}")
         recipients = value["recipients"]
         if not isinstance(recipients, list):
             raise UsageError("expected the recipients as a list")
-        named = [value[n] for n in ("user", "project")]
+        named = [*(value[n] for n in ("user", "project")), value.get("engine")]
         texts = [*(value[n] for n in TEXTS), *recipients, *(n for n in named if n is not None)]
         if not all(isinstance(part, str) for part in texts):
             raise UsageError("expected the parts of a question as text")
         parts = {name: value[name] for name in (*TEXTS, "user", "project")}
-        return cls(**parts, recipients=tuple(recipients))
+        lost = value.get("resumes")
+        return cls(
+            **parts,
+            recipients=tuple(recipients),
+            engine=value.get("engine"),
+            resumes=None if lost is None else Resumes.from_json(lost),
+        )
 
     def digest(self) -> str:
         """SHA-256 of the question, in hex; equal questions give equal digests."""
@@ -147,11 +204,12 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """When a question is asked, by whom for the initiator, and what it belongs to."""
+    """When a question is asked, by whom for the initiator, what it belongs to, and on which engine, if on one."""
 
     day: str
     user: str | None = None
     project: str | None = None
+    engine: str | None = None
 
 
 def today() -> str:
@@ -197,6 +255,7 @@ def question_of(
         asking.day,
         user=asking.user,
         project=asking.project,
+        engine=asking.engine,
     )
 
 

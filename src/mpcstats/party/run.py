@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mpcstats.engines.api import Engine
-from mpcstats.engines.share import Bits
+from mpcstats.engines.shamir import Shamir
+from mpcstats.engines.share import Arith, Bits
 from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
+from mpcstats.party.keeping import Keeping
 from mpcstats.party.noise import OwnNoise, noised
+from mpcstats.party.pairs import play_join
 from mpcstats.party.past.comparing import Past, compared
 from mpcstats.party.received import cells_of, columns_of
 from mpcstats.party.registry import engine_for
@@ -28,6 +31,7 @@ from mpcstats.protocols.cells import Behind, Cells, Opened
 from mpcstats.protocols.gate import gate
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import Found, LeftTable, Lookup, RightTable, lookup_join
+from mpcstats.protocols.partial_sum import keep, resume
 from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.session import Session, Words, parallel
@@ -43,17 +47,25 @@ async def play(
     own_noise: OwnNoise | None = None,
     on_step: Callable[[str], None] = lambda _: None,
     past: Past | None = None,
+    keeping: Keeping | None = None,
 ) -> Answer | None:
     """Take part in the permitted plan with the `rows` of this party's own fragments, by fragment name.
 
     `own_noise` has this party's keys, where the plan adds noise. The answer at each recipient, None elsewhere.
     `on_step` hears the name of each step when it is done. `past` is where this party keeps what a comparison with
-    earlier runs needs.
+    earlier runs needs, `keeping` where it keeps shares that may outlive a loss of parties.
     """
     plan = permit.plan
-    run = _Run(session, engine_for(plan), plan, rows, on_step, past)
     aggregate = plan.aggregate
+    if isinstance(aggregate, plans.PrivateJoin):
+        joined = await play_join(session, plan, aggregate, rows)
+        for step in plan.steps:
+            on_step(step.name)
+        return None if joined is None else answer(plan, [joined])
+    run = _Run(session, engine_for(plan), plan, rows, on_step, past)
     match aggregate:
+        case plans.PartialSum():
+            cells = await run.partial_sum(aggregate, keeping)
         case plans.Sum():
             cells = await run.sum(aggregate)
         case plans.Cohort():
@@ -81,21 +93,57 @@ class _Run:
     columns: dict[plans.Ref, Held] = field(default_factory=dict)
 
     async def sum(self, step: plans.Sum) -> Cells:
-        """Every provider's cells added up; a cell passes if one provider alone has enough persons in it."""
-        names = [PERSONS, *(_only_factor(total).column for total in step.totals)]
+        """Every provider's cells added up."""
+        session = self.session.narrow(step.name)
+        shape = (1 + len(step.totals), self.plan.cells)
+        summed = await vector_sum(session, self.engine, self._summands(step), shape=shape)
+        persons = tuple(by_provider[0] for by_provider in summed.by_provider)
+        return self._added(step, persons, summed.total[1:].flat())
+
+    async def partial_sum(self, step: plans.PartialSum, keeping: Keeping | None) -> Cells:
+        """As `sum`, of shares that are kept; or of those that a run before has left."""
+        if not isinstance(self.engine, Shamir) or keeping is None:
+            raise InternalError("expected engine shamir, and where to keep shares")
+        session, length = self.session.narrow(step.name), (1 + len(step.totals)) * self.plan.cells
+        flat = [
+            Summand(each.owner, None if each.values is None else each.values.reshape(-1))
+            for each in self._summands(step)
+        ]
+        if step.lost is None:
+            kept = await keep(session.narrow("deal"), self.engine, flat, length=length)
+            keeping.keep(kept)
+        else:
+            kept = keeping.kept(step.lost)
+        places = [kept.owners.index(each.owner) for each in flat]
+        shares = await parallel(
+            *(
+                resume(session.narrow(f"share{place}"), kept, self.engine, counted=[place])
+                for place in places
+            )
+        )
+        total = shares[0]
+        for share in shares[1:]:
+            total = total + share
         cells = self.plan.cells
-        vectors = []
+        persons = tuple(share.between(0, cells) for share in shares)
+        return self._added(step, persons, total.between(cells, length))
+
+    def _summands(self, step: plans.Sum) -> list[Summand]:
+        """What each provider counted: persons, then the totals, each a row of cells."""
+        names = [PERSONS, *(_only_factor(total).column for total in step.totals)]
+        found = []
         for name in step.fragments:
-            fragment = self.plan.fragment(name)
             own = self.rows.get(name)
             counted = None if own is None else np.stack([_words(own.values[c]) for c in names])
-            vectors.append(Summand(fragment.owner, counted))
-        session = self.session.narrow(step.name)
-        summed = await vector_sum(session, self.engine, vectors, shape=(len(names), cells))
-        # Distinct persons over several providers are at least as many as at any one of them.
-        persons = tuple(by_provider[0] for by_provider in summed.by_provider)
-        behind = tuple(Behind() for _ in step.totals)
-        return Cells(cells, persons, summed.total[1:].flat(), behind)
+            found.append(Summand(self.plan.fragment(name).owner, counted))
+        return found
+
+    def _added(self, step: plans.Sum, persons: tuple[Arith, ...], values: Arith) -> Cells:
+        """The cells of `values`, each of as many persons as one provider alone has at least.
+
+        Distinct persons over several providers are at least as many as at any one of them.
+        """
+        return Cells(self.plan.cells, persons, values, tuple(Behind() for _ in step.totals))
 
     async def cohort(self, step: plans.Cohort) -> Cells:
         """The spine's lookups side by side, then the cohort on them."""

@@ -11,6 +11,8 @@ from mpcstats.plan.tablechoice import TableChoice
 
 UNPLANNED = "no rule of the planner uses it yet; a program may call it"
 
+NO_HELPER = "it needs a helper that is neither of the two"
+
 
 @dataclass(frozen=True, slots=True)
 class Other:
@@ -47,6 +49,13 @@ class Choices:
                 because, others = _lookup(plan, step), _unplanned("sort_join")
             case plans.Cohort():
                 because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
+            case plans.PrivateJoin():
+                because, others = _pair(plan, step), (Other("lookup_join", NO_HELPER),)
+            case plans.JoinGate():
+                because, others = (
+                    "the party that finds the matches tests k, and opens nothing of fewer",
+                    (),
+                )
             case plans.Comparison():
                 because, others = "the policy compares cells with those of earlier runs", ()
             case plans.Noise():
@@ -77,6 +86,17 @@ def _lookup(plan: Physical, step: plans.Lookup) -> str:
         "that one owner has whole, and whose lookups all find a helper, the one with the fewest bytes; "
         f"{step.helper} helps: the first compute party that both owners accept and that is neither of them"
     )
+
+
+def _pair(plan: Physical, step: plans.PrivateJoin) -> str:
+    """plan.pairing."""
+    left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
+    columns = (
+        f", which has the columns that are summed and sees none of {left}'s keys"
+        if step.columns
+        else ""
+    )
+    return f"{left} and {right} compute alone: {left} finds the matches with {right}{columns}"
 
 
 def _cohort(plan: Physical, step: plans.Cohort) -> str:

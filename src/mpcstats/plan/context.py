@@ -11,6 +11,7 @@ from mpcstats.errors import UsageError
 from mpcstats.plan.facts import Fact, Shape, of_column, united
 from mpcstats.plan.limits import Limits
 from mpcstats.plan.narrowed import shaped
+from mpcstats.plan.offer import PAIR, REP3, SHAMIR
 from mpcstats.plan.places import refusal
 from mpcstats.plan.strictness import Checks
 from mpcstats.records.catalogue import Catalogue, Dataset, Union
@@ -42,6 +43,12 @@ class Context:
     percent: int = 10  # of room that hidden amounts have beside totals
     checks: Checks = "none"  # what is done about rows that fail the catalogue's checks, on shares
     limits: Mapping[str, Limits] = field(default_factory=dict)
+    engine: str = REP3
+
+    @property
+    def opens_averages(self) -> bool:
+        """Whether a recipient gets an average as a sum and a number of rows: without a division on shares."""
+        return self.engine in (SHAMIR, PAIR)
 
     @property
     def checked(self) -> bool:

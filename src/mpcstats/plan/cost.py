@@ -14,16 +14,22 @@ from mpcstats.errors import InternalError
 from mpcstats.plan import physical as plans
 from mpcstats.plan.flow import on_tables
 from mpcstats.plan.gatecost import gate_sizes
+from mpcstats.plan.grouproles import group_roles
 from mpcstats.plan.needs import tables_of
+from mpcstats.plan.offer import SHAMIR
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.sizing import Sizing, everyone, outside, owned, seated, then, worked
 from mpcstats.plan.tablecost import table_sizings
+from mpcstats.plan.told import told
 from mpcstats.plan.work import anded
 
 
 @dataclass(frozen=True, slots=True)
 class StepCost:
-    """Rounds of one step and payload bytes that each party sends in it; `exact`: bytes are; else they are a bound."""
+    """Rounds of one step and payload bytes that each party sends in it; `exact`: bytes are; else they are a bound.
+
+    `work`: seconds of the busiest party's own computing beyond what goes with its bytes.
+    """
 
     step: str
     card: str
@@ -31,6 +37,7 @@ class StepCost:
     rounds_exact: bool
     rounds: int
     bytes_sent: Mapping[str, int]
+    work: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class Estimate:
             self.rounds * (network.latency + WORK_A_ROUND)
             + busiest / network.bytes_a_second
             + self.total_bytes * WORK_A_BYTE
+            + sum(step.work for step in self.steps)
         )
 
 
@@ -80,6 +88,11 @@ WORK_A_BYTE = 6e-9
 # A round costs a process its waking and some bookkeeping, however small: 64 divisions on such a machine take 100 rounds
 # and 0.17 s (`mpcstats bench divide --rows 64`); on a busy one twice that.
 WORK_A_ROUND = 1.7e-3
+# Public keys: `mpcstats bench private_join --rows 10000` takes 2.0 CPU s of the matcher, who masks each of 20,000
+# points, and 5.5 of the holder, who masks as many, encrypts 10,000 values and makes a modulus of 3072 bits.
+WORK_A_POINT = 1.0e-4
+WORK_A_CIPHERTEXT = 2.0e-4
+WORK_A_MODULUS = 1.5
 
 
 def estimate(plan: Physical, cards: Cards) -> Estimate:
@@ -87,26 +100,44 @@ def estimate(plan: Physical, cards: Cards) -> Estimate:
     return estimated(plan, sizings(plan), cards)
 
 
+def affordable(plan: Physical, cards: Cards) -> Estimate | None:
+    """As `estimate`; None where a protocol of the plan has no card for its engine: nobody knows its cost."""
+    given = sizings(plan)
+    known = all(
+        part.card in cards and plan.engine in cards[part.card].parties.engines
+        for sizing in given
+        for part in sizing.parts
+    )
+    return estimated(plan, given, cards) if known else None
+
+
 def estimated(plan: Physical, given: Sequence[Sizing], cards: Cards) -> Estimate:
     """As `estimate`, of the plan's sizings."""
-    steps = tuple(spent(sizing, cards) for sizing in given)
+    steps = tuple(spent(sizing, cards, plan) for sizing in given)
     total: Counter[str] = Counter()
     for step in steps:
         total.update(step.bytes_sent)
     return Estimate(steps, _rounds(plan, {step.step: step.rounds for step in steps}), dict(total))
 
 
-def spent(sizing: Sizing, cards: Cards) -> StepCost:
-    """What one step costs: the protocols that it is composed of one after another, the runs of each side by side."""
+def spent(sizing: Sizing, cards: Cards, plan: Physical) -> StepCost:
+    """What one step of `plan` costs: the protocols that it is composed of one after another, the runs of each side by
+    side.
+    """
     sent: Counter[str] = Counter()
     rounds = 0
+    seats = {"parties": len(plan.compute), "threshold": plan.tolerated}
     for part in sizing.parts:
-        cost = cards[part.card].cost
+        cost = cards[part.card].cost_on(plan.engine)
         for run in part.runs:
-            for (role, party), times in run.roles.items():
-                sent[party] += times * cost.bytes[role].evaluate(run.sizes)
-        rounds += max(cost.rounds.evaluate(run.sizes) if run.roles else 0 for run in part.runs)
-    played = [cards[part.card].cost for part in sizing.parts if part.roles]
+            for (role, party), times in _roles(run, plan).items():
+                # Another engine's roles are among them where a protocol has several: these send nothing on this one.
+                if role in cost.bytes or plan.engine not in cards[part.card].settings:
+                    sent[party] += times * cost.bytes[role].evaluate({**run.sizes, **seats})
+        rounds += max(
+            cost.rounds.evaluate({**run.sizes, **seats}) if run.roles else 0 for run in part.runs
+        )
+    played = [cards[part.card].cost_on(plan.engine) for part in sizing.parts if part.roles]
     held = all(part.exact for part in sizing.parts)
     return StepCost(
         sizing.step,
@@ -115,7 +146,17 @@ def spent(sizing: Sizing, cards: Cards) -> StepCost:
         held and all(cost.rounds_kind == "exact" for cost in played) and not sizing.then,
         rounds,
         dict(sent),
+        sizing.work,
     )
+
+
+def _roles(run: Sizing, plan: Physical) -> Mapping[tuple[str, str], int]:
+    """Who plays what in a run: on shamir, where all compute parties take part, by their places in the group too."""
+    times = run.roles.get(("compute", plan.compute[0]), 0)
+    if plan.engine != SHAMIR or not times or ("dealer", plan.compute[0]) in run.roles:
+        return run.roles
+    placed = group_roles(plan.compute, plan.tolerated)
+    return {**{name: times * count for name, count in placed.items()}, **run.roles}
 
 
 def _rounds(plan: Physical, rounds: Mapping[str, int]) -> int:
@@ -125,6 +166,7 @@ def _rounds(plan: Physical, rounds: Mapping[str, int]) -> int:
     single = (
         plans.Cohort,
         plans.Sum,
+        plans.PrivateJoin,
         plans.Outcome,
         plans.Comparison,
         plans.Noise,
@@ -154,8 +196,14 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
                 found.append(_lookup(plan, step))
             case plans.Cohort():
                 found.append(_CohortCount(plan, step).sizing())
+            case plans.PartialSum():
+                found.append(_partial_sum(plan, step))
             case plans.Sum():
                 found.append(_sum(plan, step))
+            case plans.PrivateJoin():
+                found.append(_private_join(plan, step))
+            case plans.JoinGate():
+                found.append(Sizing(step.name, step.card, {}, {}))  # the join has done it
             case plans.Comparison():
                 found.append(_comparison(plan, step))
             case plans.Noise():
@@ -219,6 +267,45 @@ def _sum(plan: Physical, step: plans.Sum) -> Sizing:
     return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
 
 
+def _partial_sum(plan: Physical, step: plans.PartialSum) -> Sizing:
+    """The dealing, unless it was done in the run that is gone on with; then each vector is shared anew for the gate."""
+    owners = [plan.fragment(name).owner for name in step.fragments]
+    dealt, threshold = plan.compute, plan.tolerated
+    roles: Counter[tuple[str, str]] = Counter()
+    if step.lost is None:
+        roles.update(("inside" if o in plan.compute else "outside", o) for o in owners)
+    else:
+        dealt, threshold = step.lost.dealt, step.lost.threshold
+    holders = [party for party in dealt if party in plan.compute][: threshold + 1]
+    roles.update({("resumes", party): len(owners) for party in holders})
+    sizes = {
+        "elements": (1 + len(step.totals)) * plan.cells,
+        "left": len(plan.compute),
+        "tolerated": plan.tolerated,
+    }
+    return Sizing(step.name, step.card, sizes, dict(roles), exact=step.lost is None)
+
+
+def _private_join(plan: Physical, step: plans.PrivateJoin) -> Sizing:
+    left, right = plan.fragment(step.left), plan.fragment(step.right)
+    who = told(plan, step)
+    others = {*who.everybody} - {who.matcher}
+    sizes = {
+        "matcher_rows": left.rows,
+        "holder_rows": right.rows,
+        "summed": int(bool(step.columns)),
+        "told": len(others),
+        "size_told": len({*who.size_to} - {who.matcher}),
+        "masks": len({*who.sums_to} - {who.matcher}),
+        "answers": len({*who.sums_to} - {who.holder}),
+    }
+    roles = {("matcher", left.owner): 1, ("holder", right.owner): 1}
+    work = (left.rows + right.rows) * WORK_A_POINT
+    if step.columns:
+        work += WORK_A_MODULUS + right.rows * WORK_A_CIPHERTEXT
+    return Sizing(step.name, step.card, sizes, roles, work=work)
+
+
 def _comparison(plan: Physical, step: plans.Comparison) -> Sizing:
     owner = plan.fragment(step.everybody).owner
     holders = {("holder", party): 1 for party in dict.fromkeys((*plan.compute, owner))}
@@ -274,6 +361,8 @@ def _release(plan: Physical, gate: plans.Gate, release: plans.Release, name: str
         "inside_recipients": inside,
         "outside_recipients": len(release.recipients) - inside,
     }
+    if plan.engine == SHAMIR:
+        roles.update(group_roles(plan.compute, plan.tolerated, recipients=release.recipients))
     return Sizing(name, gate.card, sizes, dict(roles), then=_margins(plan, gate, release, name))
 
 

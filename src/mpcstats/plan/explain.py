@@ -23,7 +23,7 @@ def text(found: Explanation) -> str:
 def _head(found: Explanation) -> list[str]:
     return [
         f"scenario {found.scenario}, purpose {found.purpose!r}, asked by {found.initiator}",
-        f"engine {found.engine} among {', '.join(found.compute)}",
+        f"engine {found.engine} among {', '.join(found.compute)}: withstands any {found.tolerated} of them",
         f"providers: {', '.join(found.providers)}",
         f"recipients: {', '.join(found.recipients)}",
     ]

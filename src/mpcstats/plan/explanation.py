@@ -103,7 +103,7 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A plan (its SHA-256 in `plan`) in full.
+    """A plan (its SHA-256 in `plan`) in full. `tolerated` of `compute` together learn nothing, by the engine's scheme.
 
     `rounds` are at most those of the whole plan in lockstep: lookups run side by side. `bytes_sent` is payload by
     party over all steps, exact if `bytes_exact`, else a bound. `seconds`, by network, are an estimate (plan.cost).
@@ -116,6 +116,7 @@ class Explanation:
     plan: str
     engine: str
     compute: tuple[str, ...]
+    tolerated: int
     recipients: tuple[str, ...]
     k: int
     cells: int
@@ -161,6 +162,7 @@ def explanation(
         plan=plan.digest(),
         engine=plan.engine,
         compute=plan.compute,
+        tolerated=plan.tolerated,
         recipients=plan.gate.recipients,
         k=plan.gate.k,
         cells=plan.cells,
@@ -228,10 +230,10 @@ def _joint(
     card = cards[step.card]
     owners = (
         (plan.fragment(step.left).owner, plan.fragment(step.right).owner)
-        if isinstance(step, plans.Lookup | Find)
+        if isinstance(step, plans.Lookup | plans.PrivateJoin | Find)
         else ()
     )
-    parties = card.parties
+    parties = card.promised(plan.engine, len(plan.compute), plan.tolerated)
     return Joint(
         name=step.name,
         card=card.id,
@@ -262,7 +264,7 @@ def _by_party(plan: Physical, cost: Estimate) -> dict[str, int]:
 
 def _inputs(step: plans.Step) -> tuple[str, ...]:
     match step:
-        case plans.Lookup():
+        case plans.Lookup() | plans.PrivateJoin():
             return (step.left, step.right)
         case plans.Cohort():
             return (step.spine, *step.lookups)
@@ -286,6 +288,10 @@ def _what(plan: Physical, step: plans.Step) -> str:
         case plans.Cohort():
             totals = counted(len(step.totals), "total")
             return f"{totals} in {counted(plan.cells, 'cell')} along {step.spine}"
+        case plans.PrivateJoin():
+            left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
+            totals = counted(len(step.totals), "total")
+            return f"{totals} over the keys of {step.left} ({left}) in {step.right} ({right})"
         case plans.Sum():
             totals, owners = (
                 counted(len(step.totals), "total"),

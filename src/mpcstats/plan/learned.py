@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mpcstats.cards.card import Opening
 from mpcstats.cards.load import Cards
 from mpcstats.plan import physical as plans
 from mpcstats.plan.cost import protocols
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.tables import Find
+from mpcstats.plan.told import told
 
+EVERYBODY = "everybody"
+PARTS = "of each average the sum and the number of rows that it is of"
 RECIPIENT = "recipient"  # roles of cards' openings
 COMPUTE = "compute"
 
@@ -45,9 +49,10 @@ def leaks(
     own = [cards[name] for name in played]
     known = cards.leakage
     opened = dict.fromkeys(
-        Leak(step.name, o.id, known[o.id], o.what, _parties(plan, o.to), False)
+        Leak(step.name, o.id, known[o.id], o.what, to, False)
         for card in own
         for o in card.leakage.opened
+        if (to := _opened_to(plan, step, o))
     )
     sizes = dict.fromkeys(
         Leak(step.name, name, known[name], "public sizes of the step", plan.parties, True)
@@ -55,6 +60,21 @@ def leaks(
         for name in card.leakage.sizes
     )
     return (*opened, *sizes)
+
+
+def disclosed(plan: Physical, cards: Cards) -> frozenset[tuple[str, str]]:
+    """(what, to whom) for all that a run of `plan` opens, by leakage id, and for the parts of averages."""
+    played = protocols(plan)
+    found = {
+        (leak.id, party)
+        for step in plan.steps
+        for leak in leaks(plan, step, cards, played[step.name])
+        if not leak.public
+        for party in leak.to
+    }
+    if any(column.kind == "quotient" for column in plan.output):
+        found |= {(PARTS, party) for party in plan.gate.recipients}
+    return frozenset(found)
 
 
 FAILING: Mapping[str, str] = {
@@ -81,7 +101,9 @@ def learned(
                 found[Learned(", ".join(who), leak.what + held)] = None
     if plan.checks != "none":
         found[Learned(", ".join(plan.gate.recipients), FAILING[plan.checks])] = None
-    found[Learned("everybody", "the question, the plan, and the public row bounds")] = None
+    if any(column.kind == "quotient" for column in plan.output):
+        found[Learned(", ".join(plan.gate.recipients), PARTS)] = None
+    found[Learned(EVERYBODY, "the question, the plan, and the public row bounds")] = None
     for step in plan.steps:
         if isinstance(step, plans.Lookup | Find) and (
             cards[step.card].parties.helper_must_not_collude_with
@@ -95,10 +117,25 @@ def learned(
     if isinstance(plan.aggregate, plans.Outcome):
         hidden = (
             "what the rows of shared tables hold, which of them meet a condition or one another, and how many do, "
-            f"as long as no two of {', '.join(plan.compute)} collude"
+            f"as long as no {_number(plan.tolerated + 1)} of {', '.join(plan.compute)} collude"
         )
         found[Learned("nobody", hidden)] = None
     return tuple(found)
+
+
+def helped(plan: Physical) -> tuple[tuple[str, str, str], ...]:
+    """Each helper of a join with the two owners whom it must not collude with, once."""
+    steps = (step for step in plan.steps if isinstance(step, plans.Lookup | Find))
+    return tuple(
+        dict.fromkeys(
+            (step.helper, plan.fragment(step.left).owner, plan.fragment(step.right).owner)
+            for step in steps
+        )
+    )
+
+
+def _number(number: int) -> str:
+    return "two" if number == 2 else str(number)
 
 
 def _holders(
@@ -140,6 +177,17 @@ def beside(plan: Physical, release: plans.Release) -> list[str]:
     if release.exempt is not None:
         words.append(f"exempted by approval {release.exempt[:16]}")
     return words
+
+
+def _opened_to(plan: Physical, step: plans.Step, opening: Opening) -> tuple[str, ...]:
+    """Who learns it in `step`. A private join opens its own cells: the size is told of it, the rest of its gate."""
+    join = plan.aggregate
+    if not isinstance(join, plans.PrivateJoin):
+        return _parties(plan, opening.to)
+    of_size = opening.id == join.size
+    if of_size == isinstance(step, plans.Gate):
+        return ()
+    return told(plan, join).size_to if of_size else _parties(plan, opening.to)
 
 
 def _parties(plan: Physical, role: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def lower(block: Block, context: Context) -> Lowered:
     if block.spine is None:
         names = tuple(own.name for own in fragments)
         source = {s.name: plans.SPINE for s in block.sources}
-        summed = plans.Sum(SUMMED, names, _groups(block, source), _totals(block, source))
+        summed = plans.Sum(SUMMED, names, _groups(block, source), totals_of(block, source))
         return Lowered(fragments, (summed,))
     lookups = tuple(
         plans.Lookup(f"find_{look.right}", block.spine, look.right, look.helper)
@@ -44,9 +44,9 @@ def lower(block: Block, context: Context) -> Lowered:
         AGGREGATE,
         block.spine,
         tuple(step.name for step in lookups),
-        _criterion(block, source),
+        criterion_of(block, source),
         _groups(block, source),
-        _totals(block, source),
+        totals_of(block, source),
     )
     return Lowered(fragments, (*lookups, cohort))
 
@@ -68,7 +68,8 @@ def _groups(block: Block, source: Mapping[str, str]) -> tuple[plans.GroupKey, ..
     return tuple(plans.GroupKey(source[key.source], key.column, key.labels) for key in keys)
 
 
-def _totals(block: Block, source: Mapping[str, str]) -> tuple[plans.Total, ...]:
+def totals_of(block: Block, source: Mapping[str, str]) -> tuple[plans.Total, ...]:
+    """The totals of `block`, each local named by its `source` in the plan."""
     return tuple(
         plans.Total(
             measure.name,
@@ -85,7 +86,7 @@ def _totals(block: Block, source: Mapping[str, str]) -> tuple[plans.Total, ...]:
     )
 
 
-def _criterion(block: Block, source: Mapping[str, str]) -> plans.Criterion:
+def criterion_of(block: Block, source: Mapping[str, str]) -> plans.Criterion:
     """What must hold of a spine row: all of the block's criteria, a union's hit being that of any part."""
     sources = {s.name: s for s in (*block.sources, *block.tests)}
     parts = [_resolved(part, sources, source) for part in block.criterion]

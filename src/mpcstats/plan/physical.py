@@ -11,14 +11,20 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
 from mpcstats.plan.needs import made_by
 from mpcstats.plan.noise import Noise, NoisyColumn
+from mpcstats.plan.offer import tolerated
+from mpcstats.plan.private import PrivateJoin
 from mpcstats.plan.strictness import Checks
+from mpcstats.plan.sums import PartialSum, Sum
 from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = (
     "SPINE",
@@ -38,6 +44,7 @@ __all__ = (
     "GroupKey",
     "Hit",
     "Item",
+    "JoinGate",
     "Label",
     "Lookup",
     "Noise",
@@ -45,7 +52,9 @@ __all__ = (
     "Not",
     "Outcome",
     "OutputColumn",
+    "PartialSum",
     "Physical",
+    "PrivateJoin",
     "Ref",
     "Step",
     "Sum",
@@ -55,6 +64,7 @@ __all__ = (
     "ValueColumn",
 )
 
+UNSAID = ("threshold", None)  # a plan on an engine without a choice says nothing of it
 Use = Literal["key", "filter", "value", "group", "contributor"]
 
 
@@ -152,17 +162,6 @@ class Any:
 
 
 Criterion = Hit | Always | Not | All | Any
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """Cell by cell, the sum of what the fragments' owners counted at home. Cells: the product of the codes."""
-
-    card: ClassVar[str] = "sum"
-    name: str
-    fragments: tuple[str, ...]
-    groups: tuple[GroupKey, ...]
-    totals: tuple[Total, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +298,13 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinGate(Gate):
+    """The gate of a private join, which the join itself keeps: who finds the matches tests k, and nothing else is."""
+
+    card: ClassVar[str] = PrivateJoin.card
+
+
+@dataclass(frozen=True, slots=True)
 class Tests:
     """What the gate can test of an aggregate's cells: how many lower bounds on persons it has, and what of columns.
 
@@ -316,7 +322,12 @@ class Tests:
     compared: bool = False
 
 
-Step = Sum | Lookup | Cohort | TableStep | Outcome | Comparison | Noise | Gate
+Step = (
+    Sum | Lookup | Cohort | PrivateJoin | TableStep | Outcome | Comparison | Noise | Gate | JoinGate
+)
+
+
+Aggregated = Sum | Cohort | PrivateJoin | Outcome  # what has cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +362,9 @@ class Physical:
     order: tuple[tuple[int, bool], ...] = ()  # ORDER BY: (output position, descending)
     limit: int | None = None  # LIMIT: so many rows of the ordered answer
     checks: Checks = "none"  # what becomes of rows that fail the catalogue's checks
+    threshold: int | None = (
+        None  # compute parties who together learn nothing, where the engine has a choice
+    )
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.fragments] + [s.name for s in self.steps]
@@ -377,14 +391,12 @@ class Physical:
         return next((step for step in self.steps if isinstance(step, Noise)), None)
 
     @property
-    def aggregate(self) -> Sum | Cohort | Outcome:
+    def aggregate(self) -> Aggregated:
         """The step whose cells the gate opens."""
         for step in self.steps:
-            if step.name == self.gate.of and isinstance(step, Sum | Cohort | Outcome):
+            if step.name == self.gate.of and isinstance(step, Aggregated):
                 return step
-        raise InternalError(
-            f"expected the gate to open a sum, a cohort or an outcome, got {self.gate.of!r}"
-        )
+        raise InternalError(f"expected the gate to open cells of a step, got {self.gate.of!r}")
 
     @property
     def comparison(self) -> Comparison | None:
@@ -407,6 +419,8 @@ class Physical:
         match step:
             case Sum():
                 return Tests(len(step.fragments), none)
+            case PrivateJoin():
+                return Tests(1, none)
             case Cohort():
                 return Tests(1, none, compared=self.comparison is not None)
             case Outcome():
@@ -447,19 +461,36 @@ class Physical:
                 return step
         raise InternalError(f"expected a lookup of the plan, got {name!r}")
 
+    @property
+    def tolerated(self) -> int:
+        """How many compute parties together learn nothing, by the engine's scheme."""
+        return tolerated(self.engine, self.threshold)
+
+    def joined(self, source: str) -> Fragment:
+        """The fragment whose columns a Ref of that source names, of a lookup or a private join."""
+        step = self.aggregate
+        if isinstance(step, PrivateJoin) and source == step.name:
+            return self.fragment(step.right)
+        return self.fragment(self.lookup(source).right)
+
     def canonical(self) -> str:
         """The plan as JSON with sorted keys; equal plans give equal text, other plans other text."""
-        return json.dumps(_plain(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        plain = {name: value for name, value in _fields(self).items() if (name, value) != UNSAID}
+        return json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     def digest(self) -> str:
         """SHA-256 of the canonical text, in hex."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
+def _fields(node: DataclassInstance) -> dict[str, object]:
+    fields = {f.name: _plain(getattr(node, f.name)) for f in dataclasses.fields(node)}
+    return {"node": type(node).__name__, **fields}
+
+
 def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"node": type(value).__name__, **fields}
+        return _fields(value)
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if value is None or isinstance(value, bool | int | str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlglot.errors import SqlglotError
@@ -16,6 +16,8 @@ from mpcstats.plan.interval import TooLarge
 from mpcstats.plan.limits import Limited
 from mpcstats.plan.logical import Block
 from mpcstats.plan.lower import GATE, lower
+from mpcstats.plan.offer import PAIR
+from mpcstats.plan.pairing import paired
 from mpcstats.plan.relational.planning import Planned, relational
 from mpcstats.plan.rules.cells import cells
 from mpcstats.plan.rules.criteria import criteria
@@ -56,8 +58,8 @@ class Setting:
     `contributions`: what each of them adds to an amount, too. `complement`: the persons who do not contribute to a
     column are counted. `rounding`, `quantiles`: counts, and quantiles, are rounded to a multiple of it. `suppression`
     is the method that chooses which cells are hidden beside others, where totals are shown, and `percent` the room of
-    hidden amounts. `checks`: what is done, on
-    shares, about rows that fail the catalogue's checks. `limits`: of what one person adds, by dataset.
+    hidden amounts. `checks`: what is done, on shares, about rows that fail the catalogue's checks. `limits`: of what
+    one person adds, by dataset. `threshold`: as in plan.offer.Seats.
     """
 
     catalogue: Catalogue
@@ -78,6 +80,7 @@ class Setting:
     percent: int = 10
     checks: Checks = "none"
     limits: Limited = field(default_factory=dict)
+    threshold: int | None = None
 
 
 def plan_question(text: str, setting: Setting) -> plans.Physical:
@@ -103,14 +106,15 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         percent=setting.percent,
         checks=setting.checks,
         limits=setting.limits,
+        engine=setting.engine,
     )
     try:
-        found = _cohort(context) or relational(context)
+        found = _planned(context, setting.recipients)
     except SqlglotError as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"expected a question whose parts fit together, got: {said}") from None
     release = plans.Release(setting.recipients, setting.k)
-    gate = plans.Gate(GATE, found.steps[-1].name, (release,))
+    gate = _gate(found.steps[-1], release)
     plan = plans.Physical(
         question=text,
         scenario=setting.scenario,
@@ -124,6 +128,7 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
         order=found.order,
         limit=found.limit,
         checks=setting.checks,
+        threshold=setting.threshold,
     )
     try:
         _check_messages(plan, context)
@@ -135,6 +140,27 @@ def plan_question(text: str, setting: Setting) -> plans.Physical:
     return plan
 
 
+def _planned(context: Context, recipients: tuple[str, ...]) -> Planned:
+    if context.engine == PAIR:
+        block = _ruled(context, RULES[:-1])
+        fragments, join = paired(block, context, recipients)
+        return Planned(fragments, (join,), block.output, block.order)
+    return _cohort(context) or relational(context)
+
+
+def _gate(of: plans.Step, release: plans.Release) -> plans.Gate:
+    """What opens the cells of the last step: a private join opens its own."""
+    kind = plans.JoinGate if isinstance(of, plans.PrivateJoin) else plans.Gate
+    return kind(GATE, of.name, (release,))
+
+
+def _ruled(context: Context, rules: Iterable[Rule]) -> Block:
+    block = parse(context)
+    for rule in rules:
+        block = rule(block, context)
+    return block
+
+
 def _cohort(context: Context) -> Planned | None:
     """The plan along one spine of persons; None where the question is none for it, or tables show more of its cells.
 
@@ -144,9 +170,7 @@ def _cohort(context: Context) -> Planned | None:
     if context.contributors or context.checked or context.rounding > 1:
         return None
     try:
-        block = parse(context)
-        for rule in RULES:
-            block = rule(block, context)
+        block = _ruled(context, RULES)
         lowered = lower(block, context)
     except UsageError:
         return None

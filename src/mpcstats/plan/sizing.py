@@ -19,7 +19,7 @@ class Sizing:
 
     `beside` are further runs of the card in the same step, side by side with this one: a gate's other releases.
     `then` are runs of other protocols that the step is composed of. Not `exact`: sizes are bounds, and so are the
-    figures. Without roles nothing is sent.
+    figures. Without roles nothing is sent. `work`: seconds of computing that bytes do not tell of.
     """
 
     step: str
@@ -29,6 +29,7 @@ class Sizing:
     beside: tuple[Sizing, ...] = ()
     then: tuple[Sizing, ...] = ()
     exact: bool = True
+    work: float = 0.0
 
     @property
     def runs(self) -> tuple[Sizing, ...]:

@@ -176,11 +176,20 @@ def _output(
         if node in groups:
             output.append(OutputColumn(name, "group", groups.index(node)))
             continue
+        if context.opens_averages and isinstance(node, exp.Avg) and not _is_distinct(node):
+            output.append(OutputColumn(name, "quotient", len(measures), len(measures) + 1))
+            measures.append(Measure(name, "sum", node.this))
+            measures.append(Measure(f"{name}, rows", "rows", node.this))
+            continue
         output.append(OutputColumn(name, "total", len(measures)))
         measures.append(_measure(node, name, context))
     if not measures:
         raise context.refuse(tree, f"expected at least one aggregate: {AGGREGATES}")
     return tuple(measures), tuple(output)
+
+
+def _is_distinct(node: exp.Avg) -> bool:
+    return isinstance(node.this, exp.Distinct | exp.Order)
 
 
 def _measure(node: exp.Expr, name: str, context: Context) -> Measure:

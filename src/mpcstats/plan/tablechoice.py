@@ -82,7 +82,7 @@ class TableChoice:
         return self._plan.fragment(fragment).owner
 
     def _words(self, sizing: Sizing) -> str:
-        cost = spent(sizing, self._cards)
+        cost = spent(sizing, self._cards, self._plan)
         return f"{most(size(sum(cost.bytes_sent.values())), exact=cost.exact)} over all parties"
 
     def _found(self, step: tables.Find) -> str:

@@ -121,8 +121,8 @@ class _Reader:
             return tuple(self._plan.fragment(name) for name in step.fragments)
         if isinstance(step, Outcome):
             raise InternalError("expected totals of a sum or a cohort, got those of shared tables")
-        name = step.spine if source == SPINE else self._plan.lookup(source).right
-        return (self._plan.fragment(name),)
+        at_spine = source == SPINE
+        return (self._plan.fragment(step.spine) if at_spine else self._plan.joined(source),)
 
     def column(self, fragment: Fragment, name: str) -> Measured:
         if fragment.name not in self._scopes:

@@ -19,7 +19,7 @@ from mpcstats.policy.conditions.granted import asked, granted
 from mpcstats.policy.conditions.helpers_accepted import helpers_accepted
 from mpcstats.policy.conditions.history import history
 from mpcstats.policy.conditions.licence import operated
-from mpcstats.policy.conditions.noise import noise
+from mpcstats.policy.conditions.noise import added, noise
 from mpcstats.policy.conditions.operations_permitted import operations_permitted
 from mpcstats.policy.conditions.profile import profile
 from mpcstats.policy.conditions.project import own_project
@@ -52,6 +52,22 @@ CONDITIONS: tuple[Condition, ...] = (
     granted,
     budget,
 )
+
+# Of these, what depends on the engine of the plan and on nothing that one party alone knows.
+ON_ENGINE: tuple[Condition, ...] = (
+    helpers_accepted,
+    bounds,
+    protocols,
+    gate_rules,
+    history,
+    checked,
+    added,
+)
+
+
+def on_engine(case: Case) -> tuple[Reason, ...]:
+    """Every reason against computing the plan on its engine: the same at all parties that have the same records."""
+    return tuple(reason for condition in ON_ENGINE for reason in condition(case))
 
 
 def reasons(case: Case) -> tuple[Reason, ...]:

@@ -71,7 +71,7 @@ class _Deriving:
         for fragment in self._plan.fragments:
             yield from self._of_fragment(fragment)
         for step in self._plan.steps:
-            if isinstance(step, plans.Lookup):
+            if isinstance(step, plans.Lookup | plans.PrivateJoin):
                 yield from self._of_lookup(step)
         yield from self._of_tables()
         yield from self._of_aggregate()
@@ -97,7 +97,7 @@ class _Deriving:
         blind = all(is_blind(item, self._catalogue) for item in keys)
         return Derived(fragment.name, KEY, "fragment", top, tuple(names), blind)
 
-    def _of_lookup(self, step: plans.Lookup) -> Iterator[Derived]:
+    def _of_lookup(self, step: plans.Lookup | plans.PrivateJoin) -> Iterator[Derived]:
         right = self._plan.fragment(step.right)
         yield self._made(step.name, HIT, "lookup", self._hits([step.name]))
         for value in right.values:
@@ -158,8 +158,7 @@ class _Deriving:
 
     def _hits(self, lookups: Iterable[str]) -> tuple[Item, ...]:
         """What decides which spine rows have a match: how the right fragments' rows were picked."""
-        names = (self._plan.lookup(name).right for name in lookups)
-        return tuple(item for name in names for item in _used(self._plan.fragment(name)))
+        return tuple(item for name in lookups for item in _used(self._plan.joined(name)))
 
     def _base(self) -> tuple[Item, ...]:
         """What decides which rows are counted: the fragments' own picks, and the criterion."""
@@ -170,7 +169,8 @@ class _Deriving:
         if isinstance(step, plans.Outcome):
             return self._reaching(step.name)
         spine = _used(self._plan.fragment(step.spine))
-        return (*spine, *self._hits(dict.fromkeys(_named(step.criterion))))
+        hits = step.lookups if isinstance(step, plans.PrivateJoin) else _named(step.criterion)
+        return (*spine, *self._hits(dict.fromkeys(hits)))
 
     def _group(self, group: plans.GroupKey) -> tuple[Item, ...]:
         found = [item for f in self._sources(group.source) for item in _used(f, "group")]
@@ -190,7 +190,7 @@ class _Deriving:
         if isinstance(step, plans.Outcome):
             return tuple(self._plan.fragment(name) for name in sorted(self._reached[step.name]))
         if source != plans.SPINE:
-            return (self._plan.fragment(self._plan.lookup(source).right),)
+            return (self._plan.joined(source),)
         names = step.fragments if isinstance(step, plans.Sum) else (step.spine,)
         return tuple(self._plan.fragment(name) for name in names)
 

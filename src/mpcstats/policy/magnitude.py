@@ -11,6 +11,7 @@ from mpcstats.plan.physical import (
     Fragment,
     Outcome,
     Physical,
+    PrivateJoin,
     Step,
     Sum,
     Term,
@@ -91,21 +92,21 @@ def _totals(plan: Physical, holds: Callable[[list[Factor]], bool]) -> tuple[str,
     found = {
         total.name: None
         for step in plan.steps
-        if isinstance(step, Sum | Cohort)
+        if isinstance(step, Sum | Cohort | PrivateJoin)
         for total in step.totals
         if any(holds(factors) for term in total.terms for factors in _read(plan, step, term))
     }
     return tuple(found)
 
 
-def _read(plan: Physical, step: Sum | Cohort, term: Term) -> Iterator[list[Factor]]:
+def _read(plan: Physical, step: Sum | Cohort | PrivateJoin, term: Term) -> Iterator[list[Factor]]:
     """The factors of `term`; of a sum, once for each owner, whose fragments have columns of the same names."""
     if isinstance(step, Sum):
         for name in step.fragments:
             fragment = plan.fragment(name)
             yield [(fragment, _column(fragment, ref.column)) for ref in term.factors]
         return
-    right = {name: plan.fragment(plan.lookup(name).right) for name in step.lookups}
+    right = {name: plan.joined(name) for name in step.lookups}
     sources = {SPINE: plan.fragment(step.spine), **right}
     yield [(sources[ref.source], _column(sources[ref.source], ref.column)) for ref in term.factors]
 

@@ -63,11 +63,12 @@ def _against(policy: Policy, scenario: str, level: Level, card: Card) -> Iterato
         yield Reason("denied", rule.because)
         return
     yield from outside(rule, card, sorted(rule.engines))
-    if too_weak(rule, card):
+    engines = sorted(set(rule.engines) & set(card.parties.engines)) or card.parties.engines
+    if too_weak(rule, card, engines):
         yield Reason(
             "adversary",
             f"rule {rule.name} asks for {rule.adversary} security; protocol {card.id} has "
-            f"{card.parties.adversary}",
+            f"{' or '.join(dict.fromkeys(map(card.adversary_on, engines)))}",
         )
     operation = OF_CARD.get(card.id)
     if rule.operations is not None and operation is not None and operation not in rule.operations:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from mpcstats.plan.physical import Cohort, Lookup, Outcome, Physical, Sum
+from mpcstats.plan.physical import Cohort, Lookup, Outcome, Physical, PrivateJoin, Sum
 from mpcstats.plan.tables import Aggregate, Group, Spread, Tally
 from mpcstats.policy.magnitude import moments, sums
 from mpcstats.records.catalogue import Catalogue
@@ -32,6 +32,7 @@ OF_CARD: Mapping[str, Operation] = {
     "sum": "count",
     "cohort_count": "count",
     "lookup_join": "join",
+    "private_join": "join",
     "sort_join": "join",
     "group_by": "group-by",
     "group_by_owned": "group-by",
@@ -61,7 +62,7 @@ def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
     counted = _counted(plan)
     for step in plan.steps:
         match step:
-            case Lookup():
+            case Lookup() | PrivateJoin():
                 found["join"] = None
             case Sum() | Cohort() | Outcome() if step.groups:
                 found["group-by"] = None

@@ -13,7 +13,9 @@ Code = Literal[
     "recipient",
     "engine",
     "minimum-parties",
+    "corruptions",  # a protocol that withstands fewer colluding parties than the rule asks for
     "blind-key",
+    "partial",  # an answer of those who are left of a run
     "card",  # a protocol that nobody knows, was withdrawn, or runs elsewhere
     "leakage",
     "adversary",

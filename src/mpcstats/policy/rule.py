@@ -34,6 +34,15 @@ PLACEHOLDER = (
 )
 STRENGTH: dict[Adversary, int] = {"semi-honest": 0, "malicious": 1}
 
+# What a rule that does not name these fields has there.
+UNSAID: Mapping[str, object] = {
+    "privacy": None,
+    "suppression": None,
+    "quantile_rounding": 1,
+    "minimum_corruptions": 1,
+    "partial": False,
+}
+
 # What an answer may look like. aggregate: cells that the gate has opened; plain: as it stands, without a gate.
 Form = Literal["aggregate", "plain"]
 WIDTH: dict[Form, int] = {"aggregate": 0, "plain": 1}
@@ -81,6 +90,7 @@ class Rule(Table):
 
     minimum_persons: least persons of a cell that is opened; adversary: what every protocol must withstand at
     least; leakage: all that may leak; recipients: who may learn an answer ("*": any party).
+    minimum_corruptions: how many compute parties together must learn nothing, at least.
     minimum_contributors, dominance: for magnitudes (policy.magnitude), least contributors of a cell, and the
     p-ratio in per cent: a cell is unsafe if its total less its two largest contributions is under that part of
     the largest. concentration: (n,k) dominance. complement: those of a cell who do not contribute to a column are
@@ -92,6 +102,8 @@ class Rule(Table):
     computed; not given: anything.
     signatures: how many authorisers must sign an approval; government_led: only for projects that are;
     fee: who asks is charged. history: cells are compared with those of earlier runs.
+    partial: where compute parties are lost on the way, those who are left may open what they have put in, as a new
+    answer.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
     may be told against that person's one-shot token.
     """
@@ -104,6 +116,7 @@ class Rule(Table):
     adversary: Adversary = "semi-honest"
     leakage: list[Name] = Field(default_factory=list)
     minimum_parties: Annotated[int, Field(ge=1)] = 3
+    minimum_corruptions: Annotated[int, Field(ge=1)] = 1
     recipients: list[Name] = Field(default_factory=list)
     engines: list[Name] = Field(default_factory=list)
     blind_keys: bool = True  # a person key may join data of several owners, unseen
@@ -127,6 +140,7 @@ class Rule(Table):
     government_led: bool = False
     fee: bool = False
     adjudication: bool = False
+    partial: bool = False
 
     @property
     def name(self) -> str:
@@ -298,10 +312,12 @@ def wider(one: Rule, other: Rule) -> Iterator[str]:
         yield "a smaller minimum_persons"
     if STRENGTH[one.adversary] < STRENGTH[other.adversary]:
         yield "a weaker adversary"
-    if one.minimum_parties < other.minimum_parties:
-        yield "a smaller minimum_parties"
-    if one.blind_keys and not other.blind_keys:
-        yield "blind_keys"
+    for name in ("minimum_parties", "minimum_corruptions"):
+        if getattr(one, name) < getattr(other, name):
+            yield f"a smaller {name}"
+    for name in ("blind_keys", "partial"):
+        if getattr(one, name) and not getattr(other, name):
+            yield name
     if fewer := set(other.requires) - set(one.requires):
         yield f"fewer requires ({', '.join(sorted(fewer))})"
     yield from _wider_sets(one, other)
@@ -364,13 +380,9 @@ def _digest(
     """Equal for policies that decide alike; the order of `accepts` is kept, for it says which helper a plan takes."""
     plain = [rule.model_dump(mode="json") for rule in rules]
     for rule in plain:
-        # What says nothing of these keeps its digest.
-        if rule["privacy"] is None:
-            del rule["privacy"]
-        if rule["suppression"] is None:
-            del rule["suppression"]
-        if rule["quantile_rounding"] == 1:
-            del rule["quantile_rounding"]
+        for name, without in UNSAID.items():
+            if rule[name] == without:
+                del rule[name]  # what says nothing of it keeps its digest
         for name, value in rule.items():
             rule[name] = sorted(set(value)) if isinstance(value, list) else value
     plain.sort(key=lambda rule: (rule["scenario"], rule["level"]))

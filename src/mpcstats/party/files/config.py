@@ -18,12 +18,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.party.data.source import Source
+from mpcstats.party.files.enginefiles import EnginesTable, Name, check_engines
 from mpcstats.party.files.registerfiles import RegisterFiles, RegistersTable
 from mpcstats.party.files.sourcetable import Files, Text, sources_of
-from mpcstats.party.question import check_name
+from mpcstats.plan.offer import Offer
 from mpcstats.records.tomlfile import Table, read_toml
 
-COMPUTE = 3  # parties that hold shares
 SILENCE = 30.0  # seconds without a word after which a party counts as gone
 SIGNING_KEY_BYTES = 32
 EVERY_HOST = frozenset({"", "*"})  # how people write every interface, beside 0.0.0.0 and ::
@@ -74,7 +74,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Consortium:
-    """What all parties of a consortium have agreed on; `silence` in seconds."""
+    """What all parties of a consortium have agreed on; `silence` in seconds.
+
+    `compute` are the compute parties of rep3, none where it is not offered; `engines` what else is.
+    """
 
     name: str
     path: Path
@@ -84,6 +87,7 @@ class Consortium:
     silence: float
     members: Mapping[str, Member]
     registers: RegisterFiles = field(default_factory=RegisterFiles)
+    engines: tuple[Offer, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Consortium:
@@ -99,10 +103,11 @@ class Consortium:
             path,
             here / table.catalogue,
             here / table.policy,
-            tuple(table.compute),
+            tuple(table.compute or ()),
             table.silence,
             members,
             RegisterFiles.of(table.registers, here),
+            table.engines.offers,
         )
 
     def member(self, name: str) -> Member:
@@ -206,20 +211,12 @@ def _key(text: object) -> bytes:
         raise ValueError(str(error)) from None
 
 
-def _name(text: str) -> str:
-    try:
-        return check_name(text)
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
 def _fingerprint(text: str) -> str:
     if re.fullmatch("sha256:[0-9a-f]{64}", text) is None:
         raise ValueError(f"expected sha256: and 64 hex digits, got {text[:80]!r}")
     return text
 
 
-Name = Annotated[str, AfterValidator(_name)]
 Silence = Annotated[float, Field(ge=1, le=3600)]
 
 
@@ -239,7 +236,8 @@ class ConsortiumTable(Table):
     name: Text
     catalogue: Text
     policy: Text
-    compute: list[Name]
+    compute: list[Name] | None = None
+    engines: EnginesTable = Field(default_factory=EnginesTable)
     silence: Silence = SILENCE
     registers: RegistersTable = Field(default_factory=RegistersTable)
     party: list[MemberTable]
@@ -256,7 +254,7 @@ class ConsortiumTable(Table):
             if len(set(values)) != len(values):
                 article = "an" if what == "address" else "a"
                 raise ValueError(f"expected every party to have {article} {what} of its own")
-        check_compute(self.compute, names)
+        check_engines(self.compute, self.engines, names)
         return self
 
 
@@ -269,12 +267,3 @@ class PartyTable(Table):
     ledger: Text
     consent: Text | None = None
     data: Files = Field(default_factory=dict)
-
-
-def check_compute(compute: list[str], names: list[str]) -> None:
-    """Raises ValueError unless `compute` are three of the parties `names`."""
-    if len(compute) != COMPUTE or len(set(compute)) != COMPUTE:
-        raise ValueError(f"expected {COMPUTE} compute parties, got {', '.join(compute) or 'none'}")
-    unknown = [name for name in compute if name not in names]
-    if unknown:
-        raise ValueError(f"expected compute parties among the parties, got {', '.join(unknown)}")

@@ -11,9 +11,11 @@ from pydantic import Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.party.data.source import Source
-from mpcstats.party.files.config import SILENCE, Name, Silence, check_compute
+from mpcstats.party.files.config import SILENCE, Silence
+from mpcstats.party.files.enginefiles import EnginesTable, Name, check_engines
 from mpcstats.party.files.registerfiles import RegisterFiles, RegistersTable
 from mpcstats.party.files.sourcetable import Files, Text
+from mpcstats.plan.offer import Offer
 from mpcstats.records.tomlfile import Table, read_toml
 
 FILE = "local.toml"
@@ -21,7 +23,10 @@ FILE = "local.toml"
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """Parties, who computes, where each dataset is; `scenario` and `purpose` of questions that name none."""
+    """Parties, who computes on rep3 and on other `engines`, where each dataset is.
+
+    `scenario` and `purpose` are those of questions that name none.
+    """
 
     name: str
     path: Path
@@ -35,11 +40,13 @@ class LocalFile:
     data: Mapping[str, Mapping[str, Source]] = field(repr=False)  # party -> dataset -> where
     registers: RegisterFiles = field(default_factory=RegisterFiles)
     consent: Mapping[str, Path] = field(default_factory=dict)  # party -> its consent.toml
+    engines: tuple[Offer, ...] = ()
 
     @property
     def parties(self) -> tuple[str, ...]:
         """Everyone: compute parties first."""
-        return tuple(dict.fromkeys((*self.compute, self.initiator, *self.data)))
+        others = (party for offer in self.engines for party in offer.compute)
+        return tuple(dict.fromkeys((*self.compute, *others, self.initiator, *self.data)))
 
     @classmethod
     def load(cls, folder: Path, *, data: Path | None = None) -> LocalFile:
@@ -59,8 +66,8 @@ class LocalFile:
             path,
             here / table.catalogue,
             here / table.policy,
-            tuple(table.compute),
-            table.initiator if table.initiator is not None else table.compute[0],
+            tuple(table.compute or ()),
+            table.first,
             table.silence,
             table.scenario,
             table.purpose,
@@ -73,6 +80,7 @@ class LocalFile:
             },
             RegisterFiles.of(table.registers, here),
             {party: here / where for party, where in table.consent.items()},
+            table.engines.offers,
         )
 
 
@@ -82,7 +90,8 @@ class LocalTable(Table):
     name: Text
     catalogue: Text
     policy: Text
-    compute: list[Name]
+    compute: list[Name] | None = None
+    engines: EnginesTable = Field(default_factory=EnginesTable)
     initiator: Name | None = None
     silence: Silence = SILENCE
     scenario: Text | None = None
@@ -94,5 +103,12 @@ class LocalTable(Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        check_compute(self.compute, self.compute)
+        check_engines(self.compute, self.engines)
+        if not self.compute and self.initiator is None:
+            raise ValueError("expected initiator = ... where no compute parties of rep3 are named")
         return self
+
+    @property
+    def first(self) -> str:
+        """Who asks unless somebody else is named."""
+        return self.initiator or (self.compute or [""])[0]

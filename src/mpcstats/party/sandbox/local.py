@@ -19,6 +19,7 @@ from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.data.scan import stored
 from mpcstats.party.data.source import GivenFrame, Source
 from mpcstats.party.files.config import Address, Consortium
+from mpcstats.party.files.enginefiles import engine_lines
 from mpcstats.party.files.keys import Made, make_keys
 from mpcstats.party.files.localfile import LocalFile
 from mpcstats.party.files.sourcetable import written
@@ -168,13 +169,12 @@ def _write_files(
         certificate = os.path.relpath(made.certificate, folder)
         entries.append(made.entry(Address(LOOPBACK, port), certificate))
         _write_party(config, folder, made)
-    compute = ", ".join(toml_text(party) for party in config.compute)
     head = [
         f"name = {toml_text(config.name)}",
         f"catalogue = {toml_text(str(config.catalogue.resolve()))}",
         f"policy = {toml_text(str(config.policy.resolve()))}",
-        f"compute = [{compute}]",
         f"silence = {silence:.3f}",
+        *engine_lines(config.compute, config.engines),
         "",
     ]
     path = folder / "consortium.toml"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mpcstats.party.shown import markup
 from mpcstats.party.shown.markup import text
+from mpcstats.plan.partial import without_of
 from mpcstats.records.ledger.finding import Finding
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def _head(result: Result) -> list[tuple[str, str]]:
         ("least persons", f"{plan.gate.k:,} in a cell"),
         ("plan", permit.plan_digest),
         ("run", result.label),
+        *((("partial", f"without {', '.join(lost)}"),) if (lost := without_of(plan)) else ()),
         ("receipt", "none" if result.receipt is None else result.receipt.digest),
     ]
 

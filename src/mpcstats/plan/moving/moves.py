@@ -15,6 +15,7 @@ from mpcstats.plan.physical import (
     Item,
     Outcome,
     Physical,
+    PrivateJoin,
     Sum,
     Total,
 )
@@ -34,6 +35,8 @@ def moves(
             return of_sum(plan, step, catalogue, column, known)
         case Outcome():
             return of_outcome(plan, step, catalogue, column, known)
+        case PrivateJoin():
+            return None  # two parties: no noise is added there
 
 
 def _of_cohort(

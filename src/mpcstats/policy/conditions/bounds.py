@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mpcstats.plan.sums import PartialSum
 from mpcstats.policy.case import Case
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import ANYBODY
@@ -40,6 +41,11 @@ def bounds(case: Case) -> Iterator[Reason]:
             "minimum-parties",
             f"rule {rule.name} asks for at least {rule.minimum_parties} compute parties, the plan "
             f"has {parties}",
+        )
+    step = plan.aggregate
+    if isinstance(step, PartialSum) and not rule.partial:
+        yield Reason(
+            "partial", f"rule {rule.name} permits no answer of those who are left of a run"
         )
     if case.found.blind_keys and not rule.blind_keys:
         yield Reason(

@@ -17,6 +17,13 @@ OFFER = "noise-counts"
 
 def noise(case: Case) -> Iterator[Reason]:
     """What is wrong with the plan's noise; where nobody has counted what was lost before, anything is too much."""
+    yield from added(case)
+    if case.rule is not None and case.rule.permit:
+        yield from _spent(case, case.rule)
+
+
+def added(case: Case) -> Iterator[Reason]:
+    """What is wrong with the noise that the plan adds, whatever was lost before."""
     rule = case.rule
     if rule is None or not rule.permit:
         return
@@ -24,7 +31,6 @@ def noise(case: Case) -> Iterator[Reason]:
     if columns:
         yield from _missing(case, rule, columns)
     yield from _false(case, _limits(case))
-    yield from _spent(case, rule)
 
 
 def unsaid(rule: Rule) -> Iterator[Reason]:

@@ -23,6 +23,7 @@ def protocols(case: Case) -> Iterator[Reason]:
         else:
             yield from outside(rule, case.cards[name], (case.plan.engine,))
     yield from _too_weak(case, rule)
+    yield from _too_few(case, rule)
 
 
 def _played(case: Case) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
     """One reason for all protocols that withstand less than the rule asks for, and why it asks."""
     cards, found = case.cards, case.found
     names = [name for name in _played(case) if name in cards]
-    weak = [name for name in names if too_weak(rule, cards[name])]
+    weak = [name for name in names if too_weak(rule, cards[name], (case.plan.engine,))]
     if weak:
         yield Reason(
             "adversary",
@@ -64,6 +65,30 @@ def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
         )
 
 
-def too_weak(rule: Rule, card: Card) -> bool:
-    """Whether the protocol withstands less than the rule asks for."""
-    return STRENGTH[card.parties.adversary] < STRENGTH[rule.adversary]
+def _too_few(case: Case, rule: Rule) -> Iterator[Reason]:
+    """Protocols that withstand fewer colluding compute parties than the rule asks for, or have not been made for as
+    many as the plan has.
+    """
+    plan, cards = case.plan, case.cards
+    count, wanted = len(plan.compute), rule.minimum_corruptions
+    for name in (name for name in _played(case) if name in cards):
+        promised = cards[name].promised(plan.engine, count, plan.tolerated)
+        if promised.corruptions < wanted:
+            yield Reason(
+                "corruptions",
+                f"rule {rule.name} asks for {wanted} compute parties that may collude; protocol {name} on "
+                f"{plan.engine} withstands {promised.corruptions} of {promised.count}",
+            )
+        setting = cards[name].settings.get(plan.engine)
+        if setting is not None and not setting.least <= count <= setting.most:
+            yield Reason(
+                "card",
+                f"protocol {name} runs among {setting.least} to {setting.most} parties on {plan.engine}, the "
+                f"plan has {count}",
+            )
+
+
+def too_weak(rule: Rule, card: Card, engines: Sequence[str]) -> bool:
+    """Whether the protocol withstands less than the rule asks for on each of `engines`."""
+    strengths = (STRENGTH[card.adversary_on(engine)] for engine in engines)
+    return max(strengths, default=-1) < STRENGTH[rule.adversary]

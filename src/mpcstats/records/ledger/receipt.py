@@ -57,8 +57,19 @@ else:  # pydantic would look into the classes, and cannot resolve the recursive 
     Signed = Annotated[Any, PlainValidator(_statement)]
 
 
+class Resumed(Table):
+    """The run that a question goes on with, and the parties that it does without."""
+
+    run: Text
+    without: Annotated[tuple[PrincipalName, ...], Field(min_length=1, max_length=64), Listed]
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain data."""
+        return {"run": self.run, "without": list(self.without)}
+
+
 class Question(Table):
-    """The question as its initiator has put it."""
+    """The question as its initiator has put it: on which engine, and going on with which run, if it says so."""
 
     text: Annotated[str, Field(min_length=1, max_length=256 * 1024)]
     scenario: Text
@@ -68,9 +79,11 @@ class Question(Table):
     day: Day
     user: PrincipalName | None
     project: Text | None
+    engine: Text | None = None
+    resumes: Resumed | None = None
 
     def to_json(self) -> dict[str, JSON]:
-        """The question as plain data."""
+        """The question as plain data; what it does not say is not there."""
         return {
             "text": self.text,
             "scenario": self.scenario,
@@ -80,6 +93,8 @@ class Question(Table):
             "day": self.day,
             "user": self.user,
             "project": self.project,
+            **({} if self.engine is None else {"engine": self.engine}),
+            **({} if self.resumes is None else {"resumes": self.resumes.to_json()}),
         }
 
     @property

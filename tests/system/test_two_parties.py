@@ -1,0 +1,140 @@
+"""A bureau and one insurer, and nobody else: a join over TLS in two processes, by policy, gated, written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mpcstats
+from mpcstats.errors import PolicyRefused, UsageError
+from mpcstats.party.client import Party
+from mpcstats.records.ledger import entries
+
+pytest.importorskip("rbcl", reason="needs the extra `pair`")
+
+KEY = '{ type = "text", level = "HIGH", person = true, key = "trim-upper", unique = true, nullable = false }'
+AMOUNT = (
+    '{ type = "integer", level = "MODERATE", minimum = -1000, maximum = 1000, nullable = false }'
+)
+CATALOGUE = f"""version = 1
+[[dataset]]
+name = "bureau.enrolment"
+owner = "bureau"
+rows = 80
+[dataset.columns]
+certno = {KEY}
+paid = {AMOUNT}
+[[dataset]]
+name = "insurer.policies"
+owner = "insurer"
+rows = 60
+[dataset.columns]
+certno = {KEY}
+premium = {AMOUNT}
+"""
+RULE = """[[rule]]
+scenario = "{scenario}"
+level = "{level}"
+permit = true
+minimum_persons = 11
+minimum_parties = 2
+leakage = [{leakage}]
+recipients = ["*"]
+engines = ["pair"]
+"""
+LEAKAGE = '"size-bound", "gated-cell", "suppression-pattern"'
+LOCAL = """name = "two"
+catalogue = "catalogue.toml"
+policy = "policy.toml"
+initiator = "bureau"
+scenario = "supervision"
+purpose = "a test"
+[engines.pair]
+[data.bureau]
+"bureau.enrolment" = "enrolment.csv"
+[data.insurer]
+"insurer.policies" = "policies.csv"
+"""
+ENROLLED = {f"K{i}": 7 * i - 200 for i in range(70)}
+INSURED = {f"K{2 * i}": i for i in range(50)}
+JOIN = (
+    "SELECT COUNT(*) AS n, SUM(e.paid) AS paid FROM bureau.enrolment e "
+    "JOIN insurer.policies p USING (certno)"
+)
+COMMON = [paid for key, paid in ENROLLED.items() if key in INSURED]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("two")
+    rules = [
+        RULE.format(scenario=scenario, level=level, leakage=leakage)
+        for scenario, leakage in (
+            ("supervision", f'{LEAKAGE}, "intersection-size"'),
+            ("research", LEAKAGE),
+        )
+        for level in ("NONE", "LOW", "MODERATE")
+    ]
+    (found / "catalogue.toml").write_text(CATALOGUE, "utf-8")
+    (found / "policy.toml").write_text("version = 1\n" + "".join(rules), "utf-8")
+    (found / "local.toml").write_text(LOCAL, "utf-8")
+    for name, column, rows in (("enrolment", "paid", ENROLLED), ("policies", "premium", INSURED)):
+        lines = [f"certno,{column}", *(f"{key},{value}" for key, value in rows.items())]
+        (found / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    return found
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def bureau(folder: Path, kept: Path) -> Iterator[Party]:
+    with mpcstats.local(folder, keep=kept) as party:
+        yield party
+
+
+def test_two_parties_join_without_a_third(bureau: Party, kept: Path) -> None:
+    result = bureau.sql(JOIN).run()
+    assert result.answer is not None
+    assert result.answer.rows == ((len(COMMON), sum(COMMON)),)
+    assert result.permit.plan.parties == ("bureau", "insurer")
+    assert result.receipt is not None
+    for row in result.compared().rows:
+        assert row.bytes_sent == row.bytes_estimated
+    opened = [
+        (entry.body["leak"], entry.body["to"])
+        for entry in entries(kept / "ledgers" / "insurer.sqlite")
+        if entry.kind == "opening"
+    ]
+    # The insurer finds the matches: it has none of the columns. The sum is the bureau's alone.
+    assert ("intersection-size", ["insurer", "bureau"]) in opened
+    assert ("gated-cell", ["bureau"]) in opened
+
+
+def test_fewer_than_k_are_suppressed(bureau: Party) -> None:
+    few = JOIN.replace(
+        "insurer.policies p", "(SELECT certno FROM insurer.policies WHERE premium < 10) p"
+    )
+    result = bureau.sql(few).run()
+    assert result.answer is not None
+    assert result.answer.states == (("suppressed", "suppressed"),)
+    enough = few.replace("premium < 10", "premium < 11")
+    result = bureau.sql(enough).run()
+    assert result.answer is not None
+    assert result.answer.rows[0][0] == 11
+
+
+def test_the_policy_must_permit_that_the_size_is_told(bureau: Party) -> None:
+    with pytest.raises(PolicyRefused, match="does not permit the leakage intersection-size"):
+        bureau.sql(JOIN, scenario="research").run()
+
+
+def test_what_two_cannot_compute_is_refused_before_anything_is_sent(bureau: Party) -> None:
+    with pytest.raises(UsageError, match="engine pair computes columns of one of the two owners"):
+        bureau.sql(JOIN.replace("SUM(e.paid)", "SUM(e.paid + p.premium)")).run()
+    with pytest.raises(UsageError, match=r"offers \(pair\), got rep3"):
+        bureau.sql(JOIN, engine="rep3").run()
