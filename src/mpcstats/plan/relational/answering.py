@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlglot import exp
 
@@ -14,7 +15,7 @@ from mpcstats.plan.interval import interval
 from mpcstats.plan.physical import OutputColumn
 from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, known
 from mpcstats.plan.relational.counting import ROWS, Cells, Counting
-from mpcstats.plan.relational.draft import Draft, Table
+from mpcstats.plan.relational.draft import Draft, Table, known_true
 from mpcstats.plan.relational.forms import placed
 from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.opening import Key, Opening
@@ -44,9 +45,14 @@ class Answering:
         table = draft.lower(self._rel, self._wants())
         keys = self._keys(table)
         table, cell, count = self._with_cell(table, keys)
-        table, operands = self._operands(table)
-        cells = Counting(draft, self._answer, table, cell, count).cells(operands, self._counts())
-        persons, supports, rests = self._persons(table, cell, count, cells)
+        table, operands, flags = self._operands(table)
+        behind = self._behind(table, cell, count, flags)
+        tallied: Sequence[Column] = ()
+        if behind is not None:
+            table, tallied = behind.prepared()
+        counting = Counting(draft, self._answer, table, cell, count)
+        cells = counting.cells(operands, self._counts(), tallied)
+        persons, supports, rests = self._persons(behind, cells)
         if not self._answer.sets:
             opening = Opening(draft, self._answer, cells, count)
             return opening.outcome(keys, persons, supports, rests)
@@ -174,28 +180,41 @@ class Answering:
             )
         return scalars.value(of)
 
-    def _operands(self, table: Table) -> tuple[Table, dict[str, str]]:
-        """The table with a column for the operand of each aggregate, and their names; count of rows has none."""
+    def _operands(self, table: Table) -> tuple[Table, dict[str, str], dict[Expr, str]]:
+        """The table with a column for the operand of each aggregate, and a flag for each condition; their names.
+
+        An aggregate that counts rows has no operand. What is asked for twice is computed once.
+        """
         draft = self._draft
         scalars = draft.scalars(self._rel, table)
         computed: list[tuple[Want, Column, Node]] = []
-        found: dict[str, str] = {}
         made: dict[Node, str] = {}
-        for aggregate in self._answer.aggregates:
-            node = self._operand(scalars, aggregate)
-            if node is None:
-                continue
+
+        def placed(node: Node, shape: Callable[[], Column]) -> str:
             if isinstance(node, Reference):
-                found[aggregate.name] = node.name
-                continue
+                return node.name
             if node not in made:
-                shared = self._shaped(aggregate, scalars)
+                shared = shape()
                 computed.append((Want(shared.name, "number"), shared, node))
                 made[node] = shared.name
-            found[aggregate.name] = made[node]
+            return made[node]
+
+        found: dict[str, str] = {}
+        for aggregate in self._answer.aggregates:
+            node = self._operand(scalars, aggregate)
+            if node is not None:
+                found[aggregate.name] = placed(node, partial(self._shaped, aggregate, scalars))
         for name in self._counts():
             found[name] = draft.get(table, Want(name, "number"), self._facts).name
-        return (draft.derive([table], computed, name="operands") if computed else table), found
+        flags = {
+            test: placed(known_true(scalars, test), self._flag)
+            for test in dict.fromkeys(self._tests().values())
+        }
+        table = draft.derive([table], computed, name="operands") if computed else table
+        return table, found, flags
+
+    def _flag(self) -> Column:
+        return Column(self._draft.names.fresh("contributes"), "flag", 0, 1)
 
     def _shaped(self, aggregate: Aggregated, scalars: Scalars) -> Column:
         draft = self._draft
@@ -204,27 +223,34 @@ class Answering:
         known = scalars.fact(aggregate.of)
         return draft.shape(natural(aggregate.name, known), {aggregate.name: known})
 
-    def _persons(
-        self, table: Table, cell: str | None, count: int, cells: Cells
-    ) -> tuple[tuple[str, ...], dict[str, str], dict[str, Node]]:
-        """Columns none of which is more than a cell's persons; by aggregate, those who contribute, and who do not."""
+    def _behind(
+        self, table: Table, cell: str | None, count: int, flags: Mapping[Expr, str]
+    ) -> Supporting | None:
+        """How the persons of cells are counted on shares; None where one is enough, or owners count them."""
         answer, draft = self._answer, self._draft
-        if answer.counted:
-            return self._counted(cells)
-        if not draft.context.persons:
-            return (cells.plain(ROWS).name,), {}, {}
+        if answer.counted or not draft.context.persons:
+            return None
         if answer.person is None:
             raise draft.context.refuse(
                 None,
                 "no column names the persons behind the rows, and the gate counts the persons of a cell: "
                 "keep a person key in the sub-query",
             )
+        columns = {shared.name: shared for shared in table.columns.values()}
+        inside = [columns[name] for name in flags.values()]
+        return Supporting(draft, answer, answer.person, table, cell, count, inside)
+
+    def _persons(
+        self, behind: Supporting | None, cells: Cells
+    ) -> tuple[tuple[str, ...], dict[str, str], dict[str, Node]]:
+        """Columns none of which is more than a cell's persons; by aggregate, those who contribute, and who do not."""
+        if self._answer.counted:
+            return self._counted(cells)
+        if behind is None:
+            return (cells.plain(ROWS).name,), {}, {}
         tests = self._tests()
         conditions = list(dict.fromkeys(tests.values()))
-        behind = Supporting(draft, answer, answer.person, table, cell, count)
-        found, columns = behind.counted(conditions)
-        cells.add(found, columns)
-        persons, *supports = columns
+        persons, *supports = behind.counted(cells)
         named = {name: supports[conditions.index(test)].name for name, test in tests.items()}
         rests: dict[str, Node] = {
             name: Call("sub", (Reference(persons.name), Reference(support)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -10,7 +10,6 @@ from sqlglot import exp
 from mpcstats.plan import tables
 from mpcstats.plan.relational.algebra import (
     Answer,
-    Expr,
     Extend,
     Filter,
     Group,
@@ -21,96 +20,109 @@ from mpcstats.plan.relational.algebra import (
     at_leaves,
     combinations,
 )
+from mpcstats.plan.relational.counting import ROWS, Cells
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.wants import Want
 from mpcstats.plan.tables import Aggregate, Call, Column, Node, Null, Number, Reference
 
 
 class Supporting:
-    """The persons of the cells of one answer, over the rows of `table`; `cell` is the column with a row's cell."""
+    """The persons of the cells of one answer, over the rows of `table`; `cell` is the column with a row's cell.
+
+    `flags` are columns of the table, 1 in the rows that contribute to something, 0 in others.
+    """
 
     def __init__(
         self,
-        lowering: Draft,
+        draft: Draft,
         answer: Answer,
         person: str,
         table: Table,
         cell: str | None,
         count: int,
+        flags: Sequence[Column],
     ) -> None:
-        self._lowering = lowering
+        self._draft = draft
         self._answer = answer
         self._person = person
         self._table = table
         self._cell = cell
         self._count = count
+        self._flags = list(flags)
+        self._known: Column | None = None
 
-    def counted(self, conditions: Sequence[Expr]) -> tuple[Table, list[Column]]:
-        """A table of cells, and its columns: a cell's persons, then those with a row for which a condition is true.
+    def prepared(self) -> tuple[Table, list[Column]]:
+        """The table with what is to be counted up in its cells, beside what the question asks for."""
+        if not self._rows_do:
+            return self._table, []
+        self._known = self._named()
+        if self._known is not None and self._flags:
+            self._table, self._flags = self._flagged(
+                Call("and", (Reference(flag.name), Reference(self._known.name)))
+                for flag in self._flags
+            )
+        return self._table, [*([] if self._known is None else [self._known]), *self._flags]
+
+    def counted(self, cells: Cells) -> list[Column]:
+        """Columns of `cells`: a cell's persons, then those with a row in which each of the flags is 1.
 
         None of these is more than the true number; of rows that are groups of several persons' rows it is at most 1.
         """
-        known = self._named()
-        flags = self._flags(conditions, known)
+        if not self._rows_do:
+            found, columns = self._by_owner() if self._at_home() else self._by_sort()
+            cells.add(found, columns)
+            return columns
+        persons = ROWS if self._known is None else self._known.name
+        counts = [cells.plain(name) for name in (persons, *(flag.name for flag in self._flags))]
         if one_row_each(self._answer.input, self._person):
-            return self._rows(self._table, self._cell, flags, known)
-        if behind_groups(self._answer.input, self._person):
-            return self._at_least_one(flags)
-        if self._at_home():
-            return self._by_owner(flags)
-        return self._by_sort(flags)
+            return counts
+        return self._at_least_one(cells, counts)
+
+    @property
+    def _rows_do(self) -> bool:
+        """Whether rows are counted: each names another person, or is of a group, whose persons nobody can tell."""
+        rel = self._answer.input
+        return one_row_each(rel, self._person) or behind_groups(rel, self._person)
 
     def _named(self) -> Column | None:
         """Where rows are persons, the flag whether a row names one; None if all do, or rows are not persons."""
         rel, person = self._answer.input, self._person
         if not one_row_each(rel, person) or not rel.facts[person].nullable:
             return None
-        return self._lowering.get(self._table, Want(person, "known"), rel.facts)
+        return self._draft.get(self._table, Want(person, "known"), rel.facts)
 
-    def _flags(self, conditions: Sequence[Expr], known: Column | None) -> list[Column]:
-        """Each condition as a flag of the rows, false where it or, with `known`, the person is not known."""
-        lowering, rel = self._lowering, self._answer.input
-        scalars = lowering.scalars(rel, self._table)
+    def _flagged(self, nodes: Iterable[Node]) -> tuple[Table, list[Column]]:
+        """The table with the flags `nodes`."""
         computed = []
-        for condition in conditions:
-            shared = Column(lowering.names.fresh("contributes"), "flag", 0, 1)
-            node = Call("coalesce", (scalars.flag(condition), Number(0)))
-            if known is not None:
-                node = Call("and", (node, Reference(known.name)))
+        for node in nodes:
+            shared = Column(self._draft.names.fresh("contributes"), "flag", 0, 1)
             computed.append((Want(shared.name, "flag"), shared, node))
-        if computed:
-            self._table = lowering.derive([self._table], computed, name="support")
-        return [shared for _, shared, _ in computed]
+        made = self._draft.derive([self._table], computed, name="support")
+        return made, [shared for _, shared, _ in computed]
 
     def _rows(
-        self,
-        table: Table,
-        cell: str | None,
-        flags: Sequence[Column],
-        known: Column | None = None,
+        self, table: Table, cell: str | None, flags: Sequence[Column]
     ) -> tuple[Table, list[Column]]:
-        """Every row is another person; with the flag `known`, every row that has it."""
-        lowering = self._lowering
+        """Every row is another person."""
+        draft = self._draft
         persons = self._number("persons", table.rows)
-        aggregates = [
-            Aggregate(persons, "count") if known is None else Aggregate(persons, "sum", known.name)
-        ]
+        aggregates = [Aggregate(persons, "count")]
         aggregates += [Aggregate(self._number("support", table.rows), "sum", f.name) for f in flags]
-        step = lowering.name("persons")
-        lowering.steps.append(tables.Tally(step, table.step, cell, self._count, tuple(aggregates)))
+        step = draft.name("persons")
+        draft.steps.append(tables.Tally(step, table.step, cell, self._count, tuple(aggregates)))
         return self._cells(step, [a.column for a in aggregates])
 
-    def _at_least_one(self, flags: Sequence[Column]) -> tuple[Table, list[Column]]:
-        found, counts = self._rows(self._table, self._cell, flags)
-        lowering = self._lowering
+    def _at_least_one(self, cells: Cells, counts: Sequence[Column]) -> list[Column]:
+        """1 for each of `counts` that is not 0."""
         computed = []
         for shared in counts:
-            one = Column(lowering.names.fresh(shared.name), "number", 0, 1)
+            one = Column(self._draft.names.fresh(shared.name), "number", 0, 1)
             some = Call("lt", (Number(0), Reference(shared.name)))
-            computed.append(
-                (Want(one.name, "number"), one, Call("if", (some, Number(1), Number(0))))
-            )
-        return lowering.derive([found], computed, name="persons"), [one for _, one, _ in computed]
+            node = Call("if", (some, Number(1), Number(0)))
+            computed.append((Want(one.name, "number"), one, node))
+            cells.columns[one.name] = one
+        cells.tables[:] = [self._draft.derive(cells.tables, computed, name="persons")]
+        return [one for _, one, _ in computed]
 
     def _at_home(self) -> bool:
         """Whether one owner knows of every row the person and the cell."""
@@ -122,13 +134,13 @@ class Supporting:
             and all(isinstance(key, exp.Column) and key.name in known for key in keys)
         )
 
-    def _by_owner(self, flags: Sequence[Column]) -> tuple[Table, list[Column]]:
+    def _by_owner(self) -> tuple[Table, list[Column]]:
         """The rows' owner groups them by cell and person; shares say which groups have rows that are there."""
-        lowering, table = self._lowering, self._table
+        draft, table = self._draft, self._table
         spine = table.spine
         if spine is None:
-            return self._by_sort(flags)
-        context, names = lowering.context, lowering.names
+            return self._by_sort()
+        context, names = draft.context, draft.names
         keys = [str(node.unnest().name) for _, node in self._answer.keys]
         own = [table.own[name] for name in (*keys, self._person)]
         given = [
@@ -136,9 +148,11 @@ class Supporting:
             for want in (*self._codes(), Want(self._person, "digest"))
         ]
         rows = max(1, min(table.rows, combinations(spine.rel, own)))
-        aggregates = [Aggregate(self._number("support", table.rows), "sum", f.name) for f in flags]
-        step = lowering.name("persons")
-        lowering.steps.append(
+        aggregates = [
+            Aggregate(self._number("support", table.rows), "sum", f.name) for f in self._flags
+        ]
+        step = draft.name("persons")
+        draft.steps.append(
             tables.GroupOwned(step, table.step, spine.name, tuple(given), tuple(aggregates), rows)
         )
         groups = Table(
@@ -158,7 +172,7 @@ class Supporting:
             else None
         )
         if computed or known is not None:
-            groups = lowering.derive([groups], computed, known, "persons")
+            groups = draft.derive([groups], computed, known, "persons")
         inside = [shared for _, shared, _ in computed if shared.kind == "flag"]
         return self._rows(groups, cell, inside)
 
@@ -193,36 +207,36 @@ class Supporting:
             code = (
                 place if code is None else Call("add", (Call("mul", (code, Number(labels))), place))
             )
-        cell = Column(self._lowering.names.fresh("cell"), "number", 0, self._count - 1)
+        cell = Column(self._draft.names.fresh("cell"), "number", 0, self._count - 1)
         if code is not None:
             computed.append((Want(cell.name, "number"), cell, code))
         return cell.name
 
-    def _by_sort(self, flags: Sequence[Column]) -> tuple[Table, list[Column]]:
+    def _by_sort(self) -> tuple[Table, list[Column]]:
         """Different persons are counted by sorting: once, and once more for each condition."""
-        lowering, rel = self._lowering, self._answer.input
-        source = lowering.get(self._table, Want(self._person, "digest"), rel.facts)
+        draft, rel = self._draft, self._answer.input
+        source = draft.get(self._table, Want(self._person, "digest"), rel.facts)
         computed = []
-        for flag in flags:
-            shared = replace(source, name=lowering.names.fresh("contributor"), nullable=True)
+        for flag in self._flags:
+            shared = replace(source, name=draft.names.fresh("contributor"), nullable=True)
             node = Call("if", (Reference(flag.name), Reference(source.name), Null()))
             computed.append((Want(shared.name, "digest"), shared, node))
         table = self._table
         if computed:
-            table = lowering.derive([table], computed, name="support")
+            table = draft.derive([table], computed, name="support")
         operands = [source, *(shared for _, shared, _ in computed)]
         aggregates = [
             Aggregate(self._number("persons", table.rows), "distinct", operand.name)
             for operand in operands
         ]
-        step = lowering.name("persons")
-        lowering.steps.append(
+        step = draft.name("persons")
+        draft.steps.append(
             tables.Spread(step, table.step, self._cell, self._count, tuple(aggregates))
         )
         return self._cells(step, [a.column for a in aggregates])
 
     def _number(self, name: str, most: int) -> Column:
-        return Column(self._lowering.names.fresh(f"cell_{name}"), "number", 0, max(1, most))
+        return Column(self._draft.names.fresh(f"cell_{name}"), "number", 0, max(1, most))
 
     def _cells(self, step: str, columns: list[Column]) -> tuple[Table, list[Column]]:
         return Table(step, self._count, {Want(c.name, "number"): c for c in columns}), columns
