@@ -205,7 +205,13 @@ class Answering:
             if node is not None:
                 found[aggregate.name] = placed(node, partial(self._shaped, aggregate, scalars))
         for name in self._counts():
-            found[name] = draft.get(table, Want(name, "number"), self._facts).name
+            shared = draft.get(table, Want(name, "number"), self._facts)
+            node = Reference(shared.name)
+            if shared.nullable:  # of a row that is not there; once for all sums over it
+                zero = replace(shared, name=draft.names.fresh(name), nullable=False)
+                found[name] = placed(Call("coalesce", (node, Number(0))), partial(_same, zero))
+            else:
+                found[name] = placed(node, partial(_same, shared))
         flags = {
             test: placed(known_true(scalars, test), self._flag)
             for test in dict.fromkeys(self._tests().values())
@@ -299,6 +305,10 @@ class Answering:
         cells.tables[:] = [self._draft.derive(cells.tables, computed, name="support")]
         cells.columns[largest.name] = largest
         return largest.name
+
+
+def _same(shared: Column) -> Column:
+    return shared
 
 
 def _not_null(node: Expr) -> Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,11 @@ class Want:
     name: str
     form: Form
     labels: tuple[Label, ...] = ()
+
+
+def is_bit(want: Want, facts: Mapping[str, Fact]) -> bool:
+    """Whether a number is wanted that is never anything but 0 and 1."""
+    return want.form == "number" and facts[want.name].bounded == (0, 1)
 
 
 def natural(name: str, fact: Fact) -> Want:
