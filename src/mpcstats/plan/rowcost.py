@@ -44,6 +44,8 @@ def row_sizing(of: Tables, step: tables.Rowwise) -> tuple[Sizing, ...]:
             return _group(of, step)
         case tables.GroupOwned():
             return _group_owned(of, step)
+        case tables.Firsts():
+            return _firsts(of, step)
         case tables.Neighbours():
             return _neighbours(of, step)
 
@@ -297,6 +299,20 @@ def _group_owned(of: Tables, step: tables.GroupOwned) -> tuple[Sizing, ...]:
         *_given(plan, step.name, fragment.owner, keys, step.groups),
         *worked(plan, step.name, negative(RING), rows=step.groups),
     )
+
+
+def _firsts(of: Tables, step: tables.Firsts) -> tuple[Sizing, ...]:
+    table, count = of.table(step.of), len(step.flags)
+    sizes = {"rows": table.rows, "flags": count}
+    run = Sizing(step.name, step.card, sizes, everyone(of.plan))
+    asked = dict.fromkeys(name for name in (step.starts, *(f.of for f in step.flags)) if name)
+    made = together(map(table.as_bits, asked))
+    there = anded(sum(flagged.of is not None for flagged in step.flags))
+    given: tuple[Sizing, ...] = ()
+    if step.fragment is not None:
+        owner = of.plan.fragment(step.fragment).owner
+        given = put_in(of.plan, step.name, owner, rows=table.rows, bits=1, numbers=0)
+    return (run, *given, *worked(of.plan, step.name, made.then(there), rows=table.rows))
 
 
 def _neighbours(of: Tables, step: tables.Neighbours) -> tuple[Sizing, ...]:

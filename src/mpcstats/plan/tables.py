@@ -211,6 +211,31 @@ class GroupOwned:
 
 
 @dataclass(frozen=True, slots=True)
+class Flagged:
+    """The flag `column`, made of the flag `of`, which is never NULL; None: of whether the row is there."""
+
+    column: Column
+    of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Firsts:
+    """Table `of` with flags, each 1 in the first row of a run that is there and has the flag it is made of.
+
+    Row i of `of` is row i of fragment `fragment`, whose owner has its rows in runs: those that have the same `keys`,
+    columns of the fragment, follow one another. Without a fragment a run begins where the flag `starts` is 1.
+    """
+
+    card: ClassVar[str] = "firsts"
+    name: str
+    of: str
+    fragment: str | None
+    keys: tuple[Column, ...]
+    starts: str | None
+    flags: tuple[Flagged, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A column that rows are ordered by."""
 
@@ -424,6 +449,6 @@ class Outcome:
         return tuple(dict.fromkeys(found))
 
 
-Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Neighbours
+Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Firsts | Neighbours
 Cellwise = Tally | Spread | Quantile | Deviation | Divide | Margins
 TableStep = Rowwise | Cellwise

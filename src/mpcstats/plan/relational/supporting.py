@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.relational.algebra import (
     Answer,
@@ -18,7 +19,6 @@ from mpcstats.plan.relational.algebra import (
     Union,
     Window,
     at_leaves,
-    combinations,
 )
 from mpcstats.plan.relational.counting import ROWS, Cells
 from mpcstats.plan.relational.draft import Draft, Table
@@ -50,17 +50,16 @@ class Supporting:
         self._count = count
         self._flags = list(flags)
         self._known: Column | None = None
+        self._persons: Column | None = None
 
     def prepared(self) -> tuple[Table, list[Column]]:
         """The table with what is to be counted up in its cells, beside what the question asks for."""
-        if not self._rows_do:
+        if self._by_digests:
             return self._table, []
-        self._known = self._named()
-        if self._known is not None and self._flags:
-            self._table, self._flags = self._flagged(
-                Call("and", (Reference(flag.name), Reference(self._known.name)))
-                for flag in self._flags
-            )
+        self._named()
+        if not self._rows_do:
+            return self._once()
+        self._persons = self._known
         return self._table, [*([] if self._known is None else [self._known]), *self._flags]
 
     def counted(self, cells: Cells) -> list[Column]:
@@ -68,15 +67,16 @@ class Supporting:
 
         None of these is more than the true number; of rows that are groups of several persons' rows it is at most 1.
         """
-        if not self._rows_do:
-            found, columns = self._by_owner() if self._at_home() else self._by_sort()
+        if self._by_digests:
+            found, columns = self._by_sort()
             cells.add(found, columns)
             return columns
-        persons = ROWS if self._known is None else self._known.name
+        persons = ROWS if self._persons is None else self._persons.name
         counts = [cells.plain(name) for name in (persons, *(flag.name for flag in self._flags))]
-        if one_row_each(self._answer.input, self._person):
-            return counts
-        return self._at_least_one(cells, counts)
+        rel = self._answer.input
+        if not one_row_each(rel, self._person) and behind_groups(rel, self._person):
+            return self._at_least_one(cells, counts)
+        return counts
 
     @property
     def _rows_do(self) -> bool:
@@ -84,33 +84,32 @@ class Supporting:
         rel = self._answer.input
         return one_row_each(rel, self._person) or behind_groups(rel, self._person)
 
-    def _named(self) -> Column | None:
-        """Where rows are persons, the flag whether a row names one; None if all do, or rows are not persons."""
+    @property
+    def _by_digests(self) -> bool:
+        """Whether nobody knows which rows are the same person's in the same cell."""
+        return not self._rows_do and not self._at_home()
+
+    def _named(self) -> None:
+        """Where a row may name nobody: which rows do, and flags that are 1 in such rows alone."""
         rel, person = self._answer.input, self._person
-        if not one_row_each(rel, person) or not rel.facts[person].nullable:
-            return None
-        return self._draft.get(self._table, Want(person, "known"), rel.facts)
+        of_groups = self._rows_do and not one_row_each(rel, person)
+        if of_groups or not rel.facts[person].nullable:
+            return
+        self._known = self._draft.get(self._table, Want(person, "known"), rel.facts)
+        if self._flags:
+            self._table, self._flags = self._flagged(
+                Call("and", (Reference(flag.name), Reference(self._known.name)))
+                for flag in self._flags
+            )
 
     def _flagged(self, nodes: Iterable[Node]) -> tuple[Table, list[Column]]:
         """The table with the flags `nodes`."""
         computed = []
         for node in nodes:
-            shared = Column(self._draft.names.fresh("contributes"), "flag", 0, 1)
+            shared = self._fresh_flag("contributes")
             computed.append((Want(shared.name, "flag"), shared, node))
         made = self._draft.derive([self._table], computed, name="support")
         return made, [shared for _, shared, _ in computed]
-
-    def _rows(
-        self, table: Table, cell: str | None, flags: Sequence[Column]
-    ) -> tuple[Table, list[Column]]:
-        """Every row is another person."""
-        draft = self._draft
-        persons = self._number("persons", table.rows)
-        aggregates = [Aggregate(persons, "count")]
-        aggregates += [Aggregate(self._number("support", table.rows), "sum", f.name) for f in flags]
-        step = draft.name("persons")
-        draft.steps.append(tables.Tally(step, table.step, cell, self._count, tuple(aggregates)))
-        return self._cells(step, [a.column for a in aggregates])
 
     def _at_least_one(self, cells: Cells, counts: Sequence[Column]) -> list[Column]:
         """1 for each of `counts` that is not 0."""
@@ -134,47 +133,30 @@ class Supporting:
             and all(isinstance(key, exp.Column) and key.name in known for key in keys)
         )
 
-    def _by_owner(self) -> tuple[Table, list[Column]]:
-        """The rows' owner groups them by cell and person; shares say which groups have rows that are there."""
-        draft, table = self._draft, self._table
-        spine = table.spine
+    def _once(self) -> tuple[Table, list[Column]]:
+        """The table with flags that are 1 in one row for each person of a cell, whose owner has these together."""
+        draft, table, spine = self._draft, self._table, self._table.spine
         if spine is None:
-            return self._by_sort()
-        context, names = draft.context, draft.names
-        keys = [str(node.unnest().name) for _, node in self._answer.keys]
-        own = [table.own[name] for name in (*keys, self._person)]
-        given = [
-            spine.column(replace(want, name=table.own[want.name]), names, context)
+            raise InternalError(f"expected the rows of one owner in {table.step}")
+        keys = tuple(
+            spine.column(replace(want, name=table.own[want.name]), draft.names, draft.context)
             for want in (*self._codes(), Want(self._person, "digest"))
-        ]
-        rows = max(1, min(table.rows, combinations(spine.rel, own)))
-        aggregates = [
-            Aggregate(self._number("support", table.rows), "sum", f.name) for f in self._flags
+        )
+        persons = self._fresh_flag("person")
+        named = None if self._known is None else self._known.name
+        flags = [
+            tables.Flagged(persons, named),
+            *(tables.Flagged(self._fresh_flag("person"), flag.name) for flag in self._flags),
         ]
         step = draft.name("persons")
-        draft.steps.append(
-            tables.GroupOwned(step, table.step, spine.name, tuple(given), tuple(aggregates), rows)
-        )
-        groups = Table(
-            step,
-            rows,
-            {Want(c.name, "number"): c for c in (*given, *(a.column for a in aggregates))},
-        )
-        computed: list[tuple[Want, Column, Node]] = []
-        for aggregate in aggregates:
-            shared = Column(names.fresh("contributes"), "flag", 0, 1)
-            node = Call("lt", (Number(0), Reference(aggregate.column.name)))
-            computed.append((Want(shared.name, "flag"), shared, node))
-        cell = self._recoded(given[:-1], computed)
-        known = (
-            Call("not", (Call("isnull", (Reference(given[-1].name),)),))
-            if given[-1].nullable
-            else None
-        )
-        if computed or known is not None:
-            groups = draft.derive([groups], computed, known, "persons")
-        inside = [shared for _, shared, _ in computed if shared.kind == "flag"]
-        return self._rows(groups, cell, inside)
+        draft.steps.append(tables.Firsts(step, table.step, spine.name, keys, None, tuple(flags)))
+        made = {Want(f.column.name, "flag"): f.column for f in flags}
+        self._table = replace(table, step=step, columns={**table.columns, **made})
+        self._persons, *self._flags = (flagged.column for flagged in flags)
+        return self._table, [self._persons, *self._flags]
+
+    def _fresh_flag(self, name: str) -> Column:
+        return Column(self._draft.names.fresh(name), "flag", 0, 1)
 
     def _codes(self) -> list[Want]:
         """The group keys as the owner gives their places among the labels."""
@@ -189,28 +171,6 @@ class Supporting:
                 )
             )
         return found
-
-    def _recoded(
-        self, given: Sequence[Column], computed: list[tuple[Want, Column, Node]]
-    ) -> str | None:
-        """The cell of a group, from the places of its keys; the last key runs fastest, NULL comes last."""
-        if not given:
-            return None
-        code: Node | None = None
-        for shared in given:
-            labels = shared.maximum - shared.minimum + 1 + shared.nullable
-            place: Node = Reference(shared.name)
-            if shared.minimum:
-                place = Call("sub", (place, Number(shared.minimum)))
-            if shared.nullable:
-                place = Call("coalesce", (place, Number(labels - 1)))
-            code = (
-                place if code is None else Call("add", (Call("mul", (code, Number(labels))), place))
-            )
-        cell = Column(self._draft.names.fresh("cell"), "number", 0, self._count - 1)
-        if code is not None:
-            computed.append((Want(cell.name, "number"), cell, code))
-        return cell.name
 
     def _by_sort(self) -> tuple[Table, list[Column]]:
         """Different persons are counted by sorting: once, and once more for each condition."""
