@@ -74,7 +74,7 @@ def _columns(step: TableStep | Outcome) -> Iterable[str]:
             return _aggregated(step.aggregates)
         case steps.Firsts():
             starts = () if step.starts is None else (step.starts,)
-            return [*starts, *(f.of for f in step.flags if f.of is not None)]
+            return [*starts, *_cell(step.cell), *(f.of for f in step.flags if f.of is not None)]
         case steps.Neighbours():
             asked = [f.of for f in step.functions if f.of is not None]
             return [*step.partition, *(by.name for by in step.order), *asked]

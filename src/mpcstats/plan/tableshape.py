@@ -300,6 +300,8 @@ class _Walk:
             raise self._fail(
                 "keys and at least one flag", f"{len(step.keys)} and {len(step.flags)}"
             )
+        if step.cell is not None:
+            self._check_cell(of, step.cell, step.cells)
         for name in (step.starts, *(flagged.of for flagged in step.flags)):
             if name is not None and self._column(of, name, "flag", "number").nullable:
                 raise self._fail("a flag that is never NULL", name)
@@ -313,7 +315,7 @@ class _Walk:
             self._column(of, name, "number", "flag", "digest")
         new = []
         for function in step.functions:
-            if function.kind == "row_number":
+            if function.kind in ("row_number", "starts"):
                 new.append(function.column)
                 continue
             if function.of is None or function.by < 1:

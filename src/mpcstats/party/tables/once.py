@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import xor
+
 import numpy as np
 
 from mpcstats.algebra import bits as slicing
@@ -12,9 +16,11 @@ from mpcstats.party.data.given import run_starts
 from mpcstats.party.tables.form import bits_of, every
 from mpcstats.party.tables.stage import Stage
 from mpcstats.party.tables.table import Table
+from mpcstats.party.tables.tally import cell_codes
 from mpcstats.plan import tables as plans
 from mpcstats.protocols.derive import Value
 from mpcstats.protocols.firsts import firsts
+from mpcstats.protocols.group_by_public import one_hot
 from mpcstats.session import Session, parallel
 
 
@@ -38,12 +44,28 @@ async def once(session: Session, stage: Stage, step: plans.Firsts, table: Table)
         rows = [kept.rows(i) for i in range(len(names))]
     known = dict(zip(names, rows, strict=True))
     asked = [there if f.of is None else known[f.of] for f in step.flags]
+    if step.cell is not None:
+        asked = await _in_cells(session.narrow("cells"), engine, step, table, asked)
     found = await firsts(session.narrow("firsts"), engine, starting, Bits.stack(asked))
+    apart = [found.rows(range(c, len(asked), step.cells)) for c in range(step.cells)]
+    first = reduce(xor, apart)  # a row is in one cell
     made = {
-        flagged.column.name: Value(0, 1, None, found.rows(i), None)
+        flagged.column.name: Value(0, 1, None, first.rows(i), None)
         for i, flagged in enumerate(step.flags)
     }
     return Table(table.rows, table.present, {**table.columns, **made})
+
+
+async def _in_cells(
+    session: Session, engine: Engine, step: plans.Firsts, table: Table, flags: Sequence[Bits]
+) -> list[Bits]:
+    """Each of the flags in the rows of each cell, flag by flag."""
+    codes = await cell_codes(session.narrow("codes"), engine, table, step.cell or "", step.cells)
+    hot = await one_hot(session.narrow("hot"), engine, codes, step.cells)
+    every_cell = Bits.stack([hot] * len(flags))
+    every_flag = Bits.stack([flag.repeat(step.cells) for flag in flags])
+    (both,) = await engine.conj(session.narrow("both"), [(every_cell, every_flag)])
+    return [both.rows(i) for i in range(both.width)]
 
 
 async def _starts(session: Session, stage: Stage, step: plans.Firsts, table: Table) -> Bits:

@@ -82,9 +82,7 @@ class Answering:
             for test in self._tests().values():
                 ask.flag(test)
             wants |= found.wants
-            person = wants_person(answer)
-            if person is not None:
-                wants[person] = None
+            wants |= dict.fromkeys(wants_person(answer))
         return list(wants)
 
     def _counts(self) -> list[str]:
@@ -202,7 +200,9 @@ class Answering:
         found: dict[str, str] = {}
         for aggregate in self._answer.aggregates:
             node = self._operand(scalars, aggregate)
-            if node is not None:
+            if node is not None and aggregate.kind == "sum" and (bit := _as_bit(node)) is not None:
+                found[aggregate.name] = placed(bit, self._flag)
+            elif node is not None:
                 found[aggregate.name] = placed(node, partial(self._shaped, aggregate, scalars))
         for name in self._counts():
             shared = draft.get(table, Want(name, "number"), self._facts)
@@ -212,10 +212,10 @@ class Answering:
                 found[name] = placed(Call("coalesce", (node, Number(0))), partial(_same, zero))
             else:
                 found[name] = placed(node, partial(_same, shared))
-        flags = {
-            test: placed(known_true(scalars, test), self._flag)
-            for test in dict.fromkeys(self._tests().values())
-        }
+        flags = {}
+        for test in dict.fromkeys(self._tests().values()):
+            told = known_true(scalars, test)
+            flags[test] = placed(_as_bit(told) or told, self._flag)
         table = draft.derive([table], computed, name="operands") if computed else table
         return table, found, flags
 
@@ -305,6 +305,13 @@ class Answering:
         cells.tables[:] = [self._draft.derive(cells.tables, computed, name="support")]
         cells.columns[largest.name] = largest
         return largest.name
+
+
+def _as_bit(node: Node) -> Node | None:
+    """The condition of a choice between 1 and 0, false where it is NULL; None of anything else."""
+    if isinstance(node, Call) and node.op == "if" and node.args[1:] == (Number(1), Number(0)):
+        return Call("coalesce", (node.args[0], Number(0)))
+    return None
 
 
 def _same(shared: Column) -> Column:

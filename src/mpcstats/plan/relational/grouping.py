@@ -264,8 +264,10 @@ class Grouping:
                 aggregate.name,
                 f"{lowering.names.said(aggregate.name)} in a sub-query over several owners' rows is not supported",
             )
-        kind = "sum" if fresh in self._summed_bits else aggregate.kind
-        aggregates.append(tables.Aggregate(made, kind, of))
+        if fresh in self._summed_bits:
+            aggregates.append(tables.Aggregate(made, "sum", of))
+        else:
+            aggregates.append(tables.Aggregate(made, aggregate.kind, of))
         if not source.nullable:
             return made, None
         counted = Column(lowering.names.fresh(f"{aggregate.name}_known"), "number", 0, max(1, rows))

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.relational.algebra import (
     Answer,
@@ -24,6 +23,8 @@ from mpcstats.plan.relational.counting import ROWS, Cells
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.wants import Want
 from mpcstats.plan.tables import Aggregate, Call, Column, Node, Null, Number, Reference
+
+MOST_ROWS = 256  # rows of bits that a search for first ones takes
 
 
 class Supporting:
@@ -86,8 +87,11 @@ class Supporting:
 
     @property
     def _by_digests(self) -> bool:
-        """Whether nobody knows which rows are the same person's in the same cell."""
-        return not self._rows_do and not self._at_home()
+        """Whether rows must be sorted: nobody has those of one person together, or there are too many cells."""
+        if self._rows_do or self._at_home():
+            return False
+        together = self._person_at_home() or Want(self._person, "starts") in self._table.columns
+        return not together or self._count * (1 + len(self._flags)) > MOST_ROWS
 
     def _named(self) -> None:
         """Where a row may name nobody: which rows do, and flags that are 1 in such rows alone."""
@@ -96,10 +100,14 @@ class Supporting:
         if of_groups or not rel.facts[person].nullable:
             return
         self._known = self._draft.get(self._table, Want(person, "known"), rel.facts)
-        if self._flags:
+        self._mask_flags()
+
+    def _mask_flags(self) -> None:
+        """Flags of rows that name nobody become 0."""
+        known = self._known
+        if self._flags and known is not None:
             self._table, self._flags = self._flagged(
-                Call("and", (Reference(flag.name), Reference(self._known.name)))
-                for flag in self._flags
+                Call("and", (Reference(flag.name), Reference(known.name))) for flag in self._flags
             )
 
     def _flagged(self, nodes: Iterable[Node]) -> tuple[Table, list[Column]]:
@@ -123,37 +131,52 @@ class Supporting:
         cells.tables[:] = [self._draft.derive(cells.tables, computed, name="persons")]
         return [one for _, one, _ in computed]
 
+    def _person_at_home(self) -> bool:
+        """Whether one owner knows the person of every row."""
+        return self._table.spine is not None and self._person in self._table.own
+
     def _at_home(self) -> bool:
-        """Whether one owner knows of every row the person and the cell."""
+        """Whether it knows the cell, too."""
         keys = [node.unnest() for _, node in self._answer.keys]
         known = self._table.own
-        return (
-            self._table.spine is not None
-            and self._person in known
-            and all(isinstance(key, exp.Column) and key.name in known for key in keys)
+        return self._person_at_home() and all(
+            isinstance(key, exp.Column) and key.name in known for key in keys
         )
 
     def _once(self) -> tuple[Table, list[Column]]:
-        """The table with flags that are 1 in one row for each person of a cell, whose owner has these together."""
-        draft, table, spine = self._draft, self._table, self._table.spine
-        if spine is None:
-            raise InternalError(f"expected the rows of one owner in {table.step}")
+        """The table with flags that are 1 in one row for each person of a cell; rows of one person stand together."""
+        table, spine = self._table, self._table.spine
+        if not self._person_at_home() or spine is None:
+            return self._firsts(None, (), table.columns[Want(self._person, "starts")].name)
+        codes = self._codes() if self._at_home() else []
         keys = tuple(
-            spine.column(replace(want, name=table.own[want.name]), draft.names, draft.context)
-            for want in (*self._codes(), Want(self._person, "digest"))
+            spine.column(
+                replace(want, name=table.own[want.name]), self._draft.names, self._draft.context
+            )
+            for want in (*codes, Want(self._person, "digest"))
         )
+        return self._firsts(spine.name, keys, None)
+
+    def _firsts(
+        self, fragment: str | None, keys: tuple[Column, ...], starts: str | None
+    ) -> tuple[Table, list[Column]]:
+        draft, table = self._draft, self._table
         persons = self._fresh_flag("person")
         named = None if self._known is None else self._known.name
         flags = [
             tables.Flagged(persons, named),
             *(tables.Flagged(self._fresh_flag("person"), flag.name) for flag in self._flags),
         ]
+        cell = None if self._cell is None or self._at_home() else self._cell
+        cells = 1 if cell is None else self._count
         step = draft.name("persons")
-        draft.steps.append(tables.Firsts(step, table.step, spine.name, keys, None, tuple(flags)))
+        draft.steps.append(
+            tables.Firsts(step, table.step, fragment, keys, starts, cell, cells, tuple(flags))
+        )
         made = {Want(f.column.name, "flag"): f.column for f in flags}
         self._table = replace(table, step=step, columns={**table.columns, **made})
         self._persons, *self._flags = (flagged.column for flagged in flags)
-        return self._table, [self._persons, *self._flags]
+        return self._table, [persons, *self._flags]
 
     def _fresh_flag(self, name: str) -> Column:
         return Column(self._draft.names.fresh(name), "flag", 0, 1)
@@ -173,9 +196,35 @@ class Supporting:
         return found
 
     def _by_sort(self) -> tuple[Table, list[Column]]:
-        """Different persons are counted by sorting: once, and once more for each condition."""
+        """Rows are sorted by person, and then of each person's rows in a cell one counts."""
         draft, rel = self._draft, self._answer.input
         source = draft.get(self._table, Want(self._person, "digest"), rel.facts)
+        if not self._flags or self._count * (1 + len(self._flags)) > MOST_ROWS:
+            return self._by_sorts(source)
+        if source.nullable:
+            named: Node = Call("not", (Call("isnull", (Reference(source.name),)),))
+            self._table, (self._known,) = self._flagged([named])
+            self._mask_flags()
+        starts = self._fresh_flag("starts")
+        step = draft.name("together")
+        function = tables.Neighbour(starts, "starts")
+        draft.steps.append(
+            tables.Neighbours(step, self._table.step, (source.name,), (), (function,))
+        )
+        self._table = replace(
+            self._table, step=step, columns=dict(self._table.columns), leaves=(), own={}
+        )
+        table, flags = self._firsts(None, (), starts.name)
+        step = draft.name("persons")
+        aggregates = [Aggregate(self._number("persons", table.rows), "sum", f.name) for f in flags]
+        draft.steps.append(
+            tables.Tally(step, table.step, self._cell, self._count, tuple(aggregates))
+        )
+        return self._cells(step, [a.column for a in aggregates])
+
+    def _by_sorts(self, source: Column) -> tuple[Table, list[Column]]:
+        """Different persons are counted by sorting by cell and person: once, and once more for each flag."""
+        draft = self._draft
         computed = []
         for flag in self._flags:
             shared = replace(source, name=draft.names.fresh("contributor"), nullable=True)
@@ -223,11 +272,28 @@ def behind_groups(rel: Rel, name: str) -> bool:
     return False
 
 
-def wants_person(answer: Answer) -> Want | None:
+def wants_person(answer: Answer) -> list[Want]:
     """What is wanted of the person column before there are rows, if it cannot be had of their owner later."""
     person = answer.person
     if person is None or person in at_leaves(answer.input):
-        return None
+        return []
+    known = [Want(person, "known")] if answer.input.facts[person].nullable else []
     if one_row_each(answer.input, person):
-        return Want(person, "known") if answer.input.facts[person].nullable else None
-    return None if behind_groups(answer.input, person) else Want(person, "digest")
+        return known
+    if behind_groups(answer.input, person):
+        return []
+    if in_partitions(answer.input, person):
+        return [*known, Want(person, "starts")]
+    return [Want(person, "digest")]
+
+
+def in_partitions(rel: Rel, person: str) -> bool:
+    """Whether the rows of one person stand together, as a window has sorted them."""
+    match rel:
+        case Window():
+            return rel.partition == (person,)
+        case Filter():
+            return not rel.guards and in_partitions(rel.input, person)
+        case Extend():
+            return person not in dict(rel.columns) and in_partitions(rel.input, person)
+    return False

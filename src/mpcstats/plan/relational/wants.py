@@ -11,7 +11,7 @@ from mpcstats.plan.cells import Label
 from mpcstats.plan.facts import Fact
 from mpcstats.plan.tables import Column
 
-Form = Literal["number", "code", "digest", "flag", "known"]
+Form = Literal["number", "code", "digest", "flag", "known", "starts"]
 MOST_LABELS = 4096
 LARGEST = 1 << 62
 DIGEST_MAXIMUM = (1 << 64) - 1
@@ -19,7 +19,9 @@ DIGEST_MAXIMUM = (1 << 64) - 1
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Column `name` in a form. code: its place in `labels`. known: whether it is not NULL."""
+    """Column `name` in a form. code: its place in `labels`. known: whether it is not NULL. starts: whether rows of one
+    of its values begin, where such rows stand together.
+    """
 
     name: str
     form: Form
