@@ -264,10 +264,10 @@ class Grouping:
                 aggregate.name,
                 f"{lowering.names.said(aggregate.name)} in a sub-query over several owners' rows is not supported",
             )
-        if fresh in self._summed_bits:
-            aggregates.append(tables.Aggregate(made, "sum", of))
-        else:
-            aggregates.append(tables.Aggregate(made, aggregate.kind, of))
+        taken: tables.Aggregation = "sum"
+        if fresh not in self._summed_bits and aggregate.kind in ("min", "max"):
+            taken = "min" if aggregate.kind == "min" else "max"
+        aggregates.append(tables.Aggregate(made, taken, of))
         if not source.nullable:
             return made, None
         counted = Column(lowering.names.fresh(f"{aggregate.name}_known"), "number", 0, max(1, rows))
