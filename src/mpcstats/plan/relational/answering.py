@@ -82,7 +82,7 @@ class Answering:
             for test in self._tests().values():
                 ask.flag(test)
             wants |= found.wants
-            wants |= dict.fromkeys(wants_person(answer))
+            wants |= dict.fromkeys(wants_person(answer, draft.context))
         return list(wants)
 
     def _counts(self) -> list[str]:
@@ -256,12 +256,11 @@ class Answering:
             return (cells.plain(ROWS).name,), {}, {}
         tests = self._tests()
         conditions = list(dict.fromkeys(tests.values()))
-        persons, *supports = behind.counted(cells)
+        counts = behind.counted(cells)
+        persons, *supports = counts
         named = {name: supports[conditions.index(test)].name for name, test in tests.items()}
-        rests: dict[str, Node] = {
-            name: Call("sub", (Reference(persons.name), Reference(support)))
-            for name, support in named.items()
-        }
+        left = behind.rests(cells, counts) if self._draft.context.complement else []
+        rests = {name: left[conditions.index(test)] for name, test in tests.items() if left}
         return (persons.name,), named, rests
 
     def _counted(self, cells: Cells) -> tuple[tuple[str, ...], dict[str, str], dict[str, Node]]:

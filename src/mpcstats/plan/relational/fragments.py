@@ -144,8 +144,8 @@ def _selected(want: Want) -> Expr:
             return _code(own, want.labels)
         case "digest":
             return _encoded([want.name])
-        case "starts":
-            raise InternalError(f"expected {want.name} of an owner, got where its runs begin")
+        case "starts" | "again" | "elsewhere":
+            raise InternalError(f"expected a form of {want.name} at its owner, got {want.form}")
 
 
 def _bigint(node: Expr) -> Expr:

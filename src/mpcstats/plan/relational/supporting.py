@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import permutations
 
 from sqlglot import exp
 
 from mpcstats.plan import tables
+from mpcstats.plan.context import Context
 from mpcstats.plan.relational.algebra import (
     Answer,
     Extend,
@@ -21,9 +23,11 @@ from mpcstats.plan.relational.algebra import (
 )
 from mpcstats.plan.relational.counting import ROWS, Cells
 from mpcstats.plan.relational.draft import Draft, Table
+from mpcstats.plan.relational.rewrites.unions_left import helpers, spine_owner
 from mpcstats.plan.relational.wants import Want
 from mpcstats.plan.tables import Aggregate, Call, Column, Node, Null, Number, Reference
 
+MOST_APART = 4  # owners, each of whom looks its rows up at every other
 MOST_ROWS = 256  # rows of bits that a search for first ones takes
 
 
@@ -52,16 +56,37 @@ class Supporting:
         self._flags = list(flags)
         self._known: Column | None = None
         self._persons: Column | None = None
+        self._alone: list[Column] = []
+        self._both: list[Column] = []
 
     def prepared(self) -> tuple[Table, list[Column]]:
         """The table with what is to be counted up in its cells, beside what the question asks for."""
         if self._by_digests:
             return self._table, []
         self._named()
+        if self._apart:
+            made = self._met()
+            return self._table, made
         if not self._rows_do:
             return self._once()
         self._persons = self._known
         return self._table, [*([] if self._known is None else [self._known]), *self._flags]
+
+    def rests(self, cells: Cells, counts: Sequence[Column]) -> list[Node]:
+        """By flag the number of those who do not contribute, as far as `counts`, those of `counted`, tell them apart.
+
+        Of owners' rows that are counted apart: the persons whom one owner alone has. If there are none of these, 1
+        stands for the others, of whom nobody knows how many contribute elsewhere: fewer than any minimum, and not 0.
+        """
+        persons, *supports = counts
+        if not self._apart:
+            return [Call("sub", (Reference(persons.name), Reference(s.name))) for s in supports]
+        found: list[Node] = []
+        for alone, both in zip(self._alone, self._both, strict=True):
+            one, other = (Reference(cells.plain(flag.name).name) for flag in (alone, both))
+            unsure = Call("and", (Call("eq", (one, Number(0))), Call("lt", (Number(0), other))))
+            found.append(Call("if", (unsure, Number(1), one)))
+        return found
 
     def counted(self, cells: Cells) -> list[Column]:
         """Columns of `cells`: a cell's persons, then those with a row in which each of the flags is 1.
@@ -88,7 +113,7 @@ class Supporting:
     @property
     def _by_digests(self) -> bool:
         """Whether rows must be sorted: nobody has those of one person together, or there are too many cells."""
-        if self._rows_do or self._at_home():
+        if self._rows_do or self._at_home() or self._apart:
             return False
         together = self._person_at_home() or Want(self._person, "starts") in self._table.columns
         return not together or self._count * (1 + len(self._flags)) > MOST_ROWS
@@ -130,6 +155,31 @@ class Supporting:
             cells.columns[one.name] = one
         cells.tables[:] = [self._draft.derive(cells.tables, computed, name="persons")]
         return [one for _, one, _ in computed]
+
+    @property
+    def _apart(self) -> bool:
+        """Whether each owner has one row a person, and rows say whether other owners have the person too."""
+        return Want(self._person, "again") in self._table.columns
+
+    def _met(self) -> list[Column]:
+        """Flags of rows whose persons count: once, wherever they are; of those who do not contribute apart."""
+        again, elsewhere = (
+            Reference(self._table.columns[Want(self._person, form)].name)
+            for form in ("again", "elsewhere")
+        )
+        named = [] if self._known is None else [Reference(self._known.name)]
+        flags = [Reference(flag.name) for flag in self._flags]
+        once = _all([Call("not", (again,)), *named])
+        nodes = [once, *(_all([once, flag]) for flag in flags)]
+        if self._draft.context.complement:
+            alone = Call("not", (elsewhere,))
+            nodes += [_all([Call("not", (flag,)), alone, *named]) for flag in flags]
+            nodes += [_all([Call("not", (flag,)), elsewhere, *named]) for flag in flags]
+        self._table, made = self._flagged(nodes)
+        count = len(flags)
+        self._persons, self._flags = made[0], made[1 : 1 + count]
+        self._alone, self._both = made[1 + count : 1 + 2 * count], made[1 + 2 * count :]
+        return made
 
     def _person_at_home(self) -> bool:
         """Whether one owner knows the person of every row."""
@@ -272,7 +322,11 @@ def behind_groups(rel: Rel, name: str) -> bool:
     return False
 
 
-def wants_person(answer: Answer) -> list[Want]:
+def _all(nodes: Sequence[Node]) -> Node:
+    return nodes[0] if len(nodes) == 1 else Call("and", tuple(nodes))
+
+
+def wants_person(answer: Answer, context: Context) -> list[Want]:
     """What is wanted of the person column before there are rows, if it cannot be had of their owner later."""
     person = answer.person
     if person is None or person in at_leaves(answer.input):
@@ -284,7 +338,30 @@ def wants_person(answer: Answer) -> list[Want]:
         return []
     if in_partitions(answer.input, person):
         return [*known, Want(person, "starts")]
+    if apart(answer.input, person, context):
+        return [*known, Want(person, "again"), Want(person, "elsewhere")]
     return [Want(person, "digest")]
+
+
+def apart(rel: Rel, person: str, context: Context) -> bool:
+    """Whether the rows are those of a few owners, who have one row a person each and can look it up at the others."""
+    match rel:
+        case Filter():
+            return not rel.guards and apart(rel.input, person, context)
+        case Extend():
+            return person not in dict(rel.columns) and apart(rel.input, person, context)
+        case Union():
+            owners = [spine_owner(part) for part in rel.parts]
+            told = all(one_row_each(p, person) and person in at_leaves(p) for p in rel.parts)
+            return (
+                told
+                and 1 < len(set(owners)) == len(owners) <= MOST_APART
+                and all(
+                    one is not None and other is not None and helpers(one, other, context)
+                    for one, other in permutations(owners, 2)
+                )
+            )
+    return False
 
 
 def in_partitions(rel: Rel, person: str) -> bool:

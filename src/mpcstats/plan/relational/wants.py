@@ -11,7 +11,7 @@ from mpcstats.plan.cells import Label
 from mpcstats.plan.facts import Fact
 from mpcstats.plan.tables import Column
 
-Form = Literal["number", "code", "digest", "flag", "known", "starts"]
+Form = Literal["number", "code", "digest", "flag", "known", "starts", "again", "elsewhere"]
 MOST_LABELS = 4096
 LARGEST = 1 << 62
 DIGEST_MAXIMUM = (1 << 64) - 1
@@ -20,7 +20,8 @@ DIGEST_MAXIMUM = (1 << 64) - 1
 @dataclass(frozen=True, slots=True)
 class Want:
     """Column `name` in a form. code: its place in `labels`. known: whether it is not NULL. starts: whether rows of one
-    of its values begin, where such rows stand together.
+    of its values begin, where such rows stand together. again, elsewhere: whether a row of an owner before, or of any
+    other owner, has the value.
     """
 
     name: str
