@@ -562,11 +562,11 @@ PLANNED = (
     ("SELECT CASE WHEN e.gend = 1 THEN 'm' END AS g, COUNT(*) FROM {E} GROUP BY g", ""),
     (
         "SELECT CASE WHEN e.gend = c.act_ipt_days THEN 1 ELSE 0 END AS x, COUNT(*) FROM {J} GROUP BY x",
-        "Find Spread",
+        "Find Firsts",
     ),
     ("SELECT COUNT(DISTINCT e.psn_no) FROM {J}", "Find Spread"),
     ("SELECT COUNT(DISTINCT e.psn_no) FROM {E}", "Spread"),
-    ("SELECT COUNT(DISTINCT n.certno) FROM hospitals.cases n", "Spread"),
+    ("SELECT COUNT(DISTINCT n.certno) FROM hospitals.cases n", "Spread Neighbours Firsts"),
     ("SELECT COUNT(*) FROM {P}", "Group"),
     ("SELECT SUM(n.fee * 2) FROM {P}", "Group"),
     ("SELECT COUNT(*) FROM (SELECT drg_code FROM h1.cases) c", ""),

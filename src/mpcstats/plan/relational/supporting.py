@@ -352,7 +352,10 @@ def apart(rel: Rel, person: str, context: Context) -> bool:
             return person not in dict(rel.columns) and apart(rel.input, person, context)
         case Union():
             owners = [spine_owner(part) for part in rel.parts]
-            told = all(one_row_each(p, person) and person in at_leaves(p) for p in rel.parts)
+            # Only where the question looks up owners' rows at one another anyway.
+            told = any(isinstance(part, Join) for part in rel.parts) and all(
+                one_row_each(p, person) and person in at_leaves(p) for p in rel.parts
+            )
             return (
                 told
                 and 1 < len(set(owners)) == len(owners) <= MOST_APART
