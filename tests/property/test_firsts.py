@@ -65,9 +65,10 @@ def sent(outcome: Outcome[Any]) -> set[int]:
 def drawn(seed: int, n: int, share: float, width: int = 1) -> Words:
     """n numbers of `width` bits, each of which is 1 with chance `share`."""
     ones = np.random.default_rng(seed).random((width, n)) < share
-    return np.bitwise_or.reduce(
-        [row.astype(np.uint64) << np.uint64(i) for i, row in enumerate(ones)]
-    )
+    numbers = np.zeros(n, dtype=np.uint64)
+    for i, row in enumerate(ones):
+        numbers |= row.astype(np.uint64) << np.uint64(i)
+    return numbers
 
 
 @settings(max_examples=40)

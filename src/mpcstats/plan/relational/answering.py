@@ -20,9 +20,10 @@ from mpcstats.plan.relational.forms import placed
 from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.opening import Key, Opening
 from mpcstats.plan.relational.scalars import Scalars, Wanted
-from mpcstats.plan.relational.supporting import Supporting, wants_person
+from mpcstats.plan.relational.supporting import Supporting
 from mpcstats.plan.relational.totals import Totals
 from mpcstats.plan.relational.wants import Want, natural, ordered
+from mpcstats.plan.relational.whose import wants_person
 from mpcstats.plan.tables import Call, Column, Node, Number, Reference
 
 MOST_CELLS = 4096

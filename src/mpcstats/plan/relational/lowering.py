@@ -64,7 +64,7 @@ class Lowering(Draft):
                 return Neighbouring(self, rel, asked).table()
 
     def _met(self, rel: Union, wants: Sequence[Want]) -> Table:
-        """The rows of all owners, with flags whether others have rows of the same person (supporting.apart)."""
+        """The rows of all owners, with flags whether others have rows of the same person (whose.apart)."""
         (person,) = {want.name for want in wants if want.form in MET}
         asked = [want for want in wants if want.form not in MET]
         parts = [self.lower(part, asked) for part in rel.parts]
