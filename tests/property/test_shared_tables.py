@@ -22,12 +22,15 @@ from tests.property.relational import (
     short,
 )
 
+from mpcstats.errors import InternalError
 from mpcstats.plan.tables import (
     Aggregate,
     Call,
     Computed,
     Derive,
     Find,
+    Firsts,
+    Flagged,
     Give,
     Group,
     GroupOwned,
@@ -294,6 +297,62 @@ def test_groups_that_an_owner_knows(owner: str, keys: str, rows: Given) -> None:
         f"SELECT {', '.join(keys)}, {COUNTED} FROM l WHERE n < 3 GROUP BY {', '.join(keys)}", l=rows
     )
     assert bag(cells(found, *names)) == bag(expected)
+
+
+ONCE = st.lists(
+    st.tuples(st.sampled_from(["x", "y", "z"]), st.integers(0, 2), st.integers(0, 1)), max_size=8
+)
+
+
+def once(rows: Given) -> dict[int, tuple[int, ...]]:
+    """By number: the different texts of its rows, and of its rows with a flag."""
+    found: dict[int, tuple[int, ...]] = {}
+    for n in range(3):
+        own = [row for row in rows if row[1] == n]
+        found[n] = (len({t for t, _, _ in own}), len({t for t, _, f in own if f}))
+    return found
+
+
+@pytest.mark.parametrize("owner", ["b", "d"])
+@pytest.mark.parametrize("way", ["cell in the key", "cell on shares", "window"])
+@settings(max_examples=4)
+@given(rows=ONCE)
+def test_persons_are_counted_once(owner: str, way: str, rows: Given) -> None:
+    """Of each text and number the first row that is there, and the first with a flag; by number."""
+    columns = (digest("lt"), number("ln", 0, 2, nullable=False), flag("lf", nullable=False))
+    if way != "window":
+        rows = sorted(rows, key=lambda r: (r[0], r[1] if way == "cell in the key" else 0))
+    own = Part("one", owner, 9, {c: [row[i] for row in rows] for i, c in enumerate(columns)})
+    flags = (Flagged(flag("p", nullable=False), None), Flagged(flag("q", nullable=False), "lf"))
+    keys = columns[:2] if way == "cell in the key" else columns[:1]
+    cell, cells_ = (None, 1) if way == "cell in the key" else ("ln", 3)
+    starts = Neighbour(flag("s", nullable=False), "starts")
+    steps: list[TableStep] = [Give("l", ("one",), columns)]
+    if way == "window":
+        steps += [
+            Neighbours("w", "l", ("lt",), (), (starts,)),
+            Firsts("o", "w", None, (), "s", cell, cells_, flags),
+        ]
+    else:
+        steps.append(Firsts("o", "l", "one", keys, None, cell, cells_, flags))
+    found = present(everywhere([own], steps, "o"))
+    seen = {n: [row for row in found if row["ln"] == n] for n in range(3)}
+    told = {n: tuple(sum(r[f] or 0 for r in own) for f in ("p", "q")) for n, own in seen.items()}
+    assert told == once(rows)
+    assert all(not row["q"] or row["lf"] for row in found)
+
+
+def test_rows_that_are_not_in_runs_are_seen_at_their_owner() -> None:
+    """Two pieces of a run would be two persons."""
+    columns = (digest("lt"), number("ln"))
+    own = Part("one", "b", 4, {columns[0]: ["x", "y", "x"], columns[1]: [1, 2, 3]})
+    once_each = (Flagged(flag("p", nullable=False), None),)
+    steps: list[TableStep] = [
+        Give("l", ("one",), columns),
+        Firsts("o", "l", "one", columns[:1], None, None, 1, once_each),
+    ]
+    with pytest.raises(InternalError, match="expected rows in 2 runs"):
+        everywhere([own], steps, "o")
 
 
 @settings(max_examples=EXAMPLES)

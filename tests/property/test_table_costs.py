@@ -14,11 +14,12 @@ from tests.plans import CLAIMS, READMITTED, SHARED, STAY, called, changed, numbe
 
 from mpcstats.cards.load import load_cards
 from mpcstats.engines.rep3 import Rep3
-from mpcstats.party.data.given import GivenColumn
+from mpcstats.party.data.given import GivenColumn, in_runs
 from mpcstats.party.data.sources import Rows
 from mpcstats.party.tables.play import play_tables
 from mpcstats.party.tables.stage import Stage
 from mpcstats.plan import tables
+from mpcstats.plan.cells import GroupKey
 from mpcstats.plan.cost import StepCost, estimate
 from mpcstats.plan.physical import Fragment, Outcome, Physical
 from mpcstats.plan.tables import Aggregate, Column, Computed, TableStep
@@ -53,9 +54,14 @@ def made_up(fragment: Fragment, seed: int) -> Rows:
     return Rows(np.empty((0, 2), dtype=np.uint64), {}, {}, columns)
 
 
+def in_order(plan: Physical, fragment: Fragment, rows: Rows) -> Rows:
+    """The rows as their owner brings them."""
+    return replace(rows, columns=in_runs(plan, fragment, rows.columns))
+
+
 def play(plan: Physical) -> Played[None]:
     """All steps on shared tables, up to the outcome."""
-    rows = {f.name: made_up(f, seed) for seed, f in enumerate(plan.fragments)}
+    rows = {f.name: in_order(plan, f, made_up(f, seed)) for seed, f in enumerate(plan.fragments)}
     owners = {f.name: f.owner for f in plan.fragments}
     steps = [step for step in plan.steps if isinstance(step, TableStep)]
     (last,) = (step for step in plan.steps if isinstance(step, Outcome))
@@ -194,6 +200,48 @@ def test_groups_that_an_owner_knows() -> None:
         plan = smaller(replace(SHARED, steps=steps, output=()), 20)
         assert plan.fragment(fragment).owner == owner
         check(plan)
+
+
+@pytest.mark.parametrize("way", ["key", "cell", "window"])
+@pytest.mark.parametrize("cells", [2, 60])
+def test_persons_that_count_once(way: str, cells: int) -> None:
+    """Flags counted on bits, and for many cells as numbers; the cell in the key or on shares."""
+    person, day = plans.CLAIMED[0], plans.CLAIMED[2]
+    given = tables.Give("rows", ("c_p",), plans.CLAIMED)
+    few = called("sub", day.name, day.minimum)
+    coded = tables.Derive(
+        "coded",
+        ("rows",),
+        (
+            Computed(number("cell", 0, cells - 1), called("least", few, cells - 1)),
+            Computed(plans.flag("late"), called("lt", day.minimum + 40, day.name)),
+        ),
+    )
+    flags = (
+        tables.Flagged(plans.flag("someone"), None),
+        tables.Flagged(plans.flag("someone_late"), "late"),
+    )
+    window = tables.Neighbours(
+        "window", "coded", (person.name,), (), (tables.Neighbour(plans.flag("starts"), "starts"),)
+    )
+    first = tables.Firsts("first", "coded", "c_p", (person,), None, None, 1, flags)
+    if way == "cell":
+        first = replace(first, cell="cell", cells=cells)
+    if way == "window":
+        first = replace(first, of="window", fragment=None, keys=(), starts="starts")
+    sums = [
+        Aggregate(number("n", 0, 4_000), "sum", "someone"),
+        Aggregate(number("n_late", 0, 4_000), "sum", "someone_late"),
+        Aggregate(number("paid", 0, plans.FEE * 4_000), "sum", plans.CLAIMED[1].name),
+    ]
+    tally = tables.Tally("counts", "first", "cell", cells, tuple(sums))
+    labels = GroupKey("counts", "g0", tuple(range(cells)))
+    outcome = Outcome("outcome", "counts", (labels,), (plans.total("n", 4_000),), ("n",))
+    extra = (window,) if way == "window" else ()
+    steps = (given, coded, *extra, first, tally, outcome, SHARED.steps[-1])
+    plan = smaller(replace(SHARED, steps=steps, output=()), 1)
+    plan = replace(plan, fragments=(plan.fragment("c_p"),))
+    check(plan)
 
 
 def nullable_days(plan: Physical) -> Physical:

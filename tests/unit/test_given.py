@@ -12,12 +12,22 @@ import pytest
 
 from mpcstats.errors import UsageError
 from mpcstats.party.data.embedded import DuckDB
-from mpcstats.party.data.given import GivenColumn, codes_of
+from mpcstats.party.data.given import GivenColumn, codes_of, run_starts
 from mpcstats.party.data.rehearsal import rehearse
 from mpcstats.party.data.sources import Rows, _Database
 from mpcstats.party.inputs import content
 from mpcstats.plan.physical import Fragment, Gate, Physical, Release
-from mpcstats.plan.tables import LEAST_DIGEST, Aggregate, Column, Find, Give, GroupOwned, TableStep
+from mpcstats.plan.tables import (
+    LEAST_DIGEST,
+    Aggregate,
+    Column,
+    Find,
+    Firsts,
+    Flagged,
+    Give,
+    GroupOwned,
+    TableStep,
+)
 from mpcstats.records.catalogue import Catalogue
 
 TEXT = Column("t", "digest", 0, (1 << 64) - 1, nullable=True)
@@ -141,6 +151,22 @@ def test_rows_within_the_steps_bounds_pass() -> None:
     )
     assert read(repeated, *steps).columns["n"].words.tolist() == [1, 1, 1, 2]
     read(fragment(), found())  # NULL is no key that comes again
+
+
+def test_rows_of_one_run_are_brought_together() -> None:
+    """In the old order within a run; without such a step rows stay where they are."""
+    mixed = fragment(
+        "('x', 1, true), ('y', 2, true), ('x', 3, false), (NULL, 4, true), ('y', 5, true)"
+    )
+    flags = (Flagged(Column("p", "flag", 0, 1), None),)
+    step = Firsts("o", "l", "f", (TEXT,), None, None, 1, flags)
+    columns = read(mixed, step).columns
+    assert sorted(columns["n"].words.tolist()) == [1, 2, 3, 4, 5]
+    starts = run_starts([columns["t"]]).tolist()
+    assert starts.count(True) == 3
+    places = {n: i for i, n in enumerate(columns["n"].words.tolist())}
+    assert (places[3], places[5]) == (places[1] + 1, places[2] + 1)
+    assert read(mixed).columns["n"].words.tolist() == [1, 2, 3, 4, 5]
 
 
 def test_columns_are_rehearsed(tmp_path: Path) -> None:

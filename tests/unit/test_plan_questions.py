@@ -531,7 +531,7 @@ PLANNED = (
     ),
     (
         "SELECT COUNT(*) FROM (SELECT c.certno FROM h1.cases c JOIN {E} USING (certno)) x",
-        "Find GroupOwned",
+        "Find Firsts",
     ),
     (
         "SELECT COUNT(*) FROM (SELECT certno, MAX(tot_fee) AS f FROM hospitals.cases GROUP BY certno) x",
@@ -551,27 +551,27 @@ PLANNED = (
         "SELECT COUNT(*) FROM {E} WHERE e.certno IN (SELECT c.certno FROM h1.cases c WHERE c.adm_day > e.brdy)",
         "Find",
     ),
-    ("SELECT COUNT(*) FROM {J} AND c.adm_day = e.enr_beg", "Find GroupOwned"),
-    ("SELECT COUNT(*) FROM {J} AND c.adm_day > e.enr_beg", "Find GroupOwned"),
+    ("SELECT COUNT(*) FROM {J} AND c.adm_day = e.enr_beg", "Find Firsts"),
+    ("SELECT COUNT(*) FROM {J} AND c.adm_day > e.enr_beg", "Find Firsts"),
     ("SELECT COUNT(*) FROM {E} JOIN h1.cases c ON c.medcasno = e.psn_no", "Find"),
     (
         "SELECT COUNT(*) FROM {J} JOIN p.policies q ON c.certno = q.certno AND q.certno = e.psn_no",
-        "Find Match GroupOwned",
+        "Find Match Firsts",
     ),
     ("SELECT e.gend, COUNT(*) FROM {E} GROUP BY e.gend", ""),
     ("SELECT CASE WHEN e.gend = 1 THEN 'm' END AS g, COUNT(*) FROM {E} GROUP BY g", ""),
     (
         "SELECT CASE WHEN e.gend = c.act_ipt_days THEN 1 ELSE 0 END AS x, COUNT(*) FROM {J} GROUP BY x",
-        "Find Spread",
+        "Find Firsts",
     ),
     ("SELECT COUNT(DISTINCT e.psn_no) FROM {J}", "Find Spread"),
     ("SELECT COUNT(DISTINCT e.psn_no) FROM {E}", "Spread"),
-    ("SELECT COUNT(DISTINCT n.certno) FROM hospitals.cases n", "Spread"),
+    ("SELECT COUNT(DISTINCT n.certno) FROM hospitals.cases n", "Spread Neighbours Firsts"),
     ("SELECT COUNT(*) FROM {P}", "Group"),
     ("SELECT SUM(n.fee * 2) FROM {P}", "Group"),
     ("SELECT COUNT(*) FROM (SELECT drg_code FROM h1.cases) c", ""),
-    ("SELECT SUM(c.exam_fee + e.paid_amt) FROM {J}", "Find GroupOwned"),
-    ("SELECT SUM(c.tot_fee % e.paid_amt) FROM {J}", "Find GroupOwned"),
+    ("SELECT SUM(c.exam_fee + e.paid_amt) FROM {J}", "Find Firsts"),
+    ("SELECT SUM(c.tot_fee % e.paid_amt) FROM {J}", "Find Firsts"),
     (
         (
             "SELECT COUNT(n.fee) FROM {E} JOIN (SELECT certno, SUM(exam_fee) AS fee FROM hospitals.cases GRO"
@@ -587,7 +587,7 @@ PLANNED = (
         "SELECT COUNT(*) FROM hospitals.cases a JOIN insurers.policies b ON a.certno = b.certno",
         "Find Stack Spread",
     ),
-    ("SELECT COUNT(CASE WHEN c.tot_fee > e.brdy THEN 1 END) FROM {J}", "Find GroupOwned"),
+    ("SELECT COUNT(CASE WHEN c.tot_fee > e.brdy THEN 1 END) FROM {J}", "Find Firsts"),
 )
 EVERYWHERE = ("Give", "Derive", "Tally", "Outcome", "Gate")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mpcstats.cards.arithmetic import log2_ceil
 from mpcstats.plan import tables
+from mpcstats.plan.flagcount import counted_as_bits, flag_sizes
 from mpcstats.plan.onehot import one_hot, public_sizes
 from mpcstats.plan.prepared import (
     Table,
@@ -51,13 +52,42 @@ def _codes(table: Table, cell: str | None, cells: int) -> Work:
 
 
 def _tally(of: Tables, step: tables.Tally, table: Table) -> tuple[Sizing, ...]:
-    """One cell is counted by sums under a flag, which is not more than the card's figures say."""
-    sums, added = summands(step.aggregates, table)
+    """One cell is counted by sums under a flag, which is not more than the card's figures say.
+
+    A column that may come as a bit or as a number counts as both.
+    """
+    flags = _flags(step, table)
+    sure = {name for name in flags if table.forms[name] == "bits"}
+    numbers = [a for a in step.aggregates if a.kind != "sum" or a.of not in sure]
+    sums, added = summands(numbers, table)
     made = _codes(table, step.cell, step.cells).beside(added)
     sizes = public_sizes(table.rows, step.cells, sums)
     whole = step.cell is None or step.cells == 1
-    run = Sizing(step.name, step.card, sizes, everyone(of.plan), exact=not whole)
-    return (run, *worked(of.plan, step.name, made, rows=table.rows))
+    exact = not whole and len(sure) == len(flags)
+    run = Sizing(step.name, step.card, sizes, everyone(of.plan), exact=exact)
+    counted: tuple[Sizing, ...] = ()
+    if flags:
+        rows = len(flags) * step.cells
+        width = log2_ceil(step.cells)
+        inside = anded(one_hot(width, step.cells), log2_ceil(width)).then(anded(step.cells))
+        made = made.then(inside if not whole else NONE).then(anded(rows))
+        card = Sizing(step.name, "flag_count", flag_sizes(table.rows, rows), everyone(of.plan))
+        counted = (card,)
+    return (run, *counted, *worked(of.plan, step.name, made, rows=table.rows))
+
+
+def _flags(step: tables.Tally, table: Table) -> list[str]:
+    """The columns whose sums are numbers of bits, and may be counted on these."""
+    if not counted_as_bits(table.rows, step.cells):
+        return []
+    names = dict.fromkeys(a.of for a in step.aggregates if a.kind == "sum" and a.of is not None)
+    return [name for name in names if _is_flag(table, name)]
+
+
+def _is_flag(table: Table, name: str) -> bool:
+    column = table.column(name)
+    ends = (0, 1) if column.kind == "flag" else (column.minimum, column.maximum)
+    return ends == (0, 1) and not column.nullable and table.forms[name] != "number"
 
 
 def _spread(of: Tables, step: tables.Spread, table: Table) -> tuple[Sizing, ...]:

@@ -59,6 +59,8 @@ def inputs(step: TableStep | Outcome) -> tuple[str, ...]:
             return (step.left, step.right)
         case tables.GroupOwned():
             return (step.of, step.fragment)
+        case tables.Firsts() if step.fragment is not None:
+            return (step.of, step.fragment)
         case tables.Stack() | tables.Derive():
             return step.of
         case _:
@@ -123,6 +125,9 @@ def _made(
             for computed in step.columns:
                 made = reader.computed(computed.column, computed.node, known, reach)
                 yield computed.column.name, made
+        case tables.Firsts():
+            yield from found[step.of].items()
+            yield from ((flagged.column.name, reader.flag()) for flagged in step.flags)
         case tables.Neighbours():
             known = found[step.of]
             yield from known.items()

@@ -39,6 +39,8 @@ def made_by(step: TableStep | Outcome) -> tuple[Column, ...]:
             return tuple(computed.column for computed in step.columns)
         case steps.Group() | steps.GroupOwned():
             return (*step.keys, *(a.column for a in step.aggregates))
+        case steps.Firsts():
+            return tuple(flagged.column for flagged in step.flags)
         case steps.Neighbours():
             return tuple(function.column for function in step.functions)
         case steps.Tally() | steps.Spread():
@@ -70,6 +72,9 @@ def _columns(step: TableStep | Outcome) -> Iterable[str]:
             return [*(key.name for key in step.keys), *_aggregated(step.aggregates)]
         case steps.GroupOwned():
             return _aggregated(step.aggregates)
+        case steps.Firsts():
+            starts = () if step.starts is None else (step.starts,)
+            return [*starts, *_cell(step.cell), *(f.of for f in step.flags if f.of is not None)]
         case steps.Neighbours():
             asked = [f.of for f in step.functions if f.of is not None]
             return [*step.partition, *(by.name for by in step.order), *asked]

@@ -9,6 +9,7 @@ from mpcstats.cards.arithmetic import log2_ceil
 from mpcstats.plan import tables
 from mpcstats.plan.needs import wanted_after
 from mpcstats.plan.nodework import Division, NodeWork
+from mpcstats.plan.onehot import one_hot
 from mpcstats.plan.physical import Fragment, Outcome, Physical
 from mpcstats.plan.prepared import (
     Table,
@@ -44,6 +45,8 @@ def row_sizing(of: Tables, step: tables.Rowwise) -> tuple[Sizing, ...]:
             return _group(of, step)
         case tables.GroupOwned():
             return _group_owned(of, step)
+        case tables.Firsts():
+            return _firsts(of, step)
         case tables.Neighbours():
             return _neighbours(of, step)
 
@@ -299,6 +302,25 @@ def _group_owned(of: Tables, step: tables.GroupOwned) -> tuple[Sizing, ...]:
     )
 
 
+def _firsts(of: Tables, step: tables.Firsts) -> tuple[Sizing, ...]:
+    table = of.table(step.of)
+    sizes = {"rows": table.rows, "flags": len(step.flags) * step.cells}
+    run = Sizing(step.name, step.card, sizes, everyone(of.plan))
+    asked = dict.fromkeys(name for name in (step.starts, *(f.of for f in step.flags)) if name)
+    made = together(map(table.as_bits, asked))
+    there = anded(len({flagged.of for flagged in step.flags} - {None}))
+    if step.cell is not None:
+        width = log2_ceil(step.cells)
+        codes = table.as_bits(step.cell, like=[Column(step.cell, "number", 0, step.cells - 1)])
+        made = made.beside(codes.then(anded(one_hot(width, step.cells), log2_ceil(width))))
+        there = there.then(anded(sizes["flags"]))
+    given: tuple[Sizing, ...] = ()
+    if step.fragment is not None:
+        owner = of.plan.fragment(step.fragment).owner
+        given = put_in(of.plan, step.name, owner, rows=table.rows, bits=1, numbers=0)
+    return (run, *given, *worked(of.plan, step.name, made.then(there), rows=table.rows))
+
+
 def _neighbours(of: Tables, step: tables.Neighbours) -> tuple[Sizing, ...]:
     table, later = of.table(step.of), _later(of.plan, step)
     by = [*step.partition, *(order.name for order in step.order)]
@@ -306,7 +328,7 @@ def _neighbours(of: Tables, step: tables.Neighbours) -> tuple[Sizing, ...]:
     moving = [name for name in table.shape.columns if name in later | asked]
     numbers, bits = table.carried(moving)
     width = sum(map(table.key_width, by)) + 1 + max(1, log2_ceil(table.rows))
-    apart = [f for f in step.functions if f.kind != "row_number"]
+    apart = [f for f in step.functions if f.kind in ("lead", "lag")]
     sizes = {
         "rows": table.rows,
         "partition": sum(map(table.key_width, step.partition)),

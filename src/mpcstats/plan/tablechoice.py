@@ -46,6 +46,11 @@ class TableChoice:
             case tables.GroupOwned():
                 owner = self._owner(step.fragment)
                 return f"each row of {step.of} is a row of {owner}, which knows its group"
+            case tables.Firsts() if step.fragment is not None:
+                owner = self._owner(step.fragment)
+                return f"{owner} has the rows of {step.of} in order: those that count once stand together"
+            case tables.Firsts():
+                return f"the rows of {step.of} that count once stand together"
             case tables.Neighbours():
                 return "the rows around a row are others' too: shared rows are sorted once"
             case _:
@@ -63,6 +68,8 @@ class TableChoice:
                 yield "group_by_public", "the groups are not a few that everybody knows"
             case tables.GroupOwned() if "group_by" in self._cards:
                 yield "group_by", self._sorted(step.name, step.of, step.keys, step.aggregates)
+            case tables.Firsts() if "distinct" in self._cards:
+                yield "distinct", "the rows need not be sorted on shares"
             case tables.Tally():
                 if "group_by" in self._cards:
                     yield "group_by", self._tallied(step)

@@ -42,6 +42,8 @@ class _Reader:
         return "number"
 
     def neighbour(self, function: Neighbour, of: Form | None) -> Form:
+        if function.kind == "starts":
+            return "bits"
         return "number" if of is None else of
 
     def quantile(self, of: Form, reach: frozenset[str]) -> Form:

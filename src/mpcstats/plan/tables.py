@@ -211,6 +211,34 @@ class GroupOwned:
 
 
 @dataclass(frozen=True, slots=True)
+class Flagged:
+    """The flag `column`, made of the flag `of`, which is never NULL; None: of whether the row is there."""
+
+    column: Column
+    of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Firsts:
+    """Table `of` with flags, each 1 in the first row of a run that is there and has the flag it is made of.
+
+    With a `cell` it is so for the rows of each of `cells` cells by themselves.
+    Row i of `of` is row i of fragment `fragment`, whose owner has its rows in runs: those that have the same `keys`,
+    columns of the fragment, follow one another. Without a fragment a run begins where the flag `starts` is 1.
+    """
+
+    card: ClassVar[str] = "firsts"
+    name: str
+    of: str
+    fragment: str | None
+    keys: tuple[Column, ...]
+    starts: str | None
+    cell: str | None
+    cells: int
+    flags: tuple[Flagged, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A column that rows are ordered by."""
 
@@ -221,10 +249,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A column of a window: `of`, `by` rows ahead or behind, NULL beyond the partition; or the row's number, from 1."""
+    """A column of a window: `of`, `by` rows ahead or behind, NULL beyond the partition; or the row's number, from 1.
+
+    starts: the flag whether the row is the first one of its partition.
+    """
 
     column: Column
-    kind: Literal["lead", "lag", "row_number"]
+    kind: Literal["lead", "lag", "row_number", "starts"]
     of: str | None = None
     by: int = 1
 
@@ -424,6 +455,6 @@ class Outcome:
         return tuple(dict.fromkeys(found))
 
 
-Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Neighbours
+Rowwise = Give | Stack | Find | Match | Derive | Group | GroupOwned | Firsts | Neighbours
 Cellwise = Tally | Spread | Quantile | Deviation | Divide | Margins
 TableStep = Rowwise | Cellwise

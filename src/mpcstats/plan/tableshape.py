@@ -92,6 +92,8 @@ class _Walk:
                 return self._derive(step)
             case tables.Group() | tables.GroupOwned():
                 return self._group(step)
+            case tables.Firsts():
+                return self._firsts(step)
             case tables.Neighbours():
                 return self._neighbours(step)
             case tables.Divide():
@@ -284,6 +286,27 @@ class _Walk:
                 raise self._fail("an aggregate to be a number, never NULL", aggregate.column)
         return [aggregate.column for aggregate in aggregates]
 
+    def _firsts(self, step: tables.Firsts) -> Shape:
+        of = self._table(step.of)
+        if step.fragment is not None:
+            fragment = self._fragment(step.fragment)
+            self._check_aligned(of, fragment)
+            self._check_yields(fragment, step.keys)
+        elif step.starts is None:
+            raise self._fail(
+                "a fragment whose rows are in runs, or a flag where they begin", "neither"
+            )
+        if not step.flags or (step.fragment is not None and not step.keys):
+            raise self._fail(
+                "keys and at least one flag", f"{len(step.keys)} and {len(step.flags)}"
+            )
+        if step.cell is not None:
+            self._check_cell(of, step.cell, step.cells)
+        for name in (step.starts, *(flagged.of for flagged in step.flags)):
+            if name is not None and self._column(of, name, "flag", "number").nullable:
+                raise self._fail("a flag that is never NULL", name)
+        return replace(of, columns=self._added(of.columns, [f.column for f in step.flags]))
+
     def _neighbours(self, step: tables.Neighbours) -> Shape:
         of = self._table(step.of)
         if not (step.partition or step.order):
@@ -292,7 +315,7 @@ class _Walk:
             self._column(of, name, "number", "flag", "digest")
         new = []
         for function in step.functions:
-            if function.kind == "row_number":
+            if function.kind in ("row_number", "starts"):
                 new.append(function.column)
                 continue
             if function.of is None or function.by < 1:

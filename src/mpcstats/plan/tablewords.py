@@ -44,6 +44,9 @@ def words(plan: Physical, step: TableStep | Outcome) -> str:
             return (
                 f"{_aggregates(step.aggregates)} by {keys}, at most {counted(step.groups, 'group')}"
             )
+        case tables.Firsts():
+            keys = _listed(key.name for key in step.keys) or str(step.starts)
+            return f"{_listed(f.column.name for f in step.flags)} once for each {keys}"
         case tables.Neighbours():
             same = f" with the same {_listed(step.partition)}" if step.partition else ""
             return f"{_listed(f.column.name for f in step.functions)} from the rows around{same}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from mpcstats.plan.physical import Cohort, Lookup, Outcome, Physical, PrivateJoin, Sum
-from mpcstats.plan.tables import Aggregate, Group, Spread, Tally
+from mpcstats.plan.tables import Aggregate, Group, Neighbours, Spread, Tally
 from mpcstats.policy.magnitude import moments, sums
 from mpcstats.records.catalogue import Catalogue
 
@@ -48,7 +48,7 @@ MEANS = frozenset(
     (
         *("gate", "sort", "radix_sort", "shuffle", "permute", "compact", "expand", "divide"),
         *("margins", "differencing", "noise"),
-        *("table", "derive"),
+        *("table", "derive", "firsts", "flag_count"),
     )
 )
 
@@ -73,6 +73,8 @@ def operations(plan: Physical, catalogue: Catalogue) -> tuple[str, ...]:
                 found |= {_of_aggregate(aggregate): None for aggregate in others}
             case Group() if any(aggregate.kind == "distinct" for aggregate in step.aggregates):
                 found |= {"group-by": None, "distinct": None}
+            case Neighbours() if all(f.kind == "starts" for f in step.functions):
+                pass  # a sort by person, for the gate
             case _ if step.card not in MEANS:
                 found[OF_CARD.get(step.card, step.card)] = None
     if sums(plan, catalogue):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpcstats.errors import UsageError
+from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.data.scan import quoted_name
 from mpcstats.plan.physical import Fragment, Physical
-from mpcstats.plan.tables import LEAST_DIGEST, Column, Find, GroupOwned
+from mpcstats.plan.tables import LEAST_DIGEST, Column, Find, Firsts, GroupOwned
 from mpcstats.session import Words
 
 Found = Mapping[str, np.ma.MaskedArray[Any, Any]]
@@ -89,6 +89,29 @@ def check_keys(plan: Physical, fragment: Fragment, columns: Mapping[str, GivenCo
             keys = [columns[key.name] for key in step.keys]
             names = ", ".join(key.name for key in step.keys)
             _check_count(fragment, names, _different(keys, null=True), step.groups)
+
+
+def in_runs(
+    plan: Physical, fragment: Fragment, columns: Mapping[str, GivenColumn]
+) -> Mapping[str, GivenColumn]:
+    """The columns in an order in which rows of one run follow one another, where a step of `plan` takes runs."""
+    for step in plan.steps:
+        if isinstance(step, Firsts) and step.fragment == fragment.name:
+            codes, _ = codes_of([columns[key.name] for key in step.keys])
+            rows = np.argsort(codes, kind="stable")
+            return {name: column.taken(rows) for name, column in columns.items()}
+    return columns
+
+
+def run_starts(keys: Sequence[GivenColumn]) -> NDArray[np.bool_]:
+    """For each row whether it begins a run of rows with the same keys. Raises InternalError if rows are not in runs."""
+    codes, first = codes_of(keys)
+    starts = np.ones(codes.size, dtype=np.bool_)
+    starts[1:] = codes[1:] != codes[:-1]
+    if np.count_nonzero(starts) != first.size:
+        # A run in two pieces would count twice.
+        raise InternalError(f"expected rows in {first.size} runs, got them in no order")
+    return starts
 
 
 def codes_of(keys: Sequence[GivenColumn]) -> tuple[Words, NDArray[np.intp]]:

@@ -24,7 +24,7 @@ from mpcstats.party.data.consent import (
     person_column,
 )
 from mpcstats.party.data.engine import Engine, Numbers
-from mpcstats.party.data.given import GivenColumn, check_keys, given_columns, given_parts
+from mpcstats.party.data.given import GivenColumn, check_keys, given_columns, given_parts, in_runs
 from mpcstats.party.data.halt import Halt
 from mpcstats.party.data.place import Place, opened, place_of
 from mpcstats.party.data.source import PostgresTable, Source, SparkTable
@@ -241,7 +241,8 @@ class _Database:
             raise _not_computed(fragment, error) from None
         columns = given_columns(fragment, found)
         check_keys(plan, fragment, columns)
-        return Rows(np.empty((0, 2), dtype=np.uint64), {}, {}, columns)
+        ordered = in_runs(plan, fragment, columns)
+        return Rows(np.empty((0, 2), dtype=np.uint64), {}, {}, ordered)
 
     def _columns(
         self, fragment: Fragment, names: Sequence[str], *, keyed: bool

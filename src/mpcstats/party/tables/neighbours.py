@@ -71,6 +71,8 @@ async def _function(
     values: dict[str, Value],
 ) -> Value:
     least, greatest = bounds(function.column)
+    if function.kind == "starts":
+        return Value(least, greatest, None, windowed.starting, None)
     if function.of is None:
         return Value(least, greatest, await windowed.row_number(session, engine), None, None)
     value = values[function.of]

@@ -13,6 +13,7 @@ from mpcstats.party.tables.grouping import group, group_owned
 from mpcstats.party.tables.margins import margins
 from mpcstats.party.tables.match import match as match_tables
 from mpcstats.party.tables.neighbours import neighbours
+from mpcstats.party.tables.once import once
 from mpcstats.party.tables.outcome import outcome
 from mpcstats.party.tables.quotients import quotients
 from mpcstats.party.tables.ranks import quantiles
@@ -95,6 +96,8 @@ async def play_table(
             return await group(session, engine, step, of[0])
         case plans.GroupOwned():
             return await group_owned(session, stage, step, of[0])
+        case plans.Firsts():
+            return await once(session, stage, step, of[0])
         case plans.Neighbours():
             return await neighbours(session, engine, step, of[0], wanted)
         case _:

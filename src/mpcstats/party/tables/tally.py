@@ -10,19 +10,41 @@ from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.party.tables.aggregate import Summed, aggregated, summands
 from mpcstats.party.tables.form import bits_of, both
-from mpcstats.party.tables.table import Table
+from mpcstats.party.tables.table import Table, bounds
 from mpcstats.plan import tables as plans
-from mpcstats.protocols.derive import Value, as_number
-from mpcstats.protocols.group_by_public import code_width, group_by_public
+from mpcstats.plan.flagcount import counted_as_bits
+from mpcstats.protocols.derive import Value, as_bits, as_number
+from mpcstats.protocols.flag_count import flag_count
+from mpcstats.protocols.group_by_public import code_width, group_by_public, one_hot
 from mpcstats.session import Session, parallel
 
 
 async def tally(session: Session, engine: Engine, step: plans.Tally, table: Table) -> Table:
-    """One row a cell."""
-    if step.cell is None or step.cells == 1:
-        return await _whole(session, engine, step.aggregates, table)
-    codes = await cell_codes(session.narrow("cell"), engine, table, step.cell, step.cells)
-    summed = await summands(session.narrow("sums"), engine, step.aggregates, table)
+    """One row a cell. Flags are counted on bits where there are few cells, everything else is added up as numbers."""
+    names = _flags(step, table)
+    numbers = tuple(a for a in step.aggregates if a.kind != "sum" or a.of not in names)
+    codes = None
+    if step.cell is not None and step.cells > 1:
+        codes = await cell_codes(session.narrow("cell"), engine, table, step.cell, step.cells)
+    parts = await parallel(
+        _whole(session, engine, numbers, table)
+        if codes is None
+        else _by_cell(session, engine, step, numbers, table, codes),
+        _counted(session.narrow("counted"), engine, step, names, table, codes),
+    )
+    columns = {name: column for part in parts for name, column in part.columns.items()}
+    return Table(step.cells, None, columns)
+
+
+async def _by_cell(
+    session: Session,
+    engine: Engine,
+    step: plans.Tally,
+    aggregates: Sequence[plans.Aggregate],
+    table: Table,
+    codes: Bits,
+) -> Table:
+    summed = await summands(session.narrow("sums"), engine, aggregates, table)
     found = await group_by_public(
         session.narrow("group"),
         engine,
@@ -32,7 +54,59 @@ async def tally(session: Session, engine: Engine, step: plans.Tally, table: Tabl
         valid=table.present,
     )
     sums = dict(zip(summed, found.sums, strict=True))
-    return Table(step.cells, None, aggregated(step.aggregates, found.counts, sums, {}))
+    return Table(step.cells, None, aggregated(aggregates, found.counts, sums, {}))
+
+
+def _flags(step: plans.Tally, table: Table) -> list[str]:
+    """The columns that are summed up and are bits, if these are counted as such."""
+    if not counted_as_bits(table.rows, step.cells):
+        return []
+    names = dict.fromkeys(a.of for a in step.aggregates if a.kind == "sum" and a.of is not None)
+    return [name for name in names if _is_flag(table.value(name))]
+
+
+def _is_flag(value: Value) -> bool:
+    ends = (value.minimum, value.maximum)
+    return ends == (0, 1) and value.number is None and value.known is None
+
+
+async def _counted(
+    session: Session,
+    engine: Engine,
+    step: plans.Tally,
+    names: Sequence[str],
+    table: Table,
+    codes: Bits | None,
+) -> Table:
+    """How many rows that are there have each of the flags, by cell."""
+    if not names:
+        return Table(step.cells, None, {})
+    flags = await parallel(
+        *(as_bits(session.narrow(str(i)), engine, table.value(n)) for i, n in enumerate(names))
+    )
+    rows = Bits.stack([flag.repeat(step.cells) for flag in flags])
+    where = table.present
+    if codes is not None:
+        where = await one_hot(session.narrow("hot"), engine, codes, step.cells)
+        if table.present is not None:
+            there = table.present.repeat(step.cells)
+            (where,) = await engine.conj(session.narrow("there"), [(where, there)])
+    if where is not None:
+        inside = Bits.stack([where] * len(names))
+        (rows,) = await engine.conj(session.narrow("inside"), [(rows, inside)])
+    counts = await flag_count(session.narrow("count"), engine, rows)
+    columns = {
+        a.column.name: Value(
+            *bounds(a.column), _of(counts, names.index(a.of), step.cells), None, None
+        )
+        for a in step.aggregates
+        if a.kind == "sum" and a.of in names
+    }
+    return Table(step.cells, None, columns)
+
+
+def _of(counts: Arith, flag: int, cells: int) -> Arith:
+    return counts[flag * cells : (flag + 1) * cells]
 
 
 async def cell_codes(session: Session, engine: Engine, table: Table, cell: str, cells: int) -> Bits:

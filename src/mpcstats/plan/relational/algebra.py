@@ -191,10 +191,19 @@ class Join:
     @cached_property
     def unique(self) -> frozenset[frozenset[str]]:
         """Sets of columns of which no two rows have the same values."""
-        if self.kind == "mark" or self.most == 1:
+        if self.kind == "mark":
             return self.left.unique
-        back = repeats(self.left, [a for a, _ in self.on])
-        return self.right.unique if self.kind == "inner" and back == 1 else frozenset()
+        found = self.left.unique if self.most == 1 else frozenset[frozenset[str]]()
+        if self.kind == "left":
+            return found
+        if repeats(self.left, [a for a, _ in self.on]) == 1:
+            found |= self.right.unique
+        # Both sides' keys are equal in every row, and so is either as good as the other.
+        for a, b in self.on:
+            if self.left.facts[a].kind == self.right.facts[b].kind:
+                found |= {u - {a} | {b} for u in found if a in u}
+                found |= {u - {b} | {a} for u in found if b in u}
+        return found
 
 
 @dataclass(frozen=True, slots=True)

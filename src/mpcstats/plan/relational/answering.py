@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import partial
 
 from sqlglot import exp
 
@@ -19,9 +20,10 @@ from mpcstats.plan.relational.forms import placed
 from mpcstats.plan.relational.naming import shown
 from mpcstats.plan.relational.opening import Key, Opening
 from mpcstats.plan.relational.scalars import Scalars, Wanted
-from mpcstats.plan.relational.supporting import Supporting, wants_person
+from mpcstats.plan.relational.supporting import Supporting
 from mpcstats.plan.relational.totals import Totals
 from mpcstats.plan.relational.wants import Want, natural, ordered
+from mpcstats.plan.relational.whose import wants_person
 from mpcstats.plan.tables import Call, Column, Node, Number, Reference
 
 MOST_CELLS = 4096
@@ -44,9 +46,14 @@ class Answering:
         table = draft.lower(self._rel, self._wants())
         keys = self._keys(table)
         table, cell, count = self._with_cell(table, keys)
-        table, operands = self._operands(table)
-        cells = Counting(draft, self._answer, table, cell, count).cells(operands, self._counts())
-        persons, supports, rests = self._persons(table, cell, count, cells)
+        table, operands, flags = self._operands(table)
+        behind = self._behind(table, cell, count, flags)
+        tallied: Sequence[Column] = ()
+        if behind is not None:
+            table, tallied = behind.prepared()
+        counting = Counting(draft, self._answer, table, cell, count)
+        cells = counting.cells(operands, self._counts(), tallied)
+        persons, supports, rests = self._persons(behind, cells)
         if not self._answer.sets:
             opening = Opening(draft, self._answer, cells, count)
             return opening.outcome(keys, persons, supports, rests)
@@ -76,9 +83,7 @@ class Answering:
             for test in self._tests().values():
                 ask.flag(test)
             wants |= found.wants
-            person = wants_person(answer)
-            if person is not None:
-                wants[person] = None
+            wants |= dict.fromkeys(wants_person(answer, draft.context))
         return list(wants)
 
     def _counts(self) -> list[str]:
@@ -174,28 +179,54 @@ class Answering:
             )
         return scalars.value(of)
 
-    def _operands(self, table: Table) -> tuple[Table, dict[str, str]]:
-        """The table with a column for the operand of each aggregate, and their names; count of rows has none."""
+    def _operands(self, table: Table) -> tuple[Table, dict[str, str], dict[Expr, str]]:
+        """The table with a column for the operand of each aggregate, and a flag for each condition; their names.
+
+        An aggregate that counts rows has no operand. What is asked for twice is computed once.
+        """
         draft = self._draft
         scalars = draft.scalars(self._rel, table)
         computed: list[tuple[Want, Column, Node]] = []
-        found: dict[str, str] = {}
         made: dict[Node, str] = {}
-        for aggregate in self._answer.aggregates:
-            node = self._operand(scalars, aggregate)
-            if node is None:
-                continue
+
+        def placed(node: Node, shape: Callable[[], Column]) -> str:
             if isinstance(node, Reference):
-                found[aggregate.name] = node.name
-                continue
+                return node.name
             if node not in made:
-                shared = self._shaped(aggregate, scalars)
+                shared = shape()
                 computed.append((Want(shared.name, "number"), shared, node))
                 made[node] = shared.name
-            found[aggregate.name] = made[node]
+            return made[node]
+
+        found: dict[str, str] = {}
+        for aggregate in self._answer.aggregates:
+            node = self._operand(scalars, aggregate)
+            if node is not None and aggregate.kind == "sum" and (bit := _as_bit(node)) is not None:
+                found[aggregate.name] = placed(bit, self._flag)
+            elif node is not None:
+                found[aggregate.name] = placed(node, partial(self._shaped, aggregate, scalars))
         for name in self._counts():
-            found[name] = draft.get(table, Want(name, "number"), self._facts).name
-        return (draft.derive([table], computed, name="operands") if computed else table), found
+            shared = draft.get(table, Want(name, "number"), self._facts)
+            node = Reference(shared.name)
+            if shared.nullable:  # of a row that is not there; once for all sums over it
+                zero = replace(shared, name=draft.names.fresh(name), nullable=False)
+                found[name] = placed(Call("coalesce", (node, Number(0))), partial(_same, zero))
+            else:
+                found[name] = placed(node, partial(_same, shared))
+        flags = {}
+        known = {c.name for want, c in table.columns.items() if want.form == "known"}
+        # Whatever is known of rows: a step before may have made NULL possible. Where it is not, this costs nothing.
+        for test in dict.fromkeys(self._tests().values()):
+            told = scalars.flag(test)
+            # Of a row that fails a check even that is NULL.
+            if draft.context.checked or not _told_always(told, known):
+                told = _as_bit(told) or Call("coalesce", (told, Number(0)))
+            flags[test] = placed(told, self._flag)
+        table = draft.derive([table], computed, name="operands") if computed else table
+        return table, found, flags
+
+    def _flag(self) -> Column:
+        return Column(self._draft.names.fresh("contributes"), "flag", 0, 1)
 
     def _shaped(self, aggregate: Aggregated, scalars: Scalars) -> Column:
         draft = self._draft
@@ -204,32 +235,38 @@ class Answering:
         known = scalars.fact(aggregate.of)
         return draft.shape(natural(aggregate.name, known), {aggregate.name: known})
 
-    def _persons(
-        self, table: Table, cell: str | None, count: int, cells: Cells
-    ) -> tuple[tuple[str, ...], dict[str, str], dict[str, Node]]:
-        """Columns none of which is more than a cell's persons; by aggregate, those who contribute, and who do not."""
+    def _behind(
+        self, table: Table, cell: str | None, count: int, flags: Mapping[Expr, str]
+    ) -> Supporting | None:
+        """How the persons of cells are counted on shares; None where one is enough, or owners count them."""
         answer, draft = self._answer, self._draft
-        if answer.counted:
-            return self._counted(cells)
-        if not draft.context.persons:
-            return (cells.plain(ROWS).name,), {}, {}
+        if answer.counted or not draft.context.persons:
+            return None
         if answer.person is None:
             raise draft.context.refuse(
                 None,
                 "no column names the persons behind the rows, and the gate counts the persons of a cell: "
                 "keep a person key in the sub-query",
             )
+        columns = {shared.name: shared for shared in table.columns.values()}
+        inside = [columns[name] for name in flags.values()]
+        return Supporting(draft, answer, answer.person, table, cell, count, inside)
+
+    def _persons(
+        self, behind: Supporting | None, cells: Cells
+    ) -> tuple[tuple[str, ...], dict[str, str], dict[str, Node]]:
+        """Columns none of which is more than a cell's persons; by aggregate, those who contribute, and who do not."""
+        if self._answer.counted:
+            return self._counted(cells)
+        if behind is None:
+            return (cells.plain(ROWS).name,), {}, {}
         tests = self._tests()
         conditions = list(dict.fromkeys(tests.values()))
-        behind = Supporting(draft, answer, answer.person, table, cell, count)
-        found, columns = behind.counted(conditions)
-        cells.add(found, columns)
-        persons, *supports = columns
+        counts = behind.counted(cells)
+        persons, *supports = counts
         named = {name: supports[conditions.index(test)].name for name, test in tests.items()}
-        rests: dict[str, Node] = {
-            name: Call("sub", (Reference(persons.name), Reference(support)))
-            for name, support in named.items()
-        }
+        left = behind.rests(cells, counts) if self._draft.context.complement else []
+        rests = {name: left[conditions.index(test)] for name, test in tests.items() if left}
         return (persons.name,), named, rests
 
     def _counted(self, cells: Cells) -> tuple[tuple[str, ...], dict[str, str], dict[str, Node]]:
@@ -273,6 +310,26 @@ class Answering:
         cells.tables[:] = [self._draft.derive(cells.tables, computed, name="support")]
         cells.columns[largest.name] = largest
         return largest.name
+
+
+def _as_bit(node: Node) -> Node | None:
+    """The condition of a choice between 1 and 0, false where it is NULL; None of anything else."""
+    if isinstance(node, Call) and node.op == "if" and node.args[1:] == (Number(1), Number(0)):
+        return Call("coalesce", (node.args[0], Number(0)))
+    return None
+
+
+def _told_always(node: Node, known: Set[str]) -> bool:
+    """Whether it says of a value if it is NULL, as the columns `known` do, and so is not NULL itself."""
+    while isinstance(node, Call) and node.op == "not":
+        node = node.args[0]
+    if isinstance(node, Reference):
+        return node.name in known
+    return isinstance(node, Call) and node.op == "isnull"
+
+
+def _same(shared: Column) -> Column:
+    return shared
 
 
 def _not_null(node: Expr) -> Expr:

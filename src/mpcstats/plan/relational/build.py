@@ -244,7 +244,8 @@ class Builder:
         if self.context.contributions:
             aggregates = (*aggregates, *of_groups(rel, aggregates, self.names))
         told = [name for name in rel.facts if INSTITUTION in name]
-        aggregates = (*aggregates, *(Aggregated(name, "sum", column(name)) for name in told))
+        # A group has an institution behind it or not, however many of its rows are that institution's.
+        aggregates = (*aggregates, *(Aggregated(name, "max", column(name)) for name in told))
         return Group(rel, keys, aggregates)
 
     def _put_out(

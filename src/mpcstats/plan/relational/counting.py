@@ -62,8 +62,13 @@ class Counting:
         self._known: dict[str, Node] = {}
         self._later: list[tuple[Aggregated, Column]] = []
 
-    def cells(self, operands: Mapping[str, str], counts: Sequence[str]) -> Cells:
-        """All aggregates; `operands` are their columns of the rows. `counts`: columns of numbers, to be added up."""
+    def cells(
+        self, operands: Mapping[str, str], counts: Sequence[str], tallied: Sequence[Column]
+    ) -> Cells:
+        """All aggregates; `operands` are their columns of the rows.
+
+        `counts` are columns of numbers to be added up, `tallied` are flags, whose sums go by the flags' names.
+        """
         cells, most = self._cells, self._table.rows
         rows = self._made(self._tally, ROWS, "count", None, (0, most))
         cells.values[ROWS] = rows
@@ -77,6 +82,10 @@ class Counting:
             source = self._columns[operands[name]]
             high = most * source.maximum
             cells.values[name] = self._made(self._tally, name, "sum", source.name, (0, high))
+        for flag in tallied:
+            cells.values[flag.name] = self._made(
+                self._tally, flag.name, "sum", flag.name, (0, most)
+            )
         self._step(tables.Tally, "tally", self._tally)
         if self._spread:
             self._step(tables.Spread, "spread", self._spread)
@@ -134,7 +143,10 @@ class Counting:
         of: str | None,
         ends: tuple[int, int],
     ) -> Reference:
-        """A new column of cells, within `ends`."""
+        """A column of cells, within `ends`; what is aggregated already is not aggregated again."""
+        for made in step:
+            if (made.kind, made.of) == (kind, of):
+                return Reference(made.column.name)
         low, high = ends
         fresh = self._draft.names.fresh(f"cell_{name}")
         shared = Column(fresh, "number", low, max(low, high))

@@ -8,6 +8,7 @@ from typing import cast
 
 from sqlglot import exp
 
+from mpcstats.errors import InternalError
 from mpcstats.plan import keys
 from mpcstats.plan import physical as plans
 from mpcstats.plan.cells import Label
@@ -143,6 +144,8 @@ def _selected(want: Want) -> Expr:
             return _code(own, want.labels)
         case "digest":
             return _encoded([want.name])
+        case "starts" | "again" | "elsewhere":
+            raise InternalError(f"expected a form of {want.name} at its owner, got {want.form}")
 
 
 def _bigint(node: Expr) -> Expr:

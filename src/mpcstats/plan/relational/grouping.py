@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from mpcstats.errors import InternalError
 from mpcstats.plan import tables
-from mpcstats.plan.relational.algebra import Aggregated, Group, at_leaves, combinations
+from mpcstats.plan.relational.algebra import Aggregated, Group, at_leaves, combinations, known
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.forms import placed
 from mpcstats.plan.relational.scalars import Scalars, Wanted
@@ -27,6 +27,9 @@ class Grouping:
         self._group = group
         self._wants = wants
         self._facts = group.input.facts
+        self._summed_bits: set[str] = (
+            set()
+        )  # the columns with sums of bits, of which it is asked whether they are 0
 
     def table(self) -> Table:
         """The table of groups with what is wanted."""
@@ -45,17 +48,23 @@ class Grouping:
         owned = (
             table.spine is not None
             and all(key in table.own for key in group.keys)
-            and all(a.kind in SUMMABLE for a in wanted)
+            and all(a.kind in SUMMABLE or self._of_bits(a) for a in wanted)
         )
         table, aggregates = self._computed(table, wanted)
         return self._step(table, keys, wanted, aggregates, owned=owned)
 
+    def _of_bits(self, aggregate: Aggregated) -> bool:
+        """Whether it is the greatest of numbers that are 0 or 1: 1 where their sum is not 0."""
+        if aggregate.kind != "max" or aggregate.of is None:
+            return False
+        return known(aggregate.of, self._group.input).bounded == (0, 1)
+
     def _of(self, scalars: Scalars, aggregate: Aggregated) -> Node | None:
         if aggregate.of is None:
             return None
-        known = scalars.fact(aggregate.of)
+        about = scalars.fact(aggregate.of)
         if aggregate.kind == "count":
-            if not known.nullable:
+            if not about.nullable:
                 return None
             return scalars.flag(
                 exp.Not(this=exp.Is(this=aggregate.of.copy(), expression=exp.Null()))
@@ -135,7 +144,9 @@ class Grouping:
                 **{
                     want: made
                     for want, (made, counted) in results.items()
-                    if counted is None and want.form not in ("known", "flag")
+                    if counted is None
+                    and want.form not in ("known", "flag")
+                    and made.name not in self._summed_bits
                 },
             },
         )
@@ -160,6 +171,13 @@ class Grouping:
                 flag = Call("lt", (Number(0), Reference(made.name)))
                 node = flag if counted is None else Call("if", (some, flag, Null()))
                 columns.append((want, lowering.shape(want, facts), node))
+            elif made.name in self._summed_bits:
+                any_of = Call("lt", (Number(0), Reference(made.name)))
+                shared = Column(
+                    lowering.names.fresh(want.name), "number", 0, 1, counted is not None
+                )
+                node = any_of if counted is None else Call("if", (some, any_of, Null()))
+                columns.append((want, shared, node))
             elif counted is not None:
                 shared = replace(made, name=lowering.names.fresh(want.name), nullable=True)
                 columns.append((want, shared, Call("if", (some, Reference(made.name), Null()))))
@@ -228,6 +246,9 @@ class Grouping:
                     "the catalogue",
                 )
             made = Column(fresh, "number", min(0, bounded[0]), max(0, bounded[1]))
+        elif self._of_bits(aggregate):
+            made = Column(fresh, "number", 0, max(1, rows))
+            self._summed_bits.add(fresh)
         elif aggregate.kind in ("min", "max"):
             if source.kind == "digest":
                 raise lowering.refuse(
@@ -243,7 +264,10 @@ class Grouping:
                 aggregate.name,
                 f"{lowering.names.said(aggregate.name)} in a sub-query over several owners' rows is not supported",
             )
-        aggregates.append(tables.Aggregate(made, aggregate.kind, of))
+        taken: tables.Aggregation = "sum"
+        if fresh not in self._summed_bits and aggregate.kind in ("min", "max"):
+            taken = "min" if aggregate.kind == "min" else "max"
+        aggregates.append(tables.Aggregate(made, taken, of))
         if not source.nullable:
             return made, None
         counted = Column(lowering.names.fresh(f"{aggregate.name}_known"), "number", 0, max(1, rows))

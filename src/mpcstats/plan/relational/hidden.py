@@ -58,8 +58,11 @@ def institutions(datasets: Sequence[Dataset]) -> tuple[Label | None, ...]:
 
 def is_of(dataset: Dataset, alias: str, value: Label | None) -> Expr:
     """1 for the rows of the institution `value`, else 0."""
-    if value is None or dataset.contributor is None:
+    known = institutions((dataset,))
+    if value is None or dataset.contributor is None or (known != (None,) and value not in known):
         return exp.Literal.number(0)
+    if known == (value,) and not dataset.columns[dataset.contributor].nullable:
+        return exp.Literal.number(1)
     same = exp.EQ(this=column_of(alias, dataset.contributor), expression=exp.convert(value))
     return exp.Case(
         ifs=[exp.If(this=same, true=exp.Literal.number(1))], default=exp.Literal.number(0)

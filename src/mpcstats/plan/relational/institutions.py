@@ -138,7 +138,7 @@ def contributed(
                 continue
             of = aggregate.of
             exact = _exact(of, rows, rel, names)
-            parts = exact or [_times_flag(of, name, rel) for name in rows]
+            parts = exact or [_where_behind(of, name, rel) for name in rows]
             own = tuple(sums.name(part, "contribution") for part in parts)
             total = None if exact is None else sums.name(of, "amount")
             found.append(Contributed(aggregate.name, position, total, own))
@@ -163,10 +163,24 @@ class _Sums:
 
 def _exact(of: Expr, rows: Sequence[str], rel: Rel, names: Names) -> list[Expr] | None:
     """`of` by institution, where a row is of one of them or it is linear; None elsewhere."""
-    flags = [rel.facts[name].bounded for name in rows]
-    if beginning(rows[0]) in names.single and all(ends == (0, 1) for ends in flags):
-        return [_times_flag(of, name, rel) for name in rows]
+    if beginning(rows[0]) in names.single and not _grouped_below(rel, rows[0]):
+        return [_where_behind(of, name, rel) for name in rows]
     return _linear(of, rows, names)
+
+
+def _grouped_below(rel: Rel, name: str) -> bool:
+    """Whether the column is of groups that are made on shares: then a row may have several institutions behind it."""
+    match rel:
+        case Group():
+            return True
+        case Filter() | Extend() | Window():
+            return name in rel.input.facts and _grouped_below(rel.input, name)
+        case Join():
+            side = rel.left if name in rel.left.facts else rel.right
+            return _grouped_below(side, name)
+        case Union():
+            return any(_grouped_below(part, name) for part in rel.parts)
+    return False
 
 
 def _linear(of: Expr, rows: Sequence[str], names: Names) -> list[Expr] | None:
@@ -179,12 +193,15 @@ def _linear(of: Expr, rows: Sequence[str], names: Names) -> list[Expr] | None:
     return in_parts(of, parts)
 
 
-def _times_flag(of: Expr, rows: str, rel: Rel) -> Expr:
-    """`of` in the rows that have one of the institution's behind them, else 0 or NULL."""
-    if rel.facts[rows].bounded == (0, 1):
-        return exp.Mul(this=exp.Paren(this=of.copy()), expression=column(rows))
-    some = exp.GT(this=column(rows), expression=exp.Literal.number(0))
-    return exp.Case(ifs=[exp.If(this=some, true=of.copy())], default=exp.Literal.number(0))
+def _where_behind(of: Expr, name: str, rel: Rel) -> Expr:
+    """`of` in the rows that have the institution behind them, else 0, and 0 where it is NULL."""
+    return exp.Mul(this=_or_zero(of, rel), expression=_or_zero(column(name), rel))
+
+
+def _or_zero(node: Expr, rel: Rel) -> Expr:
+    if not known(node, rel).nullable:
+        return exp.Paren(this=node.copy())
+    return exp.Coalesce(this=node.copy(), expressions=[exp.Literal.number(0)])
 
 
 def _amount(aggregate: Aggregated) -> frozenset[str]:

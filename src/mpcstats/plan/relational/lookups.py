@@ -27,8 +27,8 @@ from mpcstats.plan.relational.fragments import Leaf
 from mpcstats.plan.relational.rewrites.unions_left import helpers, spine_owner
 from mpcstats.plan.relational.slotchecks import SlotChecks
 from mpcstats.plan.relational.slots import Layers, Slot, merged
-from mpcstats.plan.relational.wants import Want, natural
-from mpcstats.plan.tables import Call, Column, Node, Number, Reference
+from mpcstats.plan.relational.wants import Want, is_bit, natural
+from mpcstats.plan.tables import Call, Column, Node, Null, Number, Reference
 
 MOST_SLOTS = 64  # right rows that one left row may have
 ROW = "#row"
@@ -65,10 +65,15 @@ class Lookups:
         asked = [want for want in wants if want.name not in keys]
         if isinstance(base, Group):
             asked = [natural(w.name, base.facts[w.name]) if w.form == "known" else w for w in asked]
+        # What is 0 or 1 is looked up as a bit, and not as a word.
+        bits = {w: replace(w, form="flag") for w in asked if is_bit(w, base.facts)}
+        asked = list(dict.fromkeys(bits.get(want, want) for want in asked))
         slots: list[Slot] = []
         checking = SlotChecks(self._draft, self._layers)
         for part, times in self._parts or ():
             table, more = self._looked_up(table, part, times, asked)
+            for slot in more:
+                slot.columns |= {want: slot.columns[bit] for want, bit in bits.items()}
             slots += checking.checked(part.owner, more)
         table = checking.noted(table)
         if isinstance(base, Group):
@@ -140,9 +145,12 @@ class Lookups:
         if times > 1:
             part, wanted, presence = self._pivoted(part, keys, times, wants)
         right = draft.leaf(part)
+        inside = {inner for each in wanted.values() for inner in each}
+        always = {inner: value for inner in inside if (value := _always(inner, part)) is not None}
         columns: dict[Want, Column] = {
             inner: replace(right.column(inner, names, context), nullable=True)
             for inner in (*(i for each in wanted.values() for i in each), *presence)
+            if inner not in always
         }
         hit = names.fresh(f"{right.name}_hit")
         step = self._find(table, spine, right, tuple(columns.values()), hit)
@@ -151,8 +159,13 @@ class Lookups:
             there: Node = Reference(hit)
             if presence:
                 there = Call("coalesce", (Reference(columns[presence[i]].name), Number(0)))
-            here = {want: Reference(columns[each[i]].name) for want, each in wanted.items()}
-            slots.append(Slot(there, dict(here), _found(columns, wanted, presence, i)))
+            here: dict[Want, Node] = {
+                want: Call("if", (there, Number(always[each[i]]), Null()))
+                if each[i] in always
+                else Reference(columns[each[i]].name)
+                for want, each in wanted.items()
+            }
+            slots.append(Slot(there, here, _found(columns, wanted, presence, i)))
         return replace(table, step=step, columns=dict(table.columns)), slots
 
     def _find(
@@ -254,7 +267,15 @@ def _found(
 ) -> tuple[Column, ...]:
     """The columns of the right owner that slot `i` is made of."""
     inner = [*(each[i] for each in wanted.values()), *presence[i : i + 1]]
-    return tuple(columns[want] for want in inner)
+    return tuple(columns[want] for want in inner if want in columns)
+
+
+def _always(want: Want, part: Owned) -> int | None:
+    """The one value that the column has in all of an owner's rows, if it is one that everybody knows."""
+    ends = part.facts[want.name].bounded
+    if want.form not in ("number", "flag") or ends is None or part.facts[want.name].nullable:
+        return None
+    return ends[0] if ends[0] == ends[1] else None
 
 
 def _with_operands(part: Owned, group: Group, context: Context) -> Owned:

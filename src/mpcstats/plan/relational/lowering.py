@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from mpcstats.errors import InternalError
+from mpcstats.plan import tables
 from mpcstats.plan.relational.algebra import (
     Extend,
     Filter,
@@ -22,9 +24,13 @@ from mpcstats.plan.relational.forms import translated
 from mpcstats.plan.relational.grouping import Grouping
 from mpcstats.plan.relational.joining import Joining
 from mpcstats.plan.relational.neighbouring import Neighbouring
+from mpcstats.plan.relational.rewrites.unions_left import helpers
 from mpcstats.plan.relational.scalars import Scalars, Wanted
-from mpcstats.plan.relational.wants import Want
-from mpcstats.plan.tables import Reference
+from mpcstats.plan.relational.slots import some
+from mpcstats.plan.relational.wants import Form, Want
+from mpcstats.plan.tables import Call, Column, Node, Reference
+
+MET: tuple[Form, ...] = ("again", "elsewhere")
 
 
 @dataclass(slots=True)
@@ -39,6 +45,8 @@ class Lowering(Draft):
                 return self.give_checked(rel, None, asked)
             case Owned():
                 return self.give((rel,), asked, rel.facts)
+            case Union() if any(want.form in MET for want in asked):
+                return self._met(rel, asked)
             case Union():
                 owned = tuple(part for part in rel.parts if isinstance(part, Owned))
                 if len(owned) == len(rel.parts):
@@ -54,6 +62,39 @@ class Lowering(Draft):
                 return Grouping(self, rel, asked).table()
             case Window():
                 return Neighbouring(self, rel, asked).table()
+
+    def _met(self, rel: Union, wants: Sequence[Want]) -> Table:
+        """The rows of all owners, with flags whether others have rows of the same person (whose.apart)."""
+        (person,) = {want.name for want in wants if want.form in MET}
+        asked = [want for want in wants if want.form not in MET]
+        parts = [self.lower(part, asked) for part in rel.parts]
+        flags = [Want(person, form) for form in MET]
+        met = [self._elsewhere(parts, i, flags) for i in range(len(parts))]
+        return self.stack(met, [*asked, *flags])
+
+    def _elsewhere(self, parts: Sequence[Table], place: int, flags: Sequence[Want]) -> Table:
+        """One owner's rows, whose persons it has looked up at all others."""
+        table = parts[place]
+        hits: list[Node] = []
+        for other in (part for i, part in enumerate(parts) if i != place):
+            left, right = table.spine, other.spine
+            if left is None or right is None:
+                raise InternalError(f"expected the rows of one owner in {table.step}")
+            name = flags[0].name
+            leaf = self.leaf(right.rel)
+            hit = self.names.fresh(f"{leaf.name}_hit")
+            step = self.name(f"find_{leaf.name}")
+            keys = left.key([table.own[name]], self.names), leaf.key([other.own[name]], self.names)
+            helper = helpers(left.owner, leaf.owner, self.context)[0]
+            found = (step, table.step, left.name, keys[0].name, leaf.name, keys[1].name, helper)
+            self.steps.append(tables.Find(*found, None, (), hit))
+            table = replace(table, step=step, columns=dict(table.columns))
+            hits.append(Reference(hit))
+        # Nobody is before the first owner: false, and a bit as the others' flags are, not a public number.
+        nobody = Call("and", (hits[0], Call("not", (hits[0],))))
+        nodes = (some(hits[:place]) if place else nobody, some(hits))
+        shared = [Column(self.names.fresh(want.form), "flag", 0, 1) for want in flags]
+        return self.derive([table], list(zip(flags, shared, nodes, strict=True)), name="met")
 
     def _filter(self, rel: Filter, wants: Sequence[Want]) -> Table:
         inner = (*wants, *self.wanted(rel.input, [rel.condition]))

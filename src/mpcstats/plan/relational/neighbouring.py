@@ -20,6 +20,8 @@ class Neighbouring:
         self._window = window
         self._given = window.input.facts
         made = {function.name: function for function in window.functions}
+        self._starts = [want for want in wants if want.form == "starts"]
+        wants = [want for want in wants if want.form != "starts"]
         self._made = [(want, made[want.name]) for want in wants if want.name in made]
         self._passed = [want for want in wants if want.name not in made]
 
@@ -40,6 +42,9 @@ class Neighbouring:
                 known.append((want, shared))
             else:
                 columns[want] = shared
+        for want in self._starts:
+            columns[want] = Column(draft.names.fresh("starts"), "flag", 0, 1)
+            played.append(tables.Neighbour(columns[want], "starts"))
         step = draft.name("neighbours")
         partition = tuple(self._key(table, name) for name in window.partition)
         order = tuple(self._order(table, ordering) for ordering in window.order)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from mpcstats.errors import InternalError
@@ -11,7 +11,7 @@ from mpcstats.plan.context import Context
 from mpcstats.plan.relational.algebra import AggregateKind, Expr, Extend, Filter, Group, Rel
 from mpcstats.plan.relational.forms import translated
 from mpcstats.plan.relational.scalars import Scalars, Wanted
-from mpcstats.plan.relational.wants import Want, natural
+from mpcstats.plan.relational.wants import Want, is_bit, natural
 from mpcstats.plan.tables import Call, Column, Node, Null, Number
 
 
@@ -89,7 +89,9 @@ def merged(base: Group, slots: Sequence[Slot], wants: Sequence[Want]) -> Slot:
         if want.name in kinds:
             source = natural(want.name, base.facts[want.name]) if want.form == "known" else want
             given = [slot.columns[source] for slot in slots]
-            columns[want] = _together(kinds[want.name], want, given)
+            # The greatest of numbers that are 0 or 1 is an or of bits.
+            as_flag = replace(want, form="flag") if is_bit(want, base.facts) else want
+            columns[want] = _together(kinds[want.name], as_flag, given)
     return Slot(some([slot.hit for slot in slots]), columns)
 
 

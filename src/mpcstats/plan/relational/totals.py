@@ -14,7 +14,7 @@ from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr
 from mpcstats.plan.relational.counting import Cells
 from mpcstats.plan.relational.draft import Draft
 from mpcstats.plan.relational.opening import Key
-from mpcstats.plan.relational.supporting import one_row_each
+from mpcstats.plan.relational.whose import one_row_each
 from mpcstats.suppression.layout import grouping_sets
 from mpcstats.suppression.slack import Amounts, largest
 

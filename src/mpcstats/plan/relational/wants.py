@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,7 @@ from mpcstats.plan.cells import Label
 from mpcstats.plan.facts import Fact
 from mpcstats.plan.tables import Column
 
-Form = Literal["number", "code", "digest", "flag", "known"]
+Form = Literal["number", "code", "digest", "flag", "known", "starts", "again", "elsewhere"]
 MOST_LABELS = 4096
 LARGEST = 1 << 62
 DIGEST_MAXIMUM = (1 << 64) - 1
@@ -18,11 +19,19 @@ DIGEST_MAXIMUM = (1 << 64) - 1
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Column `name` in a form. code: its place in `labels`. known: whether it is not NULL."""
+    """Column `name` in a form. code: its place in `labels`. known: whether it is not NULL. starts: whether rows of one
+    of its values begin, where such rows stand together. again, elsewhere: whether a row of an owner before, or of any
+    other owner, has the value.
+    """
 
     name: str
     form: Form
     labels: tuple[Label, ...] = ()
+
+
+def is_bit(want: Want, facts: Mapping[str, Fact]) -> bool:
+    """Whether a number is wanted that is never anything but 0 and 1."""
+    return want.form == "number" and facts[want.name].bounded == (0, 1)
 
 
 def natural(name: str, fact: Fact) -> Want:

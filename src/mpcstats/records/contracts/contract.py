@@ -48,8 +48,17 @@ OF_CARD: Mapping[str, JobAction] = {
 GATE = "gate"  # the card whose step is not the job's, but the release of its cells
 INSIDE = frozenset(
     (
-        *("compact", "derive", "differencing", "expand", "margins", "noise", "permute"),
-        *("radix_sort", "shuffle", "sort", "table"),
+        *(
+            "compact",
+            "derive",
+            "differencing",
+            "expand",
+            "firsts",
+            "flag_count",
+            "margins",
+            "noise",
+        ),
+        *("permute", "radix_sort", "shuffle", "sort", "table"),
     )
 )
 
