@@ -19,6 +19,7 @@ from mpcstats.plan.needs import tables_of
 from mpcstats.plan.offer import SHAMIR
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.sizing import Sizing, everyone, outside, owned, seated, then, worked
+from mpcstats.plan.sumcost import partial_sum_sizing, sum_sizing
 from mpcstats.plan.tablecost import table_sizings
 from mpcstats.plan.told import told
 from mpcstats.plan.work import anded
@@ -197,9 +198,9 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
             case plans.Cohort():
                 found.append(_CohortCount(plan, step).sizing())
             case plans.PartialSum():
-                found.append(_partial_sum(plan, step))
+                found.append(partial_sum_sizing(plan, step))
             case plans.Sum():
-                found.append(_sum(plan, step))
+                found.append(sum_sizing(plan, step))
             case plans.PrivateJoin():
                 found.append(_private_join(plan, step))
             case plans.JoinGate():
@@ -253,37 +254,6 @@ def _lookup(plan: Physical, step: plans.Lookup) -> Sizing:
     }
     roles = {("left", left.owner): 1, ("right", right.owner): 1, ("helper", step.helper): 1}
     return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
-
-
-def _sum(plan: Physical, step: plans.Sum) -> Sizing:
-    owners = [plan.fragment(name).owner for name in step.fragments]
-    roles = Counter(("inside" if o in plan.compute else "outside", o) for o in owners)
-    outside = sum(owner not in plan.compute for owner in owners)
-    sizes = {
-        "elements": (1 + len(step.totals)) * plan.cells,
-        "inside_providers": len(owners) - outside,
-        "outside_providers": outside,
-    }
-    return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
-
-
-def _partial_sum(plan: Physical, step: plans.PartialSum) -> Sizing:
-    """The dealing, unless it was done in the run that is gone on with; then each vector is shared anew for the gate."""
-    owners = [plan.fragment(name).owner for name in step.fragments]
-    dealt, threshold = plan.compute, plan.tolerated
-    roles: Counter[tuple[str, str]] = Counter()
-    if step.lost is None:
-        roles.update(("inside" if o in plan.compute else "outside", o) for o in owners)
-    else:
-        dealt, threshold = step.lost.dealt, step.lost.threshold
-    holders = [party for party in dealt if party in plan.compute][: threshold + 1]
-    roles.update({("resumes", party): len(owners) for party in holders})
-    sizes = {
-        "elements": (1 + len(step.totals)) * plan.cells,
-        "left": len(plan.compute),
-        "tolerated": plan.tolerated,
-    }
-    return Sizing(step.name, step.card, sizes, dict(roles), exact=step.lost is None)
 
 
 def _private_join(plan: Physical, step: plans.PrivateJoin) -> Sizing:
