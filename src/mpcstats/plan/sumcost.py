@@ -9,6 +9,7 @@ from mpcstats.plan.sizing import Sizing, everyone
 
 
 def sum_sizing(plan: Physical, step: Sum) -> Sizing:
+    """Every provider puts in its persons and totals, cell by cell; adding them up costs nothing."""
     owners = [plan.fragment(name).owner for name in step.fragments]
     roles = Counter(("inside" if o in plan.compute else "outside", o) for o in owners)
     outside = sum(owner not in plan.compute for owner in owners)
