@@ -15,6 +15,7 @@ CHECKOUT = Path(__file__).parents[2]
 OF_THEIR_OWN = {
     "--asset": "a dataset's name; a consent's digest",
     "--dataset": "one, or what a job reads",
+    "--engine": "of a question, of a task",
     "--format": "which forms there are",
     "--issued": "of `bill statement` it must be given",
     "--key": "of `bill statement` it may be left out",

@@ -95,10 +95,34 @@ class _Walk:
                 return Rows(
                     own.apart, {**own.columns, **added}, step.name, own.turning | {step.name}
                 )
+            case tables.Firsts():
+                return self._firsts(step)
             case tables.Group() | tables.GroupOwned():
                 return self._grouped(step)
             case _:
                 return None
+
+    def _firsts(self, step: tables.Firsts) -> Rows | None:
+        """A run is of one person's rows. Where they come and go together, none of them becomes the first one."""
+        own = self.rows.get(step.of)
+        if own is None:
+            return None
+        together = False
+        if step.fragment is not None:
+            given = self._given(self.plan.fragment(step.fragment))
+            if given is None or not given.apart.named & {key.name for key in step.keys}:
+                return None
+            together = not own.turning and self._is_given(own.origin, step.fragment)
+        added = {flagged.column.name: flagged.column for flagged in step.flags}
+        turning = own.turning if together else own.turning | {step.name}
+        return replace(own, columns={**own.columns, **added}, turning=turning)
+
+    def _is_given(self, name: str, fragment: str) -> bool:
+        """Whether step `name` puts in the rows of `fragment` and no others."""
+        return any(
+            isinstance(step, tables.Give) and step.name == name and step.fragments == (fragment,)
+            for step in self.plan.steps
+        )
 
     def _given(self, fragment: Fragment) -> Rows | None:
         found = apart(fragment, self.catalogue, self.limits)
