@@ -185,7 +185,8 @@ def test_from_when_they_go_on_more_than_the_new_engine_withstands_read_it() -> N
     def read(*parties: str) -> list[int]:
         matrix = interpolation(NUMBERS, engine.group.points(parties), (0,))
         value = NUMBERS.applied(matrix, [shares[party] for party in parties])[0]
-        return value[0].tolist()
+        found: list[int] = value[0].tolist()
+        return found
 
     assert read("b", "c") == expected(length, (1,)).tolist()
     assert read("b") != expected(length, (1,)).tolist()
