@@ -93,7 +93,7 @@ def test_sums_cost_what_their_card_says(sums_to: tuple[str, ...], common: int) -
 def test_dummies_cost_what_their_card_says(size_to: tuple[str, ...], bits: tuple[int, ...]) -> None:
     join = Join("a", "b", 3, 4, size_to, 1, bits, ("b",) if bits else ())
     outcome = played(join, 1, PADDING)
-    dummies = 2 * PADDING.shift * len(size_to)
+    dummies = 2 * PADDING.shift * (2 if "b" in join.told else 1)
     assert PADDING.rows(join) == dummies
     check("private_join_padded", outcome, sizes_of(join, dummies))
     check_openings("private_join_padded", outcome, join)

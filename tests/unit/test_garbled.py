@@ -182,6 +182,17 @@ def test_the_chooser_gets_the_labels_that_it_chose_and_no_others() -> None:
     assert not (got == pairs[rows, 1 - CHOICES.astype(np.intp)]).any()
 
 
+def test_pads_of_two_labels_differ_whatever_was_agreed_on() -> None:
+    """Equal ones would show the exclusive or of the labels, which is D."""
+    sender, _ = sessions()
+    rows = [stream(name).words(5, size) for name, size in (("r", 8), ("B", 4), ("keys", 4))]
+    zero, one, again = (
+        transfer._pads(sender, np.full(5, j, dtype=np.uint64), *rows) for j in (0, 1, 0)
+    )
+    assert not (zero == one).any()
+    assert (zero == again).all()  # negative control
+
+
 def test_no_choices_are_no_messages() -> None:
     _, got = transferred(CHOICES[:0], untouched)
     assert got.shape == (0, 2)

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from mpcstats.algebra.galois import NUMBERS, interpolation
 from mpcstats.engines.shamir import Shamir
 from mpcstats.engines.shamir.packed import Packed
 from mpcstats.errors import InternalError, PeerFault, UsageError
@@ -168,3 +169,24 @@ def test_sums_without_a_provider_are_refused() -> None:
     for each in (body, kept):
         with pytest.raises(UsageError, match="at least one provider"):
             run_together(engine.compute, each)
+
+
+def test_from_when_they_go_on_more_than_the_new_engine_withstands_read_it() -> None:
+    """Two of three that are left, where two of the five that dealt learned nothing: spec.md, Security."""
+    kept, left, length = kept_by(5, 3, 2), ("b", "c", "e"), 3
+    engine = Shamir(left, 1)
+
+    async def body(session: Session) -> Words:
+        own = await resume(session.narrow("go-on"), kept[session.me], engine, counted=(1,))
+        return np.stack(own.parts)
+
+    shares = run_together(left, body).results
+
+    def read(*parties: str) -> list[int]:
+        matrix = interpolation(NUMBERS, engine.group.points(parties), (0,))
+        value = NUMBERS.applied(matrix, [shares[party] for party in parties])[0]
+        found: list[int] = value[0].tolist()
+        return found
+
+    assert read("b", "c") == expected(length, (1,)).tolist()
+    assert read("b") != expected(length, (1,)).tolist()

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.algebra import group
-from mpcstats.engines.pair.elements import Mask
+from mpcstats.engines.pair.elements import Mask, encodings
+from mpcstats.errors import PeerFault
 from mpcstats.session import Session, Words, in_blocks
 
 DOMAIN = b"mpcstats private_join 1 key"
+KEY_WORDS = 2
 BLOCK = 1024  # rows: a third of a second of work
 MOST_BLOCKS = 1024  # messages of one kind: a receiver that is behind keeps them
 
@@ -26,32 +28,22 @@ Take = Callable[[Session, str, slice, Words], None]
 
 
 class Rows:
-    """A party's elements: of its keys, its dummies, and random ones up to the public number of rows."""
+    """A party's elements: of its keys, and of random ones up to the public number of rows."""
 
-    def __init__(self, session: Session, keys: Words, dummies: Words, count: int) -> None:
-        """Keys of shape (m, 2), dummies as elements. All parties' `session` is of the same step."""
+    def __init__(self, session: Session, keys: Words, count: int) -> None:
+        """Keys of shape (m, 2). All parties' `session` is of the same step."""
         self.count = count
-        self._keys = keys
-        self._dummies = dummies
+        # Random keys, not random elements: a row is as much work whether it stands for something or not.
+        random = session.private().words(count - len(keys), KEY_WORDS)
+        self._keys = np.concatenate([keys, random])
         self._prefix = session.digest().astype("<u8").tobytes()  # the same at both, of this run
-        missing = count - len(keys) - len(dummies)
-        self._random = session.private().words(missing, group.UNIFORM_WORDS)
 
     def __repr__(self) -> str:
         return f"<{self.count} rows>"
 
     def elements(self, places: Places) -> Words:
-        """Those at `places`: keys have the first places, then dummies."""
-        first, last = len(self._keys), len(self._keys) + len(self._dummies)
-        keys, random = places < first, places >= last
-        dummies = ~(keys | random)
-        found = np.empty((len(places), group.WORDS), dtype=np.uint64)
-        found[keys] = group.hash_to_group(
-            self._keys[places[keys]], prefix=self._prefix, domain=DOMAIN
-        )
-        found[dummies] = self._dummies[places[dummies] - first]
-        found[random] = group.from_uniform(self._random[places[random] - last])
-        return found
+        """Those at `places`: keys have the first places."""
+        return group.hash_to_group(self._keys[places], prefix=self._prefix, domain=DOMAIN)
 
 
 async def send_first(session: Session, rows: Rows, mask: Mask, *, peer: str, done: Done) -> Words:
@@ -73,7 +65,10 @@ async def send_first(session: Session, rows: Rows, mask: Mask, *, peer: str, don
 
 
 async def return_first(session: Session, count: int, mask: Mask, *, peer: str, done: Done) -> None:
-    """At the second party: the elements of `peer`, masked again and sent back in a fresh secret order."""
+    """At the second party: the elements of `peer`, masked again and sent back in a fresh secret order.
+
+    Raises PeerFault for an element that comes twice: it would show where it went.
+    """
     found = np.empty((count, group.WORDS), dtype=np.uint64)
 
     async def out(step: Session, part: slice) -> None:
@@ -86,6 +81,10 @@ async def return_first(session: Session, count: int, mask: Mask, *, peer: str, d
         await step.exchange(send={peer: found[part]})
 
     await in_blocks(session.narrow("out"), count, _block(count), out)
+    if len(set(encodings(found))) < count:
+        raise PeerFault(
+            peer, session.step, "expected distinct elements for distinct keys, got one twice"
+        )
     found = found[session.private().permutation(count)]
     await in_blocks(session.narrow("back"), count, _block(count), back)
 

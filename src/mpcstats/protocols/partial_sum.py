@@ -70,6 +70,7 @@ async def open_kept(
 async def resume(session: Session, kept: Kept, engine: Shamir, *, counted: Sequence[int]) -> Arith:
     """The sum of the counted vectors as a secret of `engine`, among whom are t + 1 or more of the group: for the gate.
 
+    From then on as many parties as the new engine does not withstand can read it, be they fewer than the group's t + 1.
     Raises UsageError if there are fewer.
     """
     return await unpacked(session, kept.group, kept.total(counted), engine.group)

@@ -19,6 +19,7 @@ from mpcstats.engines.pair.numbers import PLAIN_WORDS, from_words, to_words
 from mpcstats.engines.pair.opening import tell, tell_parts
 from mpcstats.errors import InternalError, PeerFault, UsageError
 from mpcstats.protocols.double_masking import (
+    KEY_WORDS,
     Rows,
     receive_second,
     return_first,
@@ -31,7 +32,6 @@ from mpcstats.session import Session, Words, parallel
 SIZE_LEAK = "intersection-size"
 SHOWN_LEAK = "suppression-pattern"
 SUM_LEAK = "gated-cell"
-KEY_WORDS = 2
 
 Progress = Callable[[int, int], None]
 """Told (rows done, rows in all) of this party's work; all of it is public."""
@@ -91,13 +91,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Dummies:
-    """Rows of no key: `rows` at each party, public; of them `own` are elements at this party, others random ones.
+    """Rows of no person: `rows` at each party, public; of them `own` are keys at this party, others random ones.
 
     Not more than `rows` of them are in common. `leak` names on the card what the number of matches then is.
     """
 
     rows: int = 0
-    own: Words = field(default_factory=lambda: np.empty((0, group.WORDS), np.uint64), repr=False)
+    own: Words = field(default_factory=lambda: np.empty((0, KEY_WORDS), np.uint64), repr=False)
     leak: str = SIZE_LEAK
 
 
@@ -178,7 +178,8 @@ class _Work:
 
     def rows(self, session: Session, count: int) -> Rows:
         """This party's elements, `count` with its dummies and random ones."""
-        return Rows(session.narrow("keys"), self.table.keys, self.dummies.own, count)
+        keys = np.concatenate([self.table.keys, self.dummies.own])
+        return Rows(session.narrow("keys"), keys, count)
 
     def done(self, rows: int) -> None:
         """So many rows more."""

@@ -12,15 +12,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from mpcstats.algebra import group, paillier
+from mpcstats.algebra import paillier
 from mpcstats.algebra.discrete import Draw, discrete_laplace
 from mpcstats.errors import UsageError
+from mpcstats.protocols.double_masking import KEY_WORDS
 from mpcstats.protocols.private_join import Dummies, Join, Joined, Progress, Table, join_with
 from mpcstats.session import Session, Words
 from mpcstats.session.draws import StreamDraw
 
 LEAK = "noisy-intersection-size"
-DOMAIN = b"mpcstats private_join_padded 1 dummy"
 MOST_SHIFT = 1 << 19  # a million dummies
 
 
@@ -49,8 +49,10 @@ class Padding:
                 return found
 
     def noisy(self, join: Join) -> tuple[str, ...]:
-        """The parties whose dummies make the noise: the holder's, against the matcher, and the matcher's if told."""
-        return (join.holder, join.matcher) if join.holder in join.size_to else (join.holder,)
+        """The parties whose dummies make the noise: the holder's, against the matcher, and against the holder, if it
+        is told anything, be it only whether there are k matches, the matcher's too.
+        """
+        return (join.holder, join.matcher) if join.holder in join.told else (join.holder,)
 
     def rows(self, join: Join) -> int:
         """Dummies at each of the two."""
@@ -70,24 +72,24 @@ async def private_join_padded(
 
     Sums and sizes are shown to others if there are k true matches for certain, whatever the noise.
     """
-    elements = np.empty((0, group.WORDS), dtype=np.uint64)
+    keys = np.empty((0, KEY_WORDS), dtype=np.uint64)
     if session.me in (join.matcher, join.holder):
-        elements = _elements(session.narrow("dummies"), join, padding)
-    dummies = Dummies(padding.rows(join), elements, LEAK)
+        keys = _keys(session.narrow("dummies"), join, padding)
+    dummies = Dummies(padding.rows(join), keys, LEAK)
     found = await join_with(session, join, table, dummies, key=key, on_progress=on_progress)
     if found.size is None:
         return found
     return replace(found, size=found.size - padding.shift * len(padding.noisy(join)))
 
 
-def _elements(session: Session, join: Join, padding: Padding) -> Words:
+def _keys(session: Session, join: Join, padding: Padding) -> Words:
     """This party's dummies that could match: all of its peer's noise, and as many of its own as it has drawn."""
     most, found = 2 * padding.shift, []
     for i, party in enumerate(padding.noisy(join)):
         count = most
         if party == session.me:
             count = padding.shift + padding.noise(StreamDraw(session.private()))
-        names = np.stack([np.full(count, i), np.arange(count)], axis=1).astype(np.uint64)
-        prefix = session.digest().astype("<u8").tobytes()  # the same at both, of this run
-        found.append(group.hash_to_group(names, prefix=prefix, domain=DOMAIN))
+        # The same at both, and of this run. All are made, so that the work does not depend on the noise.
+        names = np.stack([np.full(most, i), np.arange(most)], axis=1).astype(np.uint64)
+        found.append(np.array([session.digest(name)[:KEY_WORDS] for name in names])[:count])
     return np.concatenate(found)

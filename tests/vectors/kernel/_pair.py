@@ -109,7 +109,7 @@ def told(found: Joined) -> list[Any]:
 
 def check_messages(
     vector: Vector,
-    dummies: Mapping[str, Sequence[Point]],
+    dummies: Mapping[str, Sequence[bytes]],
     *,
     extra: int = 0,
     pools: int = 0,
@@ -185,14 +185,14 @@ def check_sums(
 
 
 def points_of(
-    vector: Vector, party: str, keys: Sequence[Pair], dummies: Sequence[Point], rows: int
+    vector: Vector, party: str, keys: Sequence[Pair], dummies: Sequence[bytes], rows: int
 ) -> list[Point]:
     prefix = digest(bytes.fromhex(vector["run_id"]), "run/keys").astype("<u8").tobytes()
     plain = [np.array(key, dtype="<u8").tobytes() for key in keys]
     missing = rows - len(keys) - len(dummies)
-    random = stream(vector, party, "run/keys").words(missing, 8)
-    more = [ristretto.from_uniform(row.astype("<u8").tobytes()) for row in random]
-    return [*slowjoin.hashed(prefix, plain), *dummies, *more]
+    random = stream(vector, party, "run/keys").words(missing, 2)
+    more = [row.astype("<u8").tobytes() for row in random]
+    return slowjoin.hashed(prefix, [*plain, *dummies, *more])
 
 
 def stream(vector: Vector, party: str, step: str) -> Stream:
@@ -257,6 +257,7 @@ def element_cases(base: str) -> dict[str, Bad]:
     twice_same = payload(again)
     return {
         **lengths(base, "first", out, "a", "b", told="the matcher's masked elements"),
+        "first_repeats_an_element": of_matcher("the matcher sends an element twice", twice_same),
         **lengths(base, "back", back, "b", "a", told="what the holder returns"),
         **lengths(base, "second", second, "b", "a", told="the holder's masked elements"),
         "first_not_canonical": of_matcher(

@@ -66,7 +66,7 @@ class Chosen:
         keys = _checked(session, sender, group.multiply(B, self._exponents))
         zero, one = hidden[:, :LABEL_WORDS], hidden[:, LABEL_WORDS:]
         which = spread(self._choices)
-        return _pads(session, self.points, B, keys) ^ zero ^ (which & (zero ^ one))
+        return _pads(session, self._choices, self.points, B, keys) ^ zero ^ (which & (zero ^ one))
 
 
 def choose(choices: Words, secret: bytes, about: bytes) -> Chosen:
@@ -100,9 +100,10 @@ def offer(session: Session, points: Words, pairs: Words, name: Named, chooser: s
     B = group.of_base(exponents)
     hidden = []
     for j in (0, 1):
-        hashed = _hashed(name.context, np.full(n, j, dtype=np.uint64), r[1 - j])
+        each = np.full(n, j, dtype=np.uint64)
+        hashed = _hashed(name.context, each, r[1 - j])
         A_j = _checked(session, chooser, group.add(r[j], hashed))
-        pads = _pads(session, points, B, group.multiply(A_j, exponents))
+        pads = _pads(session, each, points, B, group.multiply(A_j, exponents))
         hidden.append(pads ^ pairs[:, j])
     return np.concatenate([B, *hidden], axis=1)
 
@@ -130,10 +131,13 @@ def _hashed(context: bytes, j: Words, r: Words) -> Words:
     return group.hash_to_group(rows, prefix=context, domain=_DOMAIN)
 
 
-def _pads(session: Session, points: Words, B: Words, keys: Words) -> Words:
-    """What hides each label: a hash of the agreed key and of all that was said in the instance."""
+def _pads(session: Session, j: Words, points: Words, B: Words, keys: Words) -> Words:
+    """What hides label j of each instance: a hash of the agreed key and of all that was said in the instance.
+
+    Of j too: the labels of a wire differ by D, which equal pads would show.
+    """
     pads = [
-        session.digest(np.array([i], dtype=np.uint64), points[i], B[i], keys[i])[:LABEL_WORDS]
+        session.digest(np.array([i, j[i]], np.uint64), points[i], B[i], keys[i])[:LABEL_WORDS]
         for i in range(keys.shape[0])
     ]
     return np.array(pads, dtype=np.uint64).reshape(-1, LABEL_WORDS)

@@ -47,8 +47,11 @@ class ClaimForm(Table):
 
     @property
     def pairs(self) -> tuple[tuple[str, int | str], ...]:
-        """The reasons in order: column and value."""
-        return tuple((name, value) for name, values in self.reasons.items() for value in values)
+        """The reasons in the circuit's order: column and value, columns by name.
+
+        By name, not as the file has them: the holder reads the form from canonical JSON, which keeps no other order.
+        """
+        return tuple((name, value) for name in sorted(self.reasons) for value in self.reasons[name])
 
     @property
     def about(self) -> bytes:
