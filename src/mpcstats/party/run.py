@@ -14,6 +14,7 @@ from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
 from mpcstats.party.keeping import Keeping
+from mpcstats.party.left import open_left
 from mpcstats.party.noise import OwnNoise, noised
 from mpcstats.party.pairs import play_join
 from mpcstats.party.past.comparing import Past, compared
@@ -62,6 +63,11 @@ async def play(
         for step in plan.steps:
             on_step(step.name)
         return None if joined is None else answer(plan, [joined])
+    if isinstance(plan.gate, plans.KeptGate):
+        left = await open_left(session, plan, keeping)
+        for step in plan.steps:
+            on_step(step.name)
+        return None if left is None else answer(plan, [left])
     run = _Run(session, engine_for(plan), plan, rows, on_step, past)
     match aggregate:
         case plans.PartialSum():

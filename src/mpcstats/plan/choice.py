@@ -56,6 +56,11 @@ class Choices:
                     "the party that finds the matches tests k, and opens nothing of fewer",
                     (),
                 )
+            case plans.KeptGate():
+                because, others = (
+                    "two are left, who can test nothing, and the policy asks for no test",
+                    (),
+                )
             case plans.Comparison():
                 because, others = "the policy compares cells with those of earlier runs", ()
             case plans.Noise():

@@ -307,6 +307,11 @@ def _what(plan: Physical, step: plans.Step) -> str:
             again = "the same if asked again" if step.sticky else "new in every run"
             kept = "".join(f"; {name}: at most {limits}" for name, limits in step.limits)
             return f"adds {'; '.join(added)}, {again}: costs {step.loss} of each dataset{kept}"
+        case plans.KeptGate():
+            return (
+                f"the sums as they are to {', '.join(step.recipients)}, and of each cell how many persons the owners "
+                "have counted: nothing is tested"
+            )
         case plans.Gate():
             return "; ".join(_opens(plan, release) for release in step.releases)
         case _:
