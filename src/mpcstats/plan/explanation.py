@@ -291,7 +291,8 @@ def _what(plan: Physical, step: plans.Step) -> str:
         case plans.PrivateJoin():
             left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
             totals = counted(len(step.totals), "total")
-            return f"{totals} over the keys of {step.left} ({left}) in {step.right} ({right})"
+            found = f"{totals} over the keys of {step.left} ({left}) in {step.right} ({right})"
+            return found + (_hidden(step) if isinstance(step, plans.PaddedJoin) else "")
         case plans.Sum():
             totals, owners = (
                 counted(len(step.totals), "total"),
@@ -316,6 +317,14 @@ def _what(plan: Physical, step: plans.Step) -> str:
             return "; ".join(_opens(plan, release) for release in step.releases)
         case _:
             return words(plan, step)
+
+
+def _hidden(step: plans.PaddedJoin) -> str:
+    law = step.law
+    return (
+        f"; their number with noise of -{law.shift} to {law.shift} for each of the two that is told it, by dummies: "
+        f"costs {law.loss} of each dataset; sums are exact"
+    )
 
 
 def _opens(plan: Physical, release: plans.Release) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import Label
-from mpcstats.plan.private import PrivateJoin
+from mpcstats.plan.private import PaddedJoin, PrivateJoin
 from mpcstats.plan.sums import PartialSum
 
 
@@ -88,6 +88,13 @@ class JoinGate(Gate):
     """The gate of a private join, which the join itself keeps: who finds the matches tests k, and nothing else is."""
 
     card: ClassVar[str] = PrivateJoin.card
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedGate(JoinGate):
+    """The same of a private join with dummies."""
+
+    card: ClassVar[str] = PaddedJoin.card
 
 
 @dataclass(frozen=True, slots=True)

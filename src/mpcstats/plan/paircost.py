@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpcstats.plan.physical import Physical, PrivateJoin
+from mpcstats.plan.physical import PaddedJoin, Physical, PrivateJoin
 from mpcstats.plan.sizing import Sizing
 from mpcstats.plan.told import told
 
@@ -14,7 +14,7 @@ WORK_A_MODULUS = 1.5
 
 
 def private_join(plan: Physical, step: PrivateJoin) -> Sizing:
-    """The rows of both, who is told what, and seconds of computing."""
+    """The rows of both, their dummies, who is told what, and seconds of computing."""
     left, right = plan.fragment(step.left), plan.fragment(step.right)
     who = told(plan, step)
     others = {*who.everybody} - {who.matcher}
@@ -27,8 +27,12 @@ def private_join(plan: Physical, step: PrivateJoin) -> Sizing:
         "masks": len({*who.sums_to} - {who.matcher}),
         "answers": len({*who.sums_to} - {who.holder}),
     }
+    dummies = 0
+    if isinstance(step, PaddedJoin):  # against each of the two that is told the size
+        dummies = 2 * step.law.shift * (1 + (who.holder in who.size_to))
+        sizes["dummies"] = dummies
     roles = {("matcher", left.owner): 1, ("holder", right.owner): 1}
-    work = (left.rows + right.rows) * WORK_A_POINT
+    work = (left.rows + right.rows + 2 * dummies) * WORK_A_POINT
     if step.columns:
-        work += WORK_A_MODULUS + right.rows * WORK_A_CIPHERTEXT
+        work += WORK_A_MODULUS + (right.rows + dummies) * WORK_A_CIPHERTEXT
     return Sizing(step.name, step.card, sizes, roles, work=work)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Label, Ref, Term, Total
-from mpcstats.plan.gates import Gate, JoinGate, KeptGate, Release
+from mpcstats.plan.gates import Gate, JoinGate, KeptGate, PaddedGate, Release
 from mpcstats.plan.needs import made_by
 from mpcstats.plan.noise import Noise, NoisyColumn
 from mpcstats.plan.offer import tolerated
-from mpcstats.plan.private import PrivateJoin
+from mpcstats.plan.private import PaddedJoin, PrivateJoin
 from mpcstats.plan.strictness import Checks
 from mpcstats.plan.sums import PartialSum, Sum
 from mpcstats.plan.tables import Amount, Backing, Column, Outcome, TableStep
@@ -55,6 +55,8 @@ __all__ = (
     "Not",
     "Outcome",
     "OutputColumn",
+    "PaddedGate",
+    "PaddedJoin",
     "PartialSum",
     "Physical",
     "PrivateJoin",
@@ -252,12 +254,14 @@ Step = (
     | Lookup
     | Cohort
     | PrivateJoin
+    | PaddedJoin
     | TableStep
     | Outcome
     | Comparison
     | Noise
     | Gate
     | JoinGate
+    | PaddedGate
     | KeptGate
 )
 

@@ -33,6 +33,7 @@ OF_CARD: Mapping[str, Operation] = {
     "cohort_count": "count",
     "lookup_join": "join",
     "private_join": "join",
+    "private_join_padded": "join",
     "sort_join": "join",
     "group_by": "group-by",
     "group_by_owned": "group-by",
