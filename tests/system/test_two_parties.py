@@ -108,9 +108,13 @@ def bureau(folder: Path, kept: Path) -> Iterator[Party]:
 
 
 def test_two_parties_join_without_a_third(bureau: Party, kept: Path) -> None:
-    result = bureau.sql(JOIN).run()
+    heard: list[tuple[int, int]] = []
+    result = bureau.sql(JOIN).run(on_progress=lambda done, rows: heard.append((done, rows)))
     assert result.answer is not None
     assert result.answer.rows == ((len(COMMON), sum(COMMON)),)
+    # Of the bounds of both, which are public: each of the two masks every element.
+    assert heard[-1] == (140, 140)
+    assert "140 of 140 rows" in bureau.log("insurer")
     assert result.permit.plan.parties == ("bureau", "insurer")
     assert result.receipt is not None
     for row in result.compared().rows:
