@@ -23,14 +23,20 @@ RULE = """[[rule]]
 scenario = "{scenario}"
 level = "{level}"
 permit = true
-minimum_persons = 3
+minimum_persons = {persons}
 minimum_corruptions = {corruptions}
 leakage = ["size-bound", "gated-cell", "suppression-pattern", "partial-sum"]
 recipients = ["*"]
 engines = ["shamir"]
 {more}
 """
-SCENARIOS = (("supervision", 1, "partial = true"), ("research", 1, ""), ("strict", 2, ""))
+SCENARIOS = (
+    ("supervision", 1, 3, "partial = true"),
+    ("research", 1, 3, ""),
+    ("strict", 2, 3, ""),
+    ("free", 1, 1, "partial = true\nminimum_parties = 2"),
+    ("free-of-three", 1, 1, "partial = true"),
+)
 ASKED = (
     "SELECT ward, COUNT(*) AS n, SUM(fee) AS fee, AVG(fee) AS mean FROM all_.cases "
     "GROUP BY ward ORDER BY ward"
@@ -76,8 +82,8 @@ fee = {{ type = "integer", level = "MODERATE", minimum = 0, maximum = 100000, nu
     union = f'[[union]]\nname = "all_.cases"\nof = [{of}]\n'
     (folder / "catalogue.toml").write_text(f"version = 1\n{''.join(datasets)}{union}", "utf-8")
     rules = (
-        RULE.format(scenario=scenario, level=level, corruptions=corruptions, more=more)
-        for scenario, corruptions, more in SCENARIOS
+        RULE.format(scenario=scenario, level=level, corruptions=corruptions, persons=k, more=more)
+        for scenario, corruptions, k, more in SCENARIOS
         for level in ("NONE", "LOW", "MODERATE")
     )
     (folder / "policy.toml").write_text("version = 1\n" + "".join(rules), "utf-8")
@@ -176,5 +182,31 @@ def test_where_the_policy_does_not_permit_it_nothing_is_opened(tmp_path: Path) -
 
 
 def test_two_who_are_left_cannot_test_a_cell(tmp_path: Path) -> None:
-    with hospitals(tmp_path, NAMES[:3]) as world, pytest.raises(TransportFault, match="h3"):
+    cannot = (
+        "h3: .*who is left cannot go on: .* asks for 3 persons of a cell, and two can test nothing"
+    )
+    with hospitals(tmp_path, NAMES[:3]) as world, pytest.raises(TransportFault, match=cannot):
         losing(world, ("h3",), "supervision")()
+
+
+def test_two_who_are_left_open_what_nobody_has_to_test(tmp_path: Path) -> None:
+    with hospitals(tmp_path, NAMES[:3]) as world:
+        result = losing(world, ("h3",), "free")()
+        for row in result.compared().rows:
+            assert row.bytes_sent == row.bytes_estimated
+    assert result.answer is not None
+    assert result.answer.rows == (*expected("h1", "h2"), (4, 2, 10, 5.0))
+    assert result.answer.without == ("h3",)
+    assert result.permit.plan.compute == ("h1", "h2")
+    assert result.receipt is not None
+    opened = [
+        (entry.body["leak"], entry.body["to"])
+        for entry in entries(tmp_path / "kept" / "ledgers" / "h2.sqlite")
+        if entry.kind == "opening"
+    ]
+    assert opened == [("partial-sum", ["h1"])]
+
+
+def test_two_are_too_few_where_the_rule_wants_three(tmp_path: Path) -> None:
+    with hospitals(tmp_path, NAMES[:3]) as world, pytest.raises(PolicyRefused, match="at least 3"):
+        losing(world, ("h3",), "free-of-three")()

@@ -43,7 +43,12 @@ minimum_parties = 2
 leakage = [{leakage}]
 recipients = ["*"]
 engines = ["pair"]
+{more}
 """
+BUDGETS = "".join(
+    f'[[privacy]]\ndataset = "{name}"\nepsilon = "6"\ndelta = "1/10"\n'
+    for name in ("bureau.enrolment", "insurer.policies")
+)
 LEAKAGE = '"size-bound", "gated-cell", "suppression-pattern"'
 LOCAL = """name = "two"
 catalogue = "catalogue.toml"
@@ -70,15 +75,20 @@ COMMON = [paid for key, paid in ENROLLED.items() if key in INSURED]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("two")
     rules = [
-        RULE.format(scenario=scenario, level=level, leakage=leakage)
-        for scenario, leakage in (
-            ("supervision", f'{LEAKAGE}, "intersection-size"'),
-            ("research", LEAKAGE),
+        RULE.format(scenario=scenario, level=level, leakage=leakage, more=more)
+        for scenario, leakage, more in (
+            ("supervision", f'{LEAKAGE}, "intersection-size"', ""),
+            ("research", LEAKAGE, ""),
+            (
+                "study",
+                f'{LEAKAGE}, "noisy-intersection-size"',
+                'padding = { epsilon = "2", delta = "1/100" }',
+            ),
         )
         for level in ("NONE", "LOW", "MODERATE")
     ]
     (found / "catalogue.toml").write_text(CATALOGUE, "utf-8")
-    (found / "policy.toml").write_text("version = 1\n" + "".join(rules), "utf-8")
+    (found / "policy.toml").write_text("version = 1\n" + "".join(rules) + BUDGETS, "utf-8")
     (found / "local.toml").write_text(LOCAL, "utf-8")
     for name, column, rows in (("enrolment", "paid", ENROLLED), ("policies", "premium", INSURED)):
         lines = [f"certno,{column}", *(f"{key},{value}" for key, value in rows.items())]
@@ -98,9 +108,13 @@ def bureau(folder: Path, kept: Path) -> Iterator[Party]:
 
 
 def test_two_parties_join_without_a_third(bureau: Party, kept: Path) -> None:
-    result = bureau.sql(JOIN).run()
+    heard: list[tuple[int, int]] = []
+    result = bureau.sql(JOIN).run(on_progress=lambda done, rows: heard.append((done, rows)))
     assert result.answer is not None
     assert result.answer.rows == ((len(COMMON), sum(COMMON)),)
+    # Of the bounds of both, which are public: each of the two masks every element.
+    assert heard[-1] == (140, 140)
+    assert "140 of 140 rows" in bureau.log("insurer")
     assert result.permit.plan.parties == ("bureau", "insurer")
     assert result.receipt is not None
     for row in result.compared().rows:
@@ -138,3 +152,22 @@ def test_what_two_cannot_compute_is_refused_before_anything_is_sent(bureau: Part
         bureau.sql(JOIN.replace("SUM(e.paid)", "SUM(e.paid + p.premium)")).run()
     with pytest.raises(UsageError, match=r"offers \(pair\), got rep3"):
         bureau.sql(JOIN, engine="rep3").run()
+
+
+def test_the_size_is_told_with_noise_until_the_budget_is_spent(bureau: Party, kept: Path) -> None:
+    result = bureau.sql(JOIN, scenario="study").run()
+    assert result.answer is not None
+    ((number, paid),) = result.answer.rows
+    assert isinstance(number, int)
+    assert abs(number - len(COMMON)) <= 3
+    assert paid == sum(COMMON)
+    for row in result.compared().rows:
+        assert row.bytes_sent == row.bytes_estimated
+    own = list(entries(kept / "ledgers" / "insurer.sqlite"))
+    opened = [entry.body["leak"] for entry in own if entry.kind == "opening"]
+    assert opened[-3:].count("noisy-intersection-size") == 1
+    charged = [e.body["privacy"] for e in own if e.kind == "decision" and "privacy" in e.body]
+    loss = {"epsilon": "2", "rho": "2", "delta": "1/100"}
+    assert charged == [{"bureau.enrolment": loss, "insurer.policies": loss}]
+    with pytest.raises(PolicyRefused, match=r"budget is epsilon 6, delta 1/10; with this question"):
+        bureau.sql(JOIN, scenario="study").run()

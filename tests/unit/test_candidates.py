@@ -97,6 +97,18 @@ def test_without_a_card_for_it_an_engine_is_not_permitted() -> None:
     )
 
 
+def test_a_secret_order_is_not_for_an_engine_that_has_none() -> None:
+    of = records(offers=(SHAMIR,), minimum_persons=1)
+    ordered = ("MIN(tot_fee)", "MEDIAN(tot_fee)", "COUNT(DISTINCT certno)")
+    said = (
+        "not on shamir: it counts, adds and compares cells, and brings no rows into a secret order"
+    )
+    for what in ordered:
+        assert said in against("shamir", of, f"SELECT {what} AS x FROM hospitals.cases")
+    for what in ("VAR_SAMP(tot_fee)", "AVG(tot_fee)", "SUM(tot_fee * act_ipt_days)"):
+        assert against("shamir", of, f"SELECT {what} AS x FROM hospitals.cases") == ""
+
+
 def test_the_fastest_permitted_engine_is_chosen() -> None:
     slow, fast = records(cards=carded("900")), records(cards=carded("2"))
     assert against("shamir", slow) == against("shamir", fast) == ""

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from tests.offered import SHAMIR, carded, question, records
 
+from mpcstats.cards.load import load_cards
 from mpcstats.engines.shamir import Shamir
 from mpcstats.errors import PolicyRefused, UsageError
 from mpcstats.party.compile import case_of, compile_question, planned
 from mpcstats.party.keeping import SECONDS, KeptRuns
 from mpcstats.party.question import Question, Resumes
+from mpcstats.plan.cost import estimate
+from mpcstats.plan.learned import learned
 from mpcstats.plan.offer import Offer
 from mpcstats.plan.partial import outliving, resumed, without_of
-from mpcstats.plan.physical import Physical
+from mpcstats.plan.physical import KeptGate, Physical
 from mpcstats.plan.sums import Lost, PartialSum
 from mpcstats.policy.check import reasons
 from mpcstats.protocols.partial_sum import Kept
@@ -68,9 +71,66 @@ def test_too_few_who_are_left_cannot_go_on(without: tuple[str, ...], said: str) 
         resumed(plan(), RUN, without)
 
 
-def test_of_three_parties_none_can_be_spared() -> None:
+FREE: dict[str, Any] = {"minimum_persons": 1}
+
+
+def test_two_who_are_left_open_what_nobody_has_to_test() -> None:
+    whole = plan(SHAMIR, **FREE)
+    left = resumed(whole, RUN, ("h3",))
+    assert (left.compute, left.threshold, left.tolerated) == (("h1", "h2"), 1, 1)
+    assert isinstance(left.gate, KeptGate)
+    assert not isinstance(whole.gate, KeptGate)
+    # Three who are left have a gate, whatever the rule asks for.
+    four = resumed(plan(Offer("shamir", FIVE.compute, 1), **FREE), RUN, ("h3", "p"))
+    assert not isinstance(four.gate, KeptGate)
+    cost = estimate(left, load_cards())
+    # Both send their shares: one to the recipient, who has none, each 2 numbers and the persons in one element.
+    assert cost.bytes_sent == {"h1": 32, "h2": 32}
+    words = str([each.what for each in learned(left, load_cards())])
+    assert "opened without the gate" in words
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        ({"k": 2}, "asks for 2 persons of a cell, and two can test nothing on shares"),
+        ({"contributors": 2}, "asks for 2 contributors of an amount, and"),
+        ({"p": 10}, "asks for no dominant contributor, and"),
+        ({"largest": (1, 80)}, "asks for no dominant contributor, and"),
+        ({"rounding": 5}, "asks for counts rounded to 5, and"),
+        ({"columns": (0,)}, "asks for a release of some cells alone, and"),
+        ({"exempt": "f" * 64}, "asks for a release of its own by an approval, and"),
+    ],
+)
+def test_two_who_are_left_open_nothing_that_must_be_tested(
+    release: dict[str, Any], said: str
+) -> None:
+    whole = plan(SHAMIR, **FREE)
+    (only,) = whole.gate.releases
+    gate = replace(whole.gate, releases=(replace(only, **release),))
+    with pytest.raises(UsageError, match=f"expected 3 compute .*, got h1, h2: the policy {said}"):
+        resumed(replace(whole, steps=(*whole.steps[:-1], gate)), RUN, ("h3",))
     with pytest.raises(UsageError, match="expected 3 compute parties to be left to test cells"):
-        resumed(plan(SHAMIR), RUN, ("h3",))
+        resumed(plan(SHAMIR, minimum_persons=2), RUN, ("h3",))
+
+
+def test_the_policy_decides_on_an_untested_sum_by_itself() -> None:
+    of: dict[str, Any] = {"compute": (), "offers": (SHAMIR,), "leakage": LEAKAGE, "partial": True}
+    left = compile_question(asked("h3"), records(**of, **FREE)).plan
+    assert isinstance(left.gate, KeptGate)
+    with pytest.raises(PolicyRefused, match="at least 3 compute parties, the plan has 2"):
+        compile_question(asked("h3"), records(**of, **FREE, minimum_parties=3))
+    # A planner that made such a plan all the same would be refused: the card offers no test.
+    stricter = records(**of, minimum_persons=2)
+    found = {reason.text for reason in reasons(case_of(left, asked("h3"), stricter))}
+    assert any(
+        "persons of a cell, which partial_sum v1 does not test yet" in text for text in found
+    )
+    untold = records(**{**of, "leakage": LEAKAGE[:-1]}, **FREE)
+    assert any(
+        "the leakage partial-sum" in each.text
+        for each in reasons(case_of(left, asked("h3"), untold))
+    )
 
 
 def test_nothing_can_be_gone_on_with_that_was_not_kept() -> None:

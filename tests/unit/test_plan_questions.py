@@ -610,6 +610,21 @@ def test_what_is_refused_and_where(text: str, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("aggregate", "instead"),
+    [
+        ("CORR(e.paid_amt, e.insutype)", "x * y and y * y and COUNT(*), of which it follows"),
+        ("REGR_SLOPE(e.paid_amt, e.insutype)", "x * y and y * y and COUNT(*), of which it follows"),
+        ("VAR_POP(e.paid_amt)", "ask for SUM(x), SUM(x * x) and COUNT(*), of which it follows"),
+        ("BIT_XOR(e.paid_amt)", "QUANTILE_DISC, MEDIAN"),
+    ],
+)
+def test_what_follows_from_sums_is_refused_with_them(aggregate: str, instead: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        plan_question(f"SELECT {aggregate} FROM {E}", setting("six_parties"))
+    assert str(caught.value).endswith(instead)
+
+
 def test_the_place_is_right_in_a_question_of_several_lines() -> None:
     text = """-- QUALIFY COUNT(*) in a comment
 SELECT e.insutype,

@@ -12,11 +12,16 @@ from mpcstats.cards.load import load_cards
 from mpcstats.party.files.enginefiles import EnginesTable, check_engines, engine_lines
 from mpcstats.plan.offer import COLLUDING, PAIR, SEATS, SHAMIR, Offer
 from mpcstats.plan.partial import SMALLEST
+from mpcstats.policy.dummies import Dummies
 from mpcstats.policy.rule import PolicyFile
+from mpcstats.records.privacy.budget import PrivacyBudget
+from mpcstats.records.privacy.loss import NOTHING
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "trust.md").read_text(encoding="utf-8")
-ENGINES, RULE = (tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+ENGINES, RULE, PADDED = (
+    tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+)
 
 
 def test_the_file_offers_three_engines() -> None:
@@ -36,6 +41,14 @@ def test_the_rule_leaves_shamir_with_five_parties_or_more() -> None:
     (rule,) = PolicyFile.model_validate({"version": 1, **RULE}).rule
     assert COLLUDING["rep3"] < rule.minimum_corruptions
     assert next(n for n in range(3, 16) if (n - 1) // 2 >= rule.minimum_corruptions) == 5
+
+
+def test_a_size_has_the_noise_that_the_page_says() -> None:
+    padding = Dummies.model_validate(PADDED["padding"])
+    assert f"noise of at most {padding.law.shift} (2.8 as a rule)" in PAGE
+    (budget,) = (PrivacyBudget.model_validate(each) for each in PADDED["privacy"])
+    assert budget.refusal(NOTHING, padding.law.loss) is None
+    assert set(PADDED["leakage"]) == load_cards()["private_join_padded"].leakage.ids
 
 
 def test_the_figures_are_the_codes() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mpcstats.cli.asking import (
+    EngineChoice,
     Project,
     Purpose,
     QuestionFile,
@@ -62,12 +63,13 @@ def request(
     to: Recipients = None,
     project: Project = None,
     day: Day = None,
+    engine: EngineChoice = None,
 ) -> None:
     """Sign a question as its real-name user; it must then be asked with the same options, on the same day."""
     asked = question_of(
         read_question(question),
         initiator=party,
-        asking=Asking(day or today(), user, project),
+        asking=Asking(day or today(), user, project, engine),
         given=Defaults(scenario, purpose),
         defaults=Defaults(),
         to=to or None,

@@ -45,7 +45,12 @@ class RunProgress:
     def step(self, name: str) -> None:
         """One step is done, or the first one begins."""
         self._named += 1
-        self._progress.update(self._task, advance=1, description=name)
+        self._progress.update(self._task, completed=self._named, description=name)
+
+    def rows(self, done: int, rows: int) -> None:
+        """So many rows of the step that comes next are done."""
+        part, words = done / rows, f"{done:,} of {rows:,} rows"
+        self._progress.update(self._task, completed=self._named + part, description=words)
 
     def within(self, part: float) -> None:
         """Of the step that was named last this part, 0 to 1, is done."""

@@ -98,7 +98,9 @@ def _played(asking: Party, asked: Asked, *, as_json: bool) -> Result:
     with RunProgress(shown=not as_json) as progress:
         try:
             return asked.run(
-                on_plan=lambda permit: progress.begin(step_count(permit)), on_step=progress.step
+                on_plan=lambda permit: progress.begin(step_count(permit)),
+                on_step=progress.step,
+                on_progress=progress.rows,
             )
         except PolicyRefused as refusal:
             if as_json:

@@ -27,6 +27,7 @@ from mpcstats.party.repeat import kept_answer, kept_receipt, remembers, salt_of,
 from mpcstats.party.shown.page import notebook
 from mpcstats.plan.cost import Estimate, estimate
 from mpcstats.policy.permit import Permit
+from mpcstats.protocols.private_join import Progress
 from mpcstats.records.ledger.receipt import Receipt
 from mpcstats.transport.control import dial
 
@@ -118,10 +119,12 @@ def ask(
     *,
     on_plan: Callable[[Permit], None] = lambda _: None,
     on_step: OnStep = lambda _: None,
+    on_progress: Progress | None = None,
 ) -> Result:
     """The answer to `question`, which comes with `papers`.
 
-    `on_plan` sees the permit before anything is sent, `on_step` each step when done.
+    `on_plan` sees the permit before anything is sent, `on_step` each step when done, `on_progress` how many rows
+    of this party's work are done in a step that takes minutes.
 
     Where the policy lets those who are left of a run go on, and one is lost, they are asked to, and the answer says
     without whom it is. Raises PolicyRefused (this party's policy, or another's), UsageError (question or data),
@@ -134,12 +137,12 @@ def ask(
         return again
     label = secrets.token_hex(16)
     try:
-        return _asked(node, question, papers, label, on_plan, on_step)
+        return _asked(node, question, papers, label, on_plan, on_step, on_progress)
     except TransportFault as fault:
         left = going_on(node, question, papers, label, fault)
         if left is None:
             raise
-    return ask(node, left, papers, on_plan=on_plan, on_step=on_step)
+    return ask(node, left, papers, on_plan=on_plan, on_step=on_step, on_progress=on_progress)
 
 
 def _asked(
@@ -149,6 +152,7 @@ def _asked(
     label: str,
     on_plan: Callable[[Permit], None],
     on_step: OnStep,
+    on_progress: Progress | None,
 ) -> Result:
     """The answer of the run `label`."""
     permit = node.decide(question, papers)
@@ -160,7 +164,9 @@ def _asked(
     ) as invitations:
         invitations.ask(label, question, papers, on_step=on_step)
         invitations.go()
-        played = node.take_part(question, permit, brought, label, papers, on_step=on_step)
+        played = node.take_part(
+            question, permit, brought, label, papers, on_step=on_step, on_progress=on_progress
+        )
         figures, silent = invitations.collect()
         kept, unkept = _keep(node, question, permit, played)
     closed = replace(played.closed, troubles=(*played.closed.troubles, *silent, *unkept))

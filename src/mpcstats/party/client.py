@@ -27,6 +27,7 @@ from mpcstats.plan.frame import Frame, table
 from mpcstats.plan.learned import learned
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.permit import Permit
+from mpcstats.protocols.private_join import Progress
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.ledger.finding import Finding, verify_receipt
 from mpcstats.records.principals import Principals
@@ -67,13 +68,24 @@ class Asked:
         *,
         on_plan: Callable[[Permit], None] = lambda _: None,
         on_step: OnStep = lambda _: None,
+        on_progress: Progress | None = None,
     ) -> Result:
         """Run it together with the others; `print` shows the table.
+
+        `on_plan` sees the permit before anything is sent, `on_step` each step when done, `on_progress` how many rows of
+        this party's work are done, and of how many, in a join of two parties.
 
         Raises PolicyRefused with every reason, UsageError for a bad question or bad data of this party,
         PeerFault and TransportFault naming the party at fault.
         """
-        return ask(self._node, self.question, self.papers, on_plan=on_plan, on_step=on_step)
+        return ask(
+            self._node,
+            self.question,
+            self.papers,
+            on_plan=on_plan,
+            on_step=on_step,
+            on_progress=on_progress,
+        )
 
 
 class Party:

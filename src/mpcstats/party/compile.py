@@ -18,6 +18,7 @@ from mpcstats.plan.limits import Limited
 from mpcstats.plan.margins import check_chooses
 from mpcstats.plan.offer import REP3, Offer, Seats
 from mpcstats.plan.owners import owners_of
+from mpcstats.plan.padded import padded
 from mpcstats.plan.partial import outliving, resumed
 from mpcstats.plan.physical import Gate, Physical, PrivateJoin
 from mpcstats.plan.question import Setting, plan_question
@@ -359,6 +360,14 @@ def _with_partial(plan: Physical, question: Question, records: Records, _: Paper
     return kept if lost is None else resumed(kept, lost.run, lost.without)
 
 
+def _with_dummies(plan: Physical, question: Question, records: Records, _: Papers) -> Physical:
+    """In a private join, the dummies that the rule asks for."""
+    catalogue = records.registers.graded(records.catalogue, question.day)
+    rule = records.policy.rule(plan.scenario, sensitivity(plan, catalogue).level)
+    law = None if rule is None else rule.dummies
+    return plan if law is None else padded(plan, law)
+
+
 def _opened_once(plan: Physical, _: Question, __: Records, ___: Papers) -> Physical:
     """A private join opens its cell to all of its recipients alike."""
     if isinstance(plan.aggregate, PrivateJoin) and len(plan.gate.releases) > 1:
@@ -389,6 +398,7 @@ STAGES: tuple[Stage, ...] = (
     _with_history,
     _with_noise,
     _with_partial,
+    _with_dummies,
     _opened_once,
     _of_members,
     _rehearsed,

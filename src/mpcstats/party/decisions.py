@@ -89,7 +89,7 @@ class Decisions:
                 "approvals": list(permit.papers),
                 "template": permit.template,
                 "exempted": released(plan, exempt=True),
-                **({} if plan.noise is None else {FIELD: charges(lost(plan))}),
+                **({FIELD: charges(charged)} if (charged := lost(plan)) else {}),
                 "datasets": sorted({i.dataset for f in plan.fragments for i in f.items}),
             },
         )

@@ -17,7 +17,8 @@ def going_on(
     """The question to those who are left of run `label`, which `fault` has ended; None if they cannot go on.
 
     They can if the shares were dealt before, the policy permits answers of who is left, and enough are. It is a
-    question of its own: decided, charged and written down as every other.
+    question of its own: decided, charged and written down as every other. Raises TransportFault that says why, where
+    shares were kept and those who are left have no plan for them.
     """
     before = question.resumes
     run = label if before is None else before.run
@@ -27,6 +28,8 @@ def going_on(
     try:
         left = replace(question, engine=SHAMIR, resumes=Resumes(run, without))
         planned(left, node.records, papers)
-    except UsageError:
-        return None
+    except UsageError as error:
+        raise TransportFault(
+            fault.party, f"{fault.reason}; who is left cannot go on: {error}"
+        ) from fault
     return left

@@ -39,6 +39,7 @@ from mpcstats.plan.cost import public_sizes
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.units import units
 from mpcstats.policy.permit import Permit
+from mpcstats.protocols.private_join import Progress
 from mpcstats.records.ledger import Ledger
 from mpcstats.records.ledger.commitment import SALT_BYTES, commit
 from mpcstats.records.ledger.receipt import answer_bytes
@@ -263,6 +264,7 @@ class Node:
         papers: Papers = (),
         *,
         on_step: OnStep = lambda _: None,
+        on_progress: Progress | None = None,
     ) -> Played:
         """The run `label` of the permitted plan, with what `read` has brought.
 
@@ -295,6 +297,7 @@ class Node:
                 on_step=on_step,
                 past=past,
                 keeping=self._kept.of(label, permit.plan_digest),
+                on_progress=on_progress,
             )
             answer, spent = driven(mesh, body, self.me)
             self.ended(run)

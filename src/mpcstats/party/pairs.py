@@ -8,18 +8,23 @@ import numpy as np
 
 from mpcstats.errors import InternalError
 from mpcstats.party.data.sources import Rows
-from mpcstats.plan.physical import Fragment, Physical, PrivateJoin
+from mpcstats.plan.physical import Fragment, PaddedJoin, Physical, PrivateJoin
 from mpcstats.plan.told import told
 from mpcstats.protocols.cells import Opened
-from mpcstats.protocols.private_join import Join, Joined, Table, private_join
+from mpcstats.protocols.private_join import Join, Joined, Progress, Table, private_join
+from mpcstats.protocols.private_join_padded import Padding, private_join_padded
 from mpcstats.session import Session, Words
 
 
 async def play_join(
-    session: Session, plan: Physical, step: PrivateJoin, rows: Mapping[str, Rows]
+    session: Session,
+    plan: Physical,
+    step: PrivateJoin,
+    rows: Mapping[str, Rows],
+    on_progress: Progress | None = None,
 ) -> Opened | None:
     """Take part in `step` with the `rows` of this party's own fragments. What it opens at each recipient, None
-    elsewhere.
+    elsewhere. `on_progress` hears how many rows of this party's work are done.
     """
     (release,) = plan.gate.releases  # party.compile holds this
     left, right = plan.fragment(step.left), plan.fragment(step.right)
@@ -34,9 +39,12 @@ async def play_join(
         bits=tuple(_bits(right, name) for name in step.columns),
         sums_to=who.sums_to,
     )
-    found = await private_join(
-        session.narrow(step.name), join, _table(session.me, plan, step, rows)
-    )
+    table, inside = _table(session.me, plan, step, rows), session.narrow(step.name)
+    if isinstance(step, PaddedJoin):
+        padding = Padding(step.law.epsilon, step.law.shift)
+        found = await private_join_padded(inside, join, padding, table, on_progress=on_progress)
+    else:
+        found = await private_join(inside, join, table, on_progress=on_progress)
     return _opened(step, found) if session.me in release.recipients else None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcstats.errors import InternalError
-from mpcstats.plan.physical import Physical, Release
+from mpcstats.plan.physical import PaddedJoin, Physical, Release
 from mpcstats.protocols.cells import Opened
 
 Flags = NDArray[np.bool_]
@@ -69,8 +69,9 @@ def received(plan: Physical, opened: Sequence[Opened | None]) -> Received:
         known[place] |= found.known
         given[cells] = True
         shown[cells] |= found.shown
-        # Then a cell is hidden for want of any person, or by HAVING; or because rows have failed checks.
-        if release.k == 1 and plan.checks != "stop":
+        # Then a cell is hidden for want of any person, or by HAVING; or because rows have failed checks, or because
+        # the noise of a size leaves it open whether there is one.
+        if release.k == 1 and plan.checks != "stop" and not isinstance(plan.aggregate, PaddedJoin):
             empty[cells] |= ~found.shown
     present = given & (shown if plan.tests.having else ~empty)
     return Received(asked, released, known, values, present, empty)

@@ -14,6 +14,7 @@ from mpcstats.errors import InternalError
 from mpcstats.party.answer import Answer, answer
 from mpcstats.party.data.sources import Rows
 from mpcstats.party.keeping import Keeping
+from mpcstats.party.left import open_left
 from mpcstats.party.noise import OwnNoise, noised
 from mpcstats.party.pairs import play_join
 from mpcstats.party.past.comparing import Past, compared
@@ -32,6 +33,7 @@ from mpcstats.protocols.gate import gate
 from mpcstats.protocols.held import Held, Summand
 from mpcstats.protocols.lookup_join import Found, LeftTable, Lookup, RightTable, lookup_join
 from mpcstats.protocols.partial_sum import keep, resume
+from mpcstats.protocols.private_join import Progress
 from mpcstats.protocols.safety import Rules
 from mpcstats.protocols.sum import vector_sum
 from mpcstats.session import Session, Words, parallel
@@ -48,20 +50,27 @@ async def play(
     on_step: Callable[[str], None] = lambda _: None,
     past: Past | None = None,
     keeping: Keeping | None = None,
+    on_progress: Progress | None = None,
 ) -> Answer | None:
     """Take part in the permitted plan with the `rows` of this party's own fragments, by fragment name.
 
     `own_noise` has this party's keys, where the plan adds noise. The answer at each recipient, None elsewhere.
     `on_step` hears the name of each step when it is done. `past` is where this party keeps what a comparison with
-    earlier runs needs, `keeping` where it keeps shares that may outlive a loss of parties.
+    earlier runs needs, `keeping` where it keeps shares that may outlive a loss of parties. `on_progress` hears how many
+    rows of this party's work are done, in a step that takes minutes: a private join.
     """
     plan = permit.plan
     aggregate = plan.aggregate
     if isinstance(aggregate, plans.PrivateJoin):
-        joined = await play_join(session, plan, aggregate, rows)
+        joined = await play_join(session, plan, aggregate, rows, on_progress)
         for step in plan.steps:
             on_step(step.name)
         return None if joined is None else answer(plan, [joined])
+    if isinstance(plan.gate, plans.KeptGate):
+        left = await open_left(session, plan, keeping)
+        for step in plan.steps:
+            on_step(step.name)
+        return None if left is None else answer(plan, [left])
     run = _Run(session, engine_for(plan), plan, rows, on_step, past)
     match aggregate:
         case plans.PartialSum():

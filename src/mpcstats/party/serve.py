@@ -36,6 +36,7 @@ from mpcstats.party.keep import keep_answer, keep_receipt
 from mpcstats.party.node import RECEIPT, Brought, Node
 from mpcstats.party.question import Question
 from mpcstats.party.repeat import AGAIN, NEW, SAME
+from mpcstats.party.tenths import Tenths
 from mpcstats.policy.permit import Permit
 from mpcstats.transport.control import Control
 
@@ -198,7 +199,15 @@ class _Talk:
         if not self._told_to_go(terms):
             log.info("the run does not take place")
             return
-        played = node.take_part(question, permit, brought, label, papers, on_step=self._log_step)
+        played = node.take_part(
+            question,
+            permit,
+            brought,
+            label,
+            papers,
+            on_step=self._log_step,
+            on_progress=Tenths(self._log_rows),
+        )
         quietly(control, {"kind": "done", **played.spent.to_json()})
         for trouble in played.closed.troubles:
             log.warning("the run has ended well; its closing has not: %s", _line(trouble))
@@ -310,6 +319,10 @@ class _Talk:
         log.info("done: %s", step)
         if step != RECEIPT:
             self._check_stop()
+
+    def _log_rows(self, done: int, rows: int) -> None:
+        log.info("%s of %s rows", f"{done:,}", f"{rows:,}")
+        self._check_stop()
 
     def _check_stop(self) -> None:
         if self._halt.is_set:

@@ -12,6 +12,7 @@ from mpcstats.plan.tablechoice import TableChoice
 UNPLANNED = "no rule of the planner uses it yet; a program may call it"
 
 NO_HELPER = "it needs a helper that is neither of the two"
+TELLS = "it tells the size of the intersection as it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,19 @@ class Choices:
                 because, others = _lookup(plan, step), _unplanned("sort_join")
             case plans.Cohort():
                 because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
+            case plans.PaddedJoin():
+                because = f"{_pair(plan, step)}; the policy does not let the exact size be told"
+                others = (Other("private_join", TELLS), Other("lookup_join", NO_HELPER))
             case plans.PrivateJoin():
                 because, others = _pair(plan, step), (Other("lookup_join", NO_HELPER),)
             case plans.JoinGate():
                 because, others = (
                     "the party that finds the matches tests k, and opens nothing of fewer",
+                    (),
+                )
+            case plans.KeptGate():
+                because, others = (
+                    "two are left, who can test nothing, and the policy asks for no test",
                     (),
                 )
             case plans.Comparison():

@@ -17,11 +17,11 @@ from mpcstats.plan.gatecost import gate_sizes
 from mpcstats.plan.grouproles import group_roles
 from mpcstats.plan.needs import tables_of
 from mpcstats.plan.offer import SHAMIR
+from mpcstats.plan.paircost import private_join
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.sizing import Sizing, everyone, outside, owned, seated, then, worked
-from mpcstats.plan.sumcost import partial_sum_sizing, sum_sizing
+from mpcstats.plan.sumcost import opened, partial_sum_sizing, sum_sizing
 from mpcstats.plan.tablecost import table_sizings
-from mpcstats.plan.told import told
 from mpcstats.plan.work import anded
 
 
@@ -89,11 +89,6 @@ WORK_A_BYTE = 6e-9
 # A round costs a process its waking and some bookkeeping, however small: 64 divisions on such a machine take 100 rounds
 # and 0.17 s (`mpcstats bench divide --rows 64`); on a busy one twice that.
 WORK_A_ROUND = 1.7e-3
-# Public keys: `mpcstats bench private_join --rows 10000` takes 2.0 CPU s of the matcher, who masks each of 20,000
-# points, and 5.5 of the holder, who masks as many, encrypts 10,000 values and makes a modulus of 3072 bits.
-WORK_A_POINT = 1.0e-4
-WORK_A_CIPHERTEXT = 2.0e-4
-WORK_A_MODULUS = 1.5
 
 
 def estimate(plan: Physical, cards: Cards) -> Estimate:
@@ -202,9 +197,11 @@ def sizings(plan: Physical) -> tuple[Sizing, ...]:
             case plans.Sum():
                 found.append(sum_sizing(plan, step))
             case plans.PrivateJoin():
-                found.append(_private_join(plan, step))
+                found.append(private_join(plan, step))
             case plans.JoinGate():
                 found.append(Sizing(step.name, step.card, {}, {}))  # the join has done it
+            case plans.KeptGate():
+                found.append(opened(plan, step))
             case plans.Comparison():
                 found.append(_comparison(plan, step))
             case plans.Noise():
@@ -254,26 +251,6 @@ def _lookup(plan: Physical, step: plans.Lookup) -> Sizing:
     }
     roles = {("left", left.owner): 1, ("right", right.owner): 1, ("helper", step.helper): 1}
     return Sizing(step.name, step.card, sizes, {**roles, **_everyone(plan)})
-
-
-def _private_join(plan: Physical, step: plans.PrivateJoin) -> Sizing:
-    left, right = plan.fragment(step.left), plan.fragment(step.right)
-    who = told(plan, step)
-    others = {*who.everybody} - {who.matcher}
-    sizes = {
-        "matcher_rows": left.rows,
-        "holder_rows": right.rows,
-        "summed": int(bool(step.columns)),
-        "told": len(others),
-        "size_told": len({*who.size_to} - {who.matcher}),
-        "masks": len({*who.sums_to} - {who.matcher}),
-        "answers": len({*who.sums_to} - {who.holder}),
-    }
-    roles = {("matcher", left.owner): 1, ("holder", right.owner): 1}
-    work = (left.rows + right.rows) * WORK_A_POINT
-    if step.columns:
-        work += WORK_A_MODULUS + right.rows * WORK_A_CIPHERTEXT
-    return Sizing(step.name, step.card, sizes, roles, work=work)
 
 
 def _comparison(plan: Physical, step: plans.Comparison) -> Sizing:

@@ -291,7 +291,8 @@ def _what(plan: Physical, step: plans.Step) -> str:
         case plans.PrivateJoin():
             left, right = plan.fragment(step.left).owner, plan.fragment(step.right).owner
             totals = counted(len(step.totals), "total")
-            return f"{totals} over the keys of {step.left} ({left}) in {step.right} ({right})"
+            found = f"{totals} over the keys of {step.left} ({left}) in {step.right} ({right})"
+            return found + (_hidden(step) if isinstance(step, plans.PaddedJoin) else "")
         case plans.Sum():
             totals, owners = (
                 counted(len(step.totals), "total"),
@@ -307,10 +308,23 @@ def _what(plan: Physical, step: plans.Step) -> str:
             again = "the same if asked again" if step.sticky else "new in every run"
             kept = "".join(f"; {name}: at most {limits}" for name, limits in step.limits)
             return f"adds {'; '.join(added)}, {again}: costs {step.loss} of each dataset{kept}"
+        case plans.KeptGate():
+            return (
+                f"the sums as they are to {', '.join(step.recipients)}, and of each cell how many persons the owners "
+                "have counted: nothing is tested"
+            )
         case plans.Gate():
             return "; ".join(_opens(plan, release) for release in step.releases)
         case _:
             return words(plan, step)
+
+
+def _hidden(step: plans.PaddedJoin) -> str:
+    law = step.law
+    return (
+        f"; their number with noise of -{law.shift} to {law.shift} for each of the two that is told it, by dummies: "
+        f"costs {law.loss} of each dataset; sums are exact"
+    )
 
 
 def _opens(plan: Physical, release: plans.Release) -> str:

@@ -142,7 +142,7 @@ def _holders(
     plan: Physical, step: plans.Step, leak: Leak
 ) -> tuple[tuple[tuple[str, ...], str], ...]:
     """To whom a leak goes, and in brackets under which minimum; by release where a gate has several."""
-    if not isinstance(step, plans.Gate):
+    if not isinstance(step, plans.Gate) or isinstance(step, plans.KeptGate):
         return ((leak.to, ""),)
     return tuple(
         (release.recipients, f" ({', '.join([f'k = {release.k}', *beside(plan, release)])})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from mpcstats.errors import InternalError, UsageError
@@ -24,7 +25,8 @@ def outliving(plan: plans.Physical) -> plans.Physical:
 def resumed(plan: plans.Physical, run: str, without: tuple[str, ...]) -> plans.Physical:
     """The plan of those who are left of run `run` of `plan`: what they have put in, opened as ever.
 
-    Raises UsageError where the plan's shares were not kept, or too few are left to open anything.
+    Two who are left can test nothing; they open it as it is where the plan asks for no test. Raises UsageError where
+    the plan's shares were not kept, or too few are left to open anything, or to test what must be tested.
     """
     step = plan.aggregate
     if not isinstance(step, PartialSum) or plan.threshold is None:
@@ -43,16 +45,47 @@ def resumed(plan: plans.Physical, run: str, without: tuple[str, ...]) -> plans.P
             f"expected {plan.threshold + 1} compute parties to be left, and an owner, got "
             f"{', '.join(compute) or 'none'}"
         )
-    if len(compute) < SMALLEST:
+    untested = len(compute) < SMALLEST
+    if untested and (asked := list(_tests(plan))):
         raise UsageError(
-            f"expected {SMALLEST} compute parties to be left to test cells, got {', '.join(compute)}"
+            f"expected {SMALLEST} compute parties to be left to test cells, got {', '.join(compute)}: the policy asks "
+            f"for {', '.join(asked)}, and two can test nothing on shares"
         )
     lost = Lost(run, plan.digest(), without, plan.compute, plan.threshold)
     names = tuple(each.name for each in fragments)
     own = replace(step, fragments=names, lost=lost)
-    threshold = min(plan.threshold, (len(compute) - 1) // 2)
-    left = replace(plan, compute=compute, fragments=fragments, threshold=threshold)
-    return _with_sum(left, own)
+    # Two compute nothing, and open what they hold: shares any t = 1 of the dealing's parties learn nothing of.
+    threshold = plan.threshold if untested else min(plan.threshold, (len(compute) - 1) // 2)
+    left = _with_sum(replace(plan, compute=compute, fragments=fragments, threshold=threshold), own)
+    return _untested(left) if untested else left
+
+
+def _tests(plan: plans.Physical) -> Iterator[str]:
+    """What the gate and the steps before it do on shares, in words; nothing if the sum may be opened as it is."""
+    for release in plan.gate.releases:
+        if release.k > 1:
+            yield f"{release.k} persons of a cell"
+        if release.contributors > 1:
+            yield f"{release.contributors} contributors of an amount"
+        if release.on_contributions:
+            yield "no dominant contributor"
+        if release.rounding > 1:
+            yield f"counts rounded to {release.rounding}"
+        if release.exempt is not None:
+            yield "a release of its own by an approval"
+        elif release.columns is not None or release.cells is not None:
+            yield "a release of some cells alone"
+    if plan.noise is not None:
+        yield "noise"
+    if plan.comparison is not None:
+        yield "a comparison with earlier cells"
+
+
+def _untested(plan: plans.Physical) -> plans.Physical:
+    (release,) = plan.gate.releases  # more than one are of some cells alone, or exempted
+    return replace(
+        plan, steps=(*plan.steps[:-1], plans.KeptGate(plan.gate.name, plan.gate.of, (release,)))
+    )
 
 
 def _with_sum(plan: plans.Physical, step: PartialSum) -> plans.Physical:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from fractions import Fraction
+from typing import ClassVar, Self
 
 from mpcstats.errors import InternalError
 from mpcstats.plan.cells import SPINE, GroupKey, Total
+from mpcstats.records.privacy.padding import Padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,24 @@ class PrivateJoin:
     def counts(self) -> bool:
         """Whether a total is the number of matches."""
         return any(not term.factors for total in self.totals for term in total.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedJoin(PrivateJoin):
+    """A private join whose size is told with noise: (epsilon, delta)-differentially private, each a fraction."""
+
+    card: ClassVar[str] = "private_join_padded"
+    size: ClassVar[str] = "noisy-intersection-size"
+    epsilon: tuple[int, int]
+    delta: tuple[int, int]
+
+    @classmethod
+    def of(cls, join: PrivateJoin, law: Padding) -> Self:
+        """`join` with dummies of that law."""
+        epsilon, delta = law.epsilon.as_integer_ratio(), law.delta.as_integer_ratio()
+        return cls(join.name, join.left, join.right, join.totals, epsilon, delta)
+
+    @property
+    def law(self) -> Padding:
+        """The law of the dummies' number, and what an answer loses. Raises UsageError for one that is none."""
+        return Padding(Fraction(*self.epsilon), Fraction(*self.delta))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mpcstats.plan.physical import PartialSum, Physical, Sum
+from mpcstats.plan.grouproles import group_roles
+from mpcstats.plan.physical import Aggregated, KeptGate, PartialSum, Physical, Sum
 from mpcstats.plan.sizing import Sizing, everyone
 
 
@@ -22,7 +23,9 @@ def sum_sizing(plan: Physical, step: Sum) -> Sizing:
 
 
 def partial_sum_sizing(plan: Physical, step: PartialSum) -> Sizing:
-    """The dealing, unless it was done in the run that is gone on with; then each vector is shared anew for the gate."""
+    """The dealing, unless it was done in the run that is gone on with; then each vector is shared anew for the gate,
+    or its gate opens them.
+    """
     owners = [plan.fragment(name).owner for name in step.fragments]
     dealt, threshold = plan.compute, plan.tolerated
     roles: Counter[tuple[str, str]] = Counter()
@@ -31,10 +34,21 @@ def partial_sum_sizing(plan: Physical, step: PartialSum) -> Sizing:
     else:
         dealt, threshold = step.lost.dealt, step.lost.threshold
     holders = [party for party in dealt if party in plan.compute][: threshold + 1]
-    roles.update({("resumes", party): len(owners) for party in holders})
-    sizes = {
+    if not isinstance(plan.gate, KeptGate):
+        roles.update({("resumes", party): len(owners) for party in holders})
+    sizes = _sizes(plan, step)
+    return Sizing(step.name, step.card, sizes, dict(roles), exact=step.lost is None)
+
+
+def opened(plan: Physical, gate: KeptGate) -> Sizing:
+    """The sum of what those who are left have put in, opened as it is to each recipient."""
+    roles = group_roles(plan.compute, plan.tolerated, recipients=gate.recipients)
+    return Sizing(gate.name, gate.card, _sizes(plan, plan.aggregate), dict(roles), exact=False)
+
+
+def _sizes(plan: Physical, step: Aggregated) -> dict[str, int]:
+    return {
         "elements": (1 + len(step.totals)) * plan.cells,
         "left": len(plan.compute),
         "tolerated": plan.tolerated,
     }
-    return Sizing(step.name, step.card, sizes, dict(roles), exact=step.lost is None)

@@ -21,6 +21,7 @@ from mpcstats.policy.conditions.history import history
 from mpcstats.policy.conditions.licence import operated
 from mpcstats.policy.conditions.noise import added, noise
 from mpcstats.policy.conditions.operations_permitted import operations_permitted
+from mpcstats.policy.conditions.padded import padded
 from mpcstats.policy.conditions.profile import profile
 from mpcstats.policy.conditions.project import own_project
 from mpcstats.policy.conditions.protocols import protocols
@@ -45,6 +46,7 @@ CONDITIONS: tuple[Condition, ...] = (
     history,
     checked,
     noise,
+    padded,
     exempted,
     profile,
     operated,
@@ -62,6 +64,7 @@ ON_ENGINE: tuple[Condition, ...] = (
     history,
     checked,
     added,
+    padded,
 )
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from mpcstats.plan.limits import Limited, Limits
 from mpcstats.plan.moving.moves import moves
-from mpcstats.plan.physical import Noise, NoisyColumn, Physical
+from mpcstats.plan.physical import Noise, NoisyColumn, PaddedJoin, Physical
 from mpcstats.policy.magnitude import sums
 from mpcstats.policy.rule import Policy, Rule
 from mpcstats.records.catalogue import Catalogue
 from mpcstats.records.privacy.budget import PrivacyBudget
-from mpcstats.records.privacy.loss import Loss
+from mpcstats.records.privacy.loss import NOTHING, Loss
 
 NAME = "noise"
 
@@ -71,7 +71,9 @@ def with_noise(
 
 
 def lost(plan: Physical) -> dict[str, Loss]:
-    """What an answer of `plan` tells of a person, for each dataset that it reads; nothing without noise."""
-    if plan.noise is None:
-        return {}
-    return dict.fromkeys(datasets(plan), plan.noise.loss)
+    """What an answer of `plan` tells of a person, for each dataset that it reads; nothing without noise or dummies."""
+    step = plan.aggregate
+    found = [] if plan.noise is None else [plan.noise.loss]
+    if isinstance(step, PaddedJoin):
+        found.append(step.law.loss)
+    return dict.fromkeys(datasets(plan), sum(found, start=NOTHING)) if found else {}

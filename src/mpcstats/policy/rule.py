@@ -18,14 +18,17 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mpcstats.cards.card import Adversary
 from mpcstats.errors import UsageError
+from mpcstats.plan.private import PaddedJoin, PrivateJoin
 from mpcstats.plan.strictness import STRICTNESS, Checks
 from mpcstats.policy.budget import Budget
+from mpcstats.policy.dummies import Dummies
 from mpcstats.policy.history import History
 from mpcstats.policy.operations import Operation
 from mpcstats.policy.privacy import Privacy
 from mpcstats.policy.suppression import DEFAULT, Suppression
 from mpcstats.records.levels import Level
 from mpcstats.records.privacy.budget import PrivacyBudget
+from mpcstats.records.privacy.padding import Padding
 from mpcstats.records.tomlfile import Table, Version, read_toml
 
 ANYBODY = "*"
@@ -41,6 +44,7 @@ UNSAID: Mapping[str, object] = {
     "quantile_rounding": 1,
     "minimum_corruptions": 1,
     "partial": False,
+    "padding": None,
 }
 
 # What an answer may look like. aggregate: cells that the gate has opened; plain: as it stands, without a gate.
@@ -48,6 +52,7 @@ Form = Literal["aggregate", "plain"]
 WIDTH: dict[Form, int] = {"aggregate": 0, "plain": 1}
 Noise = Literal["none", "counts", "all"]  # what noise is added to before a cell is opened
 Zeros = Literal["suppressed", "shown"]  # of a column to which nobody contributes
+SIZE, NOISY_SIZE = PrivateJoin.size, PaddedJoin.size  # leakage
 LOUDNESS: dict[Noise, int] = {"none": 0, "counts": 1, "all": 2}
 
 
@@ -104,6 +109,8 @@ class Rule(Table):
     fee: who asks is charged. history: cells are compared with those of earlier runs.
     partial: where compute parties are lost on the way, those who are left may open what they have put in, as a new
     answer.
+    padding: the size of an intersection, which two parties without a third cannot hide, is told with noise, by dummies,
+    where leakage does not name it as it is.
     adjudication: beside all this, and even where `permit` is false, the payable amount of a person's own event
     may be told against that person's one-shot token.
     """
@@ -141,11 +148,17 @@ class Rule(Table):
     fee: bool = False
     adjudication: bool = False
     partial: bool = False
+    padding: Dummies | None = None
 
     @property
     def name(self) -> str:
         """How refusals call the rule."""
         return f"{self.scenario} x {self.level.name} {self.level.chinese}"
+
+    @property
+    def dummies(self) -> Padding | None:
+        """The law of dummies in a private join; None where its size may be told as it is, or nothing says how many."""
+        return None if self.padding is None or SIZE in self.leakage else self.padding.law
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -160,6 +173,10 @@ class Rule(Table):
         if self.privacy is not None and self.noise == "none":
             raise ValueError(
                 f"expected rule {self.name} to say what its privacy is for: noise = ..."
+            )
+        if self.padding is not None and NOISY_SIZE not in self.leakage:
+            raise ValueError(
+                f"expected rule {self.name} to permit the leakage {NOISY_SIZE}, which its padding is for"
             )
         if self.government_led and "project" not in self.requires:
             raise ValueError(
@@ -361,6 +378,10 @@ def _wider_asked(one: Rule, other: Rule) -> Iterator[str]:
         yield "less noise"
     elif other.privacy is not None and (one.privacy is None or one.privacy.wider(other.privacy)):
         yield "noise for a larger loss"
+    law, most = one.dummies, other.padding
+    # Without `most` no noisy size is told at all; who is told sizes as they are is told enough.
+    if law is not None and SIZE not in other.leakage and (most is None or not most.holds(law)):
+        yield "dummies for a larger loss"
     if STRICTNESS[one.checks] < STRICTNESS[other.checks]:
         yield "weaker checks"
     if other.budget is not None and (one.budget is None or one.budget.wider(other.budget)):

@@ -17,6 +17,11 @@ SUPPORTED = (
     "COUNT(*), COUNT(x), COUNT(DISTINCT x), COUNT_IF(condition), SUM, AVG, MIN, MAX, VAR_SAMP, STDDEV, "
     "QUANTILE_DISC, MEDIAN"
 )
+OF_TWO = (
+    *(exp.Corr, exp.CovarPop, exp.CovarSamp),
+    *(exp.RegrSlope, exp.RegrIntercept, exp.RegrR2, exp.RegrSxy),
+)
+OF_SQUARES = (exp.VariancePop, exp.StddevPop)
 MOST_DENOMINATOR = 10_000  # of a quantile's rank
 
 
@@ -153,9 +158,16 @@ class Aggregates:
         return column(name)
 
     def _refused(self, node: Expr) -> Exception:
+        made = "; ask for SUM(x), SUM(x * x) and COUNT(*), of which it follows"
+        if isinstance(node, OF_TWO):
+            made = (
+                "; ask for sums of x, y, x * x, x * y and y * y and COUNT(*), of which it follows"
+            )
+        elif not isinstance(node, OF_SQUARES):
+            made = ""
         return self.context.refuse(
             node,
-            f"the aggregate {shown(node)} over joint data is not supported; supported: {SUPPORTED}",
+            f"the aggregate {shown(node)} over joint data is not supported; supported: {SUPPORTED}{made}",
         )
 
 

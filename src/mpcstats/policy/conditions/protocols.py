@@ -6,10 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from mpcstats.cards.card import Card
 from mpcstats.plan.cost import protocols as protocols_of
+from mpcstats.plan.offer import SHAMIR
 from mpcstats.policy.case import Case
+from mpcstats.policy.operations import OF_CARD
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import STRENGTH, Rule
 from mpcstats.policy.words import level_words, named
+
+# Operations whose protocols bring rows into a secret order, or move them.
+ORDERED = frozenset({"join", "group-by", "quantile", "distinct", "top-k", "window"})
 
 
 def protocols(case: Case) -> Iterator[Reason]:
@@ -41,7 +46,7 @@ def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
         yield Reason(
             "card",
             f"protocol {card.id} runs on {', '.join(card.parties.engines)}, not on "
-            f"{' or '.join(engines)}",
+            f"{' or '.join(engines)}{_lacking(card, engines)}",
         )
     more = sorted(card.leakage.ids - set(rule.leakage))
     if more:
@@ -49,6 +54,13 @@ def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
             "leakage",
             f"rule {rule.name} does not permit the leakage {', '.join(more)} of protocol {card.id}",
         )
+
+
+def _lacking(card: Card, engines: Sequence[str]) -> str:
+    """What an engine lacks for the protocol, where that is known."""
+    if tuple(engines) != (SHAMIR,) or OF_CARD.get(card.id) not in ORDERED:
+        return ""
+    return ": it counts, adds and compares cells, and brings no rows into a secret order"
 
 
 def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
