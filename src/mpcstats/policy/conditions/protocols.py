@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mpcstats.cards.card import Card
 from mpcstats.plan.cost import protocols as protocols_of
+from mpcstats.plan.offer import SEATS
 from mpcstats.policy.case import Case
 from mpcstats.policy.reason import Reason
 from mpcstats.policy.rule import STRENGTH, Rule
@@ -40,8 +41,7 @@ def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
     if not set(engines) & set(card.parties.engines):
         yield Reason(
             "card",
-            f"protocol {card.id} runs on {', '.join(card.parties.engines)}, not on "
-            f"{' or '.join(engines)}",
+            f"protocol {card.id} runs on {', '.join(_real(card))}, not on {' or '.join(engines)}",
         )
     more = sorted(card.leakage.ids - set(rule.leakage))
     if more:
@@ -49,6 +49,11 @@ def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
             "leakage",
             f"rule {rule.name} does not permit the leakage {', '.join(more)} of protocol {card.id}",
         )
+
+
+def _real(card: Card) -> Sequence[str]:
+    """The engines of the card, without the one of tests: nobody is offered that."""
+    return [engine for engine in card.parties.engines if engine in SEATS] or card.parties.engines
 
 
 def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
