@@ -13,7 +13,7 @@ from mpcstats.errors import UsageError
 from mpcstats.party.networks import CHOSEN_BY
 from mpcstats.plan.cost import Estimate, affordable
 from mpcstats.plan.learned import disclosed
-from mpcstats.plan.offer import Offer
+from mpcstats.plan.offer import REP3, Offer
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import on_engine
@@ -54,7 +54,11 @@ def asked_for(offers: tuple[Offer, ...], engine: str | None) -> tuple[Offer, ...
     found = tuple(offer for offer in offers if engine in (None, offer.engine))
     if not found:
         known = ", ".join(dict.fromkeys(offer.engine for offer in offers))
-        raise UsageError(f"expected an engine that the consortium offers ({known}), got {engine}")
+        how = "compute = [...]" if engine == REP3 else f"[engines.{engine}]"
+        raise UsageError(
+            f"expected an engine that the consortium offers ({known}), got {engine}: its file, or "
+            f"local.toml, offers it with {how}"
+        )
     return found
 
 
