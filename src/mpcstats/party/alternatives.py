@@ -29,8 +29,9 @@ class Alternative:
     """The question on `engine`: among whom, whom that withstands, who learns what beyond the question and the plan.
 
     `rounds`, `bytes_sent` over all parties and `seconds` by network are estimates by the cards. Where there is no plan,
-    or a protocol of it has no card for the engine, they are None, and nobody computes or learns anything. `against`: why
-    it cannot run or is not permitted there; none if the engine is no hindrance. `chosen`: it is the one that would run.
+    or a protocol of it has no card for the engine, they are None, and nobody computes or learns anything. `against`:
+    why it cannot run or is not permitted there; none if the engine is no hindrance. `chosen`: it is the one that would
+    run.
     """
 
     engine: str
@@ -77,7 +78,7 @@ def _alternative(
 ) -> Alternative:
     if isinstance(candidate, Unplannable) or candidate.cost is None:
         return Alternative(
-            candidate.engine, (), "", (), None, None, None, candidate.against, chosen=False
+            candidate.engine, (), "", (), None, None, None, candidate.against, candidate is chosen
         )
     plan, cost = candidate.plan, candidate.cost
     return Alternative(
