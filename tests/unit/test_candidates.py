@@ -102,7 +102,7 @@ def test_the_owners_of_a_question_are_those_of_the_tables_in_its_text() -> None:
 
 def test_without_a_card_for_it_an_engine_is_not_permitted() -> None:
     nested = "SELECT COUNT(*) AS n FROM h1.cases a JOIN h2.cases b USING (certno) JOIN h3.cases USING (certno)"
-    assert "protocol lookup_join runs on rep3, not on shamir" in against(
+    assert "expected protocols of engine shamir, got lookup_join" in against(
         "shamir", records(offers=(Offer("shamir", ("bureau", "h1", "p", "q")),)), nested
     )
 
@@ -268,8 +268,21 @@ def test_of_an_engine_that_a_protocol_has_no_card_for_explain_says_that_alone() 
     rep3, shamir = found.alternatives
     assert rep3.compute
     assert rep3.learned
-    assert shamir.decision.startswith("no: protocol lookup_join runs on rep3, not on shamir")
+    assert shamir.decision == (
+        "no: expected protocols of engine shamir, got lookup_join, cohort_count: they are of rep3"
+    )
     assert (shamir.compute, shamir.tolerates, shamir.learned, shamir.seconds) == ((), "", (), None)
+
+
+@pytest.mark.parametrize("rule", [{}, {"permit": False, "because": "a test"}])
+def test_what_no_engine_can_run_is_never_chosen_whatever_the_policy_says(
+    rule: dict[str, Any],
+) -> None:
+    offers = (Offer("shamir", PARTIES),)
+    assert explained(question(JOIN), records(offers=offers, **rule)).plan.engine == "rep3"
+    for of in (records(offers=offers, **rule), records(compute=(), offers=offers, **rule)):
+        with pytest.raises(UsageError, match="expected protocols of engine shamir, got lookup"):
+            explained(question(JOIN, engine="shamir"), of)
 
 
 def test_a_helper_stands_among_whom_the_engine_withstands() -> None:

@@ -28,10 +28,9 @@ HEADS = (
 class Alternative:
     """The question on `engine`: among whom, whom that withstands, who learns what beyond the question and the plan.
 
-    `rounds`, `bytes_sent` over all parties and `seconds` by network are estimates by the cards. Where there is no plan,
-    or a protocol of it has no card for the engine, they are None, and nobody computes or learns anything. `against`:
-    why it cannot run or is not permitted there; none if the engine is no hindrance. `chosen`: it is the one that would
-    run.
+    `rounds`, `bytes_sent` over all parties and `seconds` by network are estimates by the cards. They are None, and
+    nobody computes or learns anything, where there is no plan or a protocol of it has no card. `against`: why it cannot
+    run or is not permitted there; none if the engine is no hindrance. `chosen`: it is the one that would run.
     """
 
     engine: str
