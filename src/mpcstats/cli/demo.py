@@ -37,7 +37,9 @@ def copy(
     seed: Seed = 1,
     engines: Annotated[
         bool,
-        typer.Option("--engines", help="The demo of all engines instead; its rows are the same."),
+        typer.Option(
+            "--engines", help="The demo of all engines instead, whose few rows come with it."
+        ),
     ] = False,
 ) -> None:
     """Copy the settlement demo's files and its made-up data into FOLDER, to change them and ask your own questions.
