@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One claim, adjudicated once: a bureau's node as a process, an insurer with a secret rule, a person's token.
 
-usage: PYTHONPATH=src .venv/bin/python demos/adjudication/demo.py     (needs the extra `pair`)
+usage: .venv/bin/python demos/adjudication/demo.py     (needs the extra `pair`: pip install '.[pair]')
 """
 
 from __future__ import annotations

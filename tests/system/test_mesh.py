@@ -759,7 +759,9 @@ def test_unusable_files_and_addresses_are_the_owners_fault(world: World) -> None
         Listener(me, "0.0.0.0", 0, {}, silence=SILENCE)  # noqa: S104
     with (
         world.listen("fund"),
-        pytest.raises(UsageError, match=f"expected to listen at 127.0.0.1:{fund.port}, got:"),
+        pytest.raises(
+            UsageError, match=f"expected to listen at 127.0.0.1:{fund.port}, got: .*: end the node"
+        ),
     ):
         Listener(me, fund.host, fund.port, {}, silence=SILENCE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpcstats.algebra import group
 from mpcstats.engines.shamir import Shamir
 from mpcstats.errors import InternalError, UsageError
 from mpcstats.party.sandbox import machine as machines
-from mpcstats.party.sandbox.bench import Work, work
+from mpcstats.party.sandbox.bench import Work, bench, work
 from mpcstats.party.sandbox.report import HEADS, TARGETS, Report, cells, target
 from mpcstats.party.sandbox.tasks import FAMILIES, NAMES, ON_SHAMIR, TASKS, Task, merged
 from mpcstats.party.version import version
@@ -159,19 +161,31 @@ def test_what_is_run_is_of_the_engine_that_the_task_is_for() -> None:
 @pytest.mark.parametrize(
     ("task", "asked", "message"),
     [
-        ("sum", {"parties": 4}, "expected 3 parties on rep3, got 4"),
+        ("sum", {"parties": 4}, "expected 3 parties on rep3, got 4: --engine shamir takes more"),
         ("sum", {"engine": "shamir", "parties": 2}, "expected 3 to 15 parties on shamir, got 2"),
         ("sum", {"engine": "shamir", "parties": 16}, "expected 3 to 15 parties on shamir, got 16"),
         ("sort", {"engine": "shamir"}, "expected one of sum, multiply, .* on shamir, got sort"),
-        ("sum", {"engine": "pair"}, "expected a task of engine pair, got sum"),
-        ("private_join", {"engine": "rep3"}, "expected a task of engine rep3, got private_join"),
-        ("sum", {"engine": "spdz"}, "expected engine rep3 or shamir, got 'spdz'"),
+        ("sum", {"engine": "pair"}, "expected private_join on pair, got sum"),
+        ("private_join", {"engine": "rep3"}, "expected engine pair for private_join, got rep3"),
+        ("sum", {"engine": "spdz"}, "expected engine rep3, shamir or pair, got 'spdz'"),
         ("nothing", {}, "expected a task, got 'nothing'"),
     ],
 )
 def test_what_cannot_be_run_is_refused(task: str, asked: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         work(task, 10, **asked)
+
+
+def test_a_join_of_two_without_the_extra_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "rbcl._sodium", None)
+    group._library.cache_clear()
+    try:
+        with pytest.raises(UsageError, match=r"pip install 'mpcstats\[pair\]'"):
+            bench(work("private_join", 10))
+    finally:
+        group._library.cache_clear()
 
 
 @pytest.mark.parametrize("task", ON_SHAMIR)

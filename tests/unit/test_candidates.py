@@ -38,6 +38,8 @@ def against(engine: str, of: Records, text: str = SUM) -> str:
             None,
             "expected 3 different compute parties for engine rep3, got a, b",
         ),
+        ("rep3", ("a", "b"), None, "got a, b: two alone have engine pair"),
+        ("rep3", tuple("abcd"), None, "got a, b, c, d: so many have engine shamir"),
         ("rep3", ("a", "b", "b"), None, "expected 3 different compute parties"),
         ("rep3", ("a", "b", "c"), 1, "expected a threshold for shamir alone, got one for rep3"),
         (
@@ -47,7 +49,12 @@ def against(engine: str, of: Records, text: str = SUM) -> str:
             "expected 3 to 15 different compute parties for engine shamir",
         ),
         ("shamir", tuple("abcdefghijklmnop"), None, "expected 3 to 15"),
-        ("shamir", ("a", "b", "c", "d"), 2, "at most 1 of 4 compute parties, got 2"),
+        (
+            "shamir",
+            ("a", "b", "c", "d"),
+            2,
+            "at most 1 of 4 compute parties, got 2: fewer than half may",
+        ),
         ("shamir", (), 0, "expected a threshold of at least 1, got 0"),
         ("pair", ("a", "b", "c"), None, "expected 2 different compute parties for engine pair"),
     ],
@@ -64,7 +71,10 @@ def test_an_offer_without_parties_is_among_the_owners_of_what_is_asked() -> None
     assert (seats.compute, seats.threshold) == (HOSPITALS, 1)
     assert SHAMIR.seats(tuple("abcdefg")).threshold == 3
     assert Offer("shamir", threshold=2).seats(tuple("abcdefg")).threshold == 2
-    with pytest.raises(UsageError, match="owners of the question's data for engine shamir, got a"):
+    with pytest.raises(
+        UsageError,
+        match="owners of the question's data for engine shamir, got a: name compute parties",
+    ):
         SHAMIR.seats(("a",))
     with pytest.raises(UsageError, match="at most 1 of 3"):
         Offer("shamir", threshold=2).seats(HOSPITALS)
@@ -92,7 +102,7 @@ def test_the_owners_of_a_question_are_those_of_the_tables_in_its_text() -> None:
 
 def test_without_a_card_for_it_an_engine_is_not_permitted() -> None:
     nested = "SELECT COUNT(*) AS n FROM h1.cases a JOIN h2.cases b USING (certno) JOIN h3.cases USING (certno)"
-    assert "protocol lookup_join runs on rep3, clear, not on shamir" in against(
+    assert "expected protocols of engine shamir, got lookup_join" in against(
         "shamir", records(offers=(Offer("shamir", ("bureau", "h1", "p", "q")),)), nested
     )
 
@@ -226,7 +236,7 @@ def test_a_question_may_name_its_engine() -> None:
 
 
 def test_an_engine_that_is_not_offered_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"offers \(rep3, shamir\), got pair"):
+    with pytest.raises(UsageError, match=r"offers \(rep3, shamir\), got pair: .*\[engines.pair\]"):
         planned(question(engine="pair"), records(offers=(SHAMIR,)))
     with pytest.raises(UsageError, match="expected an engine of rep3, shamir, pair, got 'clear'"):
         question(engine="clear")
@@ -263,6 +273,28 @@ def test_explain_compares_the_engines() -> None:
     engines = found.to_json()["engines"]
     assert [each["chosen"] for each in engines] == [True, False, False]
     assert "<h2>Engines compared</h2>" in found.to_html()
+
+
+def test_of_an_engine_that_a_protocol_has_no_card_for_explain_says_that_alone() -> None:
+    found = explained(question(JOIN), records(offers=(Offer("shamir", PARTIES),)))
+    rep3, shamir = found.alternatives
+    assert rep3.compute
+    assert rep3.learned
+    assert shamir.decision == (
+        "no: expected protocols of engine shamir, got lookup_join, cohort_count: they are of rep3"
+    )
+    assert (shamir.compute, shamir.tolerates, shamir.learned, shamir.seconds) == ((), "", (), None)
+
+
+@pytest.mark.parametrize("rule", [{}, {"permit": False, "because": "a test"}])
+def test_what_no_engine_can_run_is_never_chosen_whatever_the_policy_says(
+    rule: dict[str, Any],
+) -> None:
+    offers = (Offer("shamir", PARTIES),)
+    assert explained(question(JOIN), records(offers=offers, **rule)).plan.engine == "rep3"
+    for of in (records(offers=offers, **rule), records(compute=(), offers=offers, **rule)):
+        with pytest.raises(UsageError, match="expected protocols of engine shamir, got lookup"):
+            explained(question(JOIN, engine="shamir"), of)
 
 
 def test_a_helper_stands_among_whom_the_engine_withstands() -> None:

@@ -22,7 +22,7 @@ from mpcstats.party.compile import Records, planned
 from mpcstats.party.explained import Explained, explained
 from mpcstats.party.networks import NETWORKS
 from mpcstats.party.question import Question
-from mpcstats.plan.choice import UNPLANNED, Other
+from mpcstats.plan.choice import HELPED, Other
 from mpcstats.plan.cost import WORK_A_BYTE, WORK_A_ROUND, Network, estimate
 from mpcstats.plan.drawing import HEIGHT, WIDTH, drawing
 from mpcstats.plan.explain import text
@@ -161,7 +161,7 @@ def test_who_learns_what_names_nobody_only_where_a_helper_must_not_collude() -> 
 def test_the_choice_says_why_and_why_not() -> None:
     of = found()
     assert "i is the spine" in step("find_d", of).choice.because
-    assert step("find_d", of).choice.others == (Other("sort_join", UNPLANNED),)
+    assert step("find_d", of).choice.others == (Other("sort_join", HELPED),)
     assert step("gate", of).choice.others == ()
     assert "reads one owner's rows" in found("sum").plan.steps[0].choice.because
     assert "      there is no alternative\n" in str(of)

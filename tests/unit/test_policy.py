@@ -424,7 +424,7 @@ BOUNDS: dict[str, tuple[Callable[[], dict[str, Any]], *tuple[str, ...]]] = {
     ),
     "engine of a card": (
         lambda: {"cards": seats("gate", engines=("clear", "shamir"))},
-        "protocol gate runs on clear, shamir, not on rep3",
+        "protocol gate runs on shamir, not on rep3",
     ),
     "leakage": (
         lambda: {"rules": all_levels(leakage=["size-bound"])},

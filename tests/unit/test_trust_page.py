@@ -33,6 +33,10 @@ def test_the_file_offers_three_engines() -> None:
     assert again == ENGINES
     with pytest.raises(ValueError, match="among the parties, got city"):
         check_engines(ENGINES["compute"], engines, {*five} - {"city"})
+    with pytest.raises(ValueError, match="expected engines shamir or pair, got spdz"):
+        EnginesTable.model_validate({"spdz": {}, "pair": {}})
+    with pytest.raises(ValueError, match=r"expected rep3's parties as compute = \[...\]"):
+        EnginesTable.model_validate({"rep3": {}})
     with pytest.raises(ValueError, match="expected who computes"):
         check_engines(None, EnginesTable())
 

@@ -38,7 +38,8 @@ class _Library:
             from rbcl._sodium import _sodium, lib_path, which_os
         except ImportError:
             raise UsageError(
-                "expected rbcl for computing in ristretto255, got none: install the extra `pair`"
+                "expected rbcl for computing in ristretto255, got none: install the extra `pair`, "
+                "pip install 'mpcstats[pair]'"
             ) from None
         # rbcl writes its library to a new temporary file at every import, and leaves it there. Once
         # loaded it is not needed any more, and on POSIX it can be removed.

@@ -32,10 +32,11 @@ def bench(
         ),
     ] = None,
     engine: Annotated[
-        str | None, typer.Option(help="rep3 or shamir; without it the one that the task is for.")
+        str | None,
+        typer.Option(help="rep3, shamir or pair; without it the one that the task is for."),
     ] = None,
     parties: Annotated[
-        int | None, typer.Option(help="How many compute: 3 on rep3, 3 to 15 on shamir.")
+        int | None, typer.Option(help="How many compute: 3 on rep3, 3 to 15 on shamir, 2 on pair.")
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each; the median one is kept.")] = 1,
     out: Annotated[

@@ -35,8 +35,26 @@ def copy(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     persons: Persons = 120_000,
     seed: Seed = 1,
+    engines: Annotated[
+        bool,
+        typer.Option(
+            "--engines", help="The demo of all engines instead, whose few rows come with it."
+        ),
+    ] = False,
 ) -> None:
-    """Copy the settlement demo's files and its made-up data into FOLDER, to change them and ask your own questions."""
+    """Copy the settlement demo's files and its made-up data into FOLDER, to change them and ask your own questions.
+
+    With --engines, a smaller one: five parties that offer rep3, shamir and pair, to compare whom one has to trust.
+    """
+    if engines:
+        demo.copy_trust(folder)
+        for name in ("sums", "join"):
+            question = folder / f"{name}.sql"
+            console.print(f"compare: mpcstats explain --local {folder} --question {question}")
+        console.print(
+            f"ask: mpcstats run --local {folder} --question {question} --engine pair", markup=False
+        )
+        return
     for path, rows in demo.copy(folder, persons=persons, seed=seed).items():
         console.print(f"  {folder / 'data' / path}: {rows:,} rows")
     console.print(f"ask: mpcstats run --local {folder} --question {folder / 'question.sql'}")

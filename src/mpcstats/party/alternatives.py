@@ -28,9 +28,9 @@ HEADS = (
 class Alternative:
     """The question on `engine`: among whom, whom that withstands, who learns what beyond the question and the plan.
 
-    `rounds`, `bytes_sent` over all parties and `seconds` by network are estimates by the cards; None where there is
-    no plan or a protocol has no card for the engine. `against`: why it cannot run or is not permitted there; none if
-    the engine is no hindrance. `chosen`: it is the one that would run.
+    `rounds`, `bytes_sent` over all parties and `seconds` by network are estimates by the cards. They are None, and
+    nobody computes or learns anything, where there is no plan or a protocol of it has no card. `against`: why it cannot
+    run or is not permitted there; none if the engine is no hindrance. `chosen`: it is the one that would run.
     """
 
     engine: str
@@ -75,20 +75,19 @@ def alternatives(
 def _alternative(
     candidate: Candidate, chosen: Plannable, cards: Cards, networks: Sequence[Network]
 ) -> Alternative:
-    if isinstance(candidate, Unplannable):
+    if isinstance(candidate, Unplannable) or candidate.cost is None:
         return Alternative(
-            candidate.engine, (), "", (), None, None, None, candidate.against, chosen=False
+            candidate.engine, (), "", (), None, None, None, candidate.against, candidate is chosen
         )
     plan, cost = candidate.plan, candidate.cost
-    carded = all(step.card in cards for step in plan.steps)
     return Alternative(
         candidate.engine,
         plan.compute,
         tolerates(plan),
-        tuple(each for each in learned(plan, cards) if each.who != EVERYBODY) if carded else (),
-        None if cost is None else cost.rounds,
-        None if cost is None else cost.total_bytes,
-        None if cost is None else {n.name: cost.seconds(n) for n in networks},
+        tuple(each for each in learned(plan, cards) if each.who != EVERYBODY),
+        cost.rounds,
+        cost.total_bytes,
+        {n.name: cost.seconds(n) for n in networks},
         candidate.against,
         candidate is chosen,
     )

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from mpcstats.cards.load import Cards
 from mpcstats.errors import UsageError
 from mpcstats.party.networks import CHOSEN_BY
-from mpcstats.plan.cost import Estimate, affordable
+from mpcstats.plan.cost import Estimate, affordable, protocols
 from mpcstats.plan.learned import disclosed
-from mpcstats.plan.offer import Offer
+from mpcstats.plan.offer import REP3, SEATS, Offer
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import on_engine
@@ -23,7 +24,7 @@ from mpcstats.policy.check import on_engine
 class Plannable:
     """A plan of the question on `engine`, what it costs by the cards, and why the policy does not permit it there.
 
-    `cost` is None where a protocol of the plan has no card for the engine. `opens` is what is opened, and to whom.
+    `cost` is None where a protocol of the plan has no card. `opens` is what is opened, and to whom.
     """
 
     engine: str
@@ -54,7 +55,11 @@ def asked_for(offers: tuple[Offer, ...], engine: str | None) -> tuple[Offer, ...
     found = tuple(offer for offer in offers if engine in (None, offer.engine))
     if not found:
         known = ", ".join(dict.fromkeys(offer.engine for offer in offers))
-        raise UsageError(f"expected an engine that the consortium offers ({known}), got {engine}")
+        how = "compute = [...]" if engine == REP3 else f"[engines.{engine}]"
+        raise UsageError(
+            f"expected an engine that the consortium offers ({known}), got {engine}: its file, or "
+            f"local.toml, offers it with {how}"
+        )
     return found
 
 
@@ -65,12 +70,26 @@ def weighed(
     try:
         made = plan()
         case = case_of(made)
+        _check_runs(made, case.cards)
         against = tuple(reason.text for reason in on_engine(case))
         cost = affordable(made, case.cards)
         opens = frozenset() if cost is None else disclosed(made, case.cards)
         return Plannable(engine, made, cost, against, opens)
     except UsageError as fault:
         return Unplannable(engine, fault)
+
+
+def _check_runs(plan: Physical, cards: Cards) -> None:
+    """Raises UsageError if protocols of the plan are not of its engine, whatever a policy says: nothing can run."""
+    played = dict.fromkeys(name for names in protocols(plan).values() for name in names)
+    engines = {name: cards[name].parties.engines for name in played if name in cards}
+    lacking = [name for name, has in engines.items() if plan.engine not in has]
+    if lacking:
+        elsewhere = [each for each in SEATS if all(each in engines[name] for name in lacking)]
+        where = f": they are of {' and '.join(elsewhere)}" if elsewhere else ""
+        raise UsageError(
+            f"expected protocols of engine {plan.engine}, got {', '.join(lacking)}{where}"
+        )
 
 
 def chosen(candidates: Iterable[Candidate]) -> Plannable:

@@ -9,8 +9,8 @@ from mpcstats.plan import physical as plans
 from mpcstats.plan.physical import Physical
 from mpcstats.plan.tablechoice import TableChoice
 
-UNPLANNED = "no rule of the planner uses it yet; a program may call it"
-
+HELPED = "it takes more bytes, and is for joins whose owners accept no helper in common"
+ON_TABLES = "it is for tables of shares, and takes more bytes"
 NO_HELPER = "it needs a helper that is neither of the two"
 TELLS = "it tells the size of the intersection as it is"
 
@@ -47,9 +47,12 @@ class Choices:
             case plans.Sum():
                 because, others = _sum(step), (Other("lookup_join", "no keys of two owners meet"),)
             case plans.Lookup():
-                because, others = _lookup(plan, step), _unplanned("sort_join")
+                because, others = _lookup(plan, step), (Other("sort_join", HELPED),)
             case plans.Cohort():
-                because, others = _cohort(plan, step), _unplanned("group_by_public", "group_by")
+                because, others = (
+                    _cohort(plan, step),
+                    tuple(Other(card, ON_TABLES) for card in ("group_by_public", "group_by")),
+                )
             case plans.PaddedJoin():
                 because = f"{_pair(plan, step)}; the policy does not let the exact size be told"
                 others = (Other("private_join", TELLS), Other("lookup_join", NO_HELPER))
@@ -112,7 +115,3 @@ def _cohort(plan: Physical, step: plans.Cohort) -> str:
     """plan.lower: what follows lookups, always."""
     labels = f", in {plan.cells} cells with public labels" if step.groups else ""
     return f"the joined rows of {step.spine} are counted where their lookups hit{labels}"
-
-
-def _unplanned(*cards: str) -> tuple[Other, ...]:
-    return tuple(Other(card, UNPLANNED) for card in cards)

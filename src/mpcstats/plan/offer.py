@@ -60,9 +60,20 @@ class Offer:
             whose = "compute parties" if self.compute else "owners of the question's data"
             raise UsageError(
                 f"expected {wanted} different {whose} for engine {self.engine}, got "
-                f"{', '.join(compute) or 'none'}"
+                f"{', '.join(compute) or 'none'}{self._elsewhere(len(compute))}"
             )
         return Seats(self.engine, compute, self._threshold(len(compute)))
+
+    def _elsewhere(self, parties: int) -> str:
+        """What else may be offered among so many."""
+        least, most = SEATS[SHAMIR]
+        if self.engine == SHAMIR and not self.compute and parties < least:
+            return ": name compute parties beside them in [engines.shamir]"
+        if self.engine != PAIR and parties == SEATS[PAIR][0]:
+            return ": two alone have engine pair"
+        if self.engine == REP3 and least <= parties <= most:
+            return ": so many have engine shamir"
+        return ""
 
     def _threshold(self, parties: int) -> int | None:
         """Of shamir: products ask for an honest majority, 2 t < n."""
@@ -72,7 +83,7 @@ class Offer:
         if self.threshold is not None and self.threshold > most:
             raise UsageError(
                 f"expected a threshold of at most {most} of {parties} compute parties, got "
-                f"{self.threshold}"
+                f"{self.threshold}: fewer than half may collude"
             )
         return most if self.threshold is None else self.threshold
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import re
 import socket
@@ -21,6 +22,7 @@ from mpcstats.transport.frames import STEP, Frame, Kind
 from mpcstats.transport.identity import Identity, Peer, fingerprint, server_context
 
 EVERY_INTERFACE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - refused, not used
+IN_USE = ": end the node that listens there already, or give this one another address"
 TICK = 0.2  # seconds between two looks at whether to stop
 HANDSHAKES = 64  # at once; what comes on top is dropped
 UNCLAIMED_CONTROLS = 64
@@ -217,7 +219,10 @@ def _bind(host: str, port: int) -> socket.socket:
         listening.listen(HANDSHAKES)
     except OSError as error:
         listening.close()
-        raise UsageError(f"expected to listen at {host}:{port}, got: {error.strerror}") from None
+        hint = IN_USE if error.errno == errno.EADDRINUSE else ""
+        raise UsageError(
+            f"expected to listen at {host}:{port}, got: {error.strerror}{hint}"
+        ) from None
     return listening
 
 

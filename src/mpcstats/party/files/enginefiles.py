@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from mpcstats.errors import UsageError
 from mpcstats.party.question import check_name
-from mpcstats.plan.offer import PAIR, REP3, SHAMIR, Offer
+from mpcstats.plan.offer import PAIR, REP3, SEATS, SHAMIR, Offer
 from mpcstats.records.tomlfile import Table, toml_text
 
 
@@ -41,6 +41,16 @@ class EnginesTable(Table):
 
     shamir: ShamirTable | None = None
     pair: PairTable | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, table: object) -> object:
+        unknown = [] if not isinstance(table, dict) else [n for n in table if n not in SEATS]
+        if unknown:
+            raise ValueError(f"expected engines {SHAMIR} or {PAIR}, got {', '.join(unknown)}")
+        if isinstance(table, dict) and REP3 in table:
+            raise ValueError("expected rep3's parties as compute = [...], got a table of it")
+        return table
 
     @property
     def offers(self) -> tuple[Offer, ...]:

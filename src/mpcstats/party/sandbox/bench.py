@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mpcstats.algebra import group
 from mpcstats.engines.rep3 import Rep3
 from mpcstats.engines.shamir import Shamir
 from mpcstats.engines.shamir.group import MOST
@@ -85,15 +86,18 @@ class Work:
         if not 1 <= self.rows <= MOST_ROWS:
             raise UsageError(f"expected 1 to {MOST_ROWS} rows, got {self.rows}")
         if self.engine not in (REP3, SHAMIR, PAIR):
-            raise UsageError(f"expected engine {REP3} or {SHAMIR}, got {self.engine!r}")
-        if (self.task in pairing.TASKS) != (self.engine == PAIR):
-            raise UsageError(f"expected a task of engine {self.engine}, got {self.task}")
+            raise UsageError(f"expected engine {REP3}, {SHAMIR} or {PAIR}, got {self.engine!r}")
+        if self.engine == PAIR and self.task not in pairing.TASKS:
+            raise UsageError(f"expected {', '.join(pairing.TASKS)} on {PAIR}, got {self.task}")
+        if self.engine != PAIR and self.task in pairing.TASKS:
+            raise UsageError(f"expected engine {PAIR} for {self.task}, got {self.engine}")
         if self.engine == SHAMIR and self.task not in ON_SHAMIR:
             raise UsageError(f"expected one of {', '.join(ON_SHAMIR)} on shamir, got {self.task}")
         least, most = PARTIES_ON[self.engine]
         if not least <= self.parties <= most:
             count = f"{least}" if least == most else f"{least} to {most}"
-            raise UsageError(f"expected {count} parties on {self.engine}, got {self.parties}")
+            hint = f": --engine {SHAMIR} takes more" if self.engine == REP3 else ""
+            raise UsageError(f"expected {count} parties on {self.engine}, got {self.parties}{hint}")
 
 
 def work(
@@ -119,8 +123,10 @@ def bench(asked: Work, *, heard: Heard = lambda _: None) -> dict[str, Any]:
     """Run it in processes of their own: task, rows, network, engine, rounds, and figures by party.
 
     wall_s runs from when every party has its inputs, after the handshake, to the answer, without its check.
-    Raises InternalError if a party fails or an answer is wrong.
+    Raises UsageError without the extra that the engine needs, InternalError if a party fails or an answer is wrong.
     """
+    if asked.engine == PAIR:
+        group.check_installed()
     parties = asked.names
     with tempfile.TemporaryDirectory(prefix="mpcstats-bench-") as temporary:
         folder = Path(temporary)

@@ -24,6 +24,7 @@ from mpcstats.plan.learned import learned
 from mpcstats.records.ledger import Report
 
 SETTLEMENT = "settlement"
+TRUST = "trust"
 PERSONS = "persons"  # the column of the demo's question that the gate goes by
 
 
@@ -77,10 +78,24 @@ def copy(where: Path, *, persons: int, seed: int) -> Mapping[str, int]:
 
     Raises UsageError if the folder is there and has files.
     """
+    _copy_files(SETTLEMENT, where)
+    return make_data(where / "data", persons=persons, seed=seed)
+
+
+def copy_trust(where: Path) -> None:
+    """The files of the demo that offers all engines, which bring their few rows, in the new folder `where`.
+
+    Raises UsageError if the folder is there and has files.
+    """
+    _copy_files(TRUST, where)
+
+
+def _copy_files(name: str, where: Path) -> None:
     if where.exists() and (not where.is_dir() or any(where.iterdir())):
         raise UsageError(f"{where}: expected a new or an empty folder, got one with files")
-    shutil.copytree(folder(SETTLEMENT), where, dirs_exist_ok=True)
-    return make_data(where / "data", persons=persons, seed=seed)
+    shutil.copytree(
+        folder(name), where, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
 
 
 def settlement(

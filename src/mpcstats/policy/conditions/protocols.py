@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mpcstats.cards.card import Card
 from mpcstats.plan.cost import protocols as protocols_of
-from mpcstats.plan.offer import SHAMIR
+from mpcstats.plan.offer import SEATS, SHAMIR
 from mpcstats.policy.case import Case
 from mpcstats.policy.operations import OF_CARD
 from mpcstats.policy.reason import Reason
@@ -45,7 +45,7 @@ def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
     if not set(engines) & set(card.parties.engines):
         yield Reason(
             "card",
-            f"protocol {card.id} runs on {', '.join(card.parties.engines)}, not on "
+            f"protocol {card.id} runs on {', '.join(_real(card))}, not on "
             f"{' or '.join(engines)}{_lacking(card, engines)}",
         )
     more = sorted(card.leakage.ids - set(rule.leakage))
@@ -61,6 +61,11 @@ def _lacking(card: Card, engines: Sequence[str]) -> str:
     if tuple(engines) != (SHAMIR,) or OF_CARD.get(card.id) not in ORDERED:
         return ""
     return ": it counts, adds and compares cells, and brings no rows into a secret order"
+
+
+def _real(card: Card) -> Sequence[str]:
+    """The engines of the card, without the one of tests: nobody is offered that."""
+    return [engine for engine in card.parties.engines if engine in SEATS] or card.parties.engines
 
 
 def _too_weak(case: Case, rule: Rule) -> Iterator[Reason]:
