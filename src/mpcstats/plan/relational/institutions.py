@@ -200,7 +200,8 @@ def _where_behind(of: Expr, name: str, rel: Rel) -> Expr:
 
 def _or_zero(node: Expr, rel: Rel) -> Expr:
     if not known(node, rel).nullable:
-        return exp.Paren(this=node.copy())
+        # A column in brackets would be an expression that its owner computes, and shares once more.
+        return node.copy() if isinstance(node, exp.Column) else exp.Paren(this=node.copy())
     return exp.Coalesce(this=node.copy(), expressions=[exp.Literal.number(0)])
 
 
