@@ -58,9 +58,13 @@ def _tally(of: Tables, step: tables.Tally, table: Table) -> tuple[Sizing, ...]:
     """
     flags = _flags(step, table)
     sure = {name for name in flags if table.forms[name] == "bits"}
-    numbers = [a for a in step.aggregates if a.kind != "sum" or a.of not in sure]
+    numbers = [
+        a for a in step.aggregates if a.kind != "sum" or a.where is not None or a.of not in sure
+    ]
     sums, added = summands(numbers, table)
-    made = _codes(table, step.cell, step.cells).beside(added)
+    within, flagged = _flagged(step, table)
+    sums += within
+    made = _codes(table, step.cell, step.cells).beside(added).then(flagged)
     sizes = public_sizes(table.rows, step.cells, sums)
     whole = step.cell is None or step.cells == 1
     exact = not whole and len(sure) == len(flags)
@@ -80,8 +84,20 @@ def _flags(step: tables.Tally, table: Table) -> list[str]:
     """The columns whose sums are numbers of bits, and may be counted on these."""
     if not counted_as_bits(table.rows, step.cells):
         return []
-    names = dict.fromkeys(a.of for a in step.aggregates if a.kind == "sum" and a.of is not None)
+    names = dict.fromkeys(
+        a.of for a in step.aggregates if a.kind == "sum" and a.of is not None and a.where is None
+    )
     return [name for name in names if _is_flag(table, name)]
+
+
+def _flagged(step: tables.Tally, table: Table) -> tuple[int, Work]:
+    """How many sums are of rows with a flag; the flags as numbers, and a product for each column to be summed so."""
+    asked = [a for a in step.aggregates if a.where is not None]
+    wheres = dict.fromkeys(a.where for a in asked if a.where is not None)
+    masked = {a.of for a in asked if a.of is not None and (table.shape.partial or table.nullable(a.of))}
+    return len(asked), together(
+        [*(table.as_number(name) for name in wheres), *[PRODUCT for _ in masked]]
+    )
 
 
 def _is_flag(table: Table, name: str) -> bool:

@@ -175,11 +175,15 @@ class Aggregate:
 
     count: rows, or those where `of` is not NULL. sum: of the values that are not NULL, 0 if there are none. min, max,
     distinct: of the values that are not NULL; without any, min and max are junk and distinct is 0.
+    `where`: a column of 0 and 1, never NULL; a sum in one cell is of the rows in which it is 1. `only`: the cells of
+    which it is told; it is 0 in all others. None: no such condition.
     """
 
     column: Column
     kind: Aggregation
     of: str | None = None
+    where: str | None = None
+    only: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

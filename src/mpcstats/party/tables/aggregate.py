@@ -14,7 +14,7 @@ from mpcstats.protocols.derive import Value, as_bits, as_number, masked
 from mpcstats.protocols.group_by import Spread, Values
 from mpcstats.session import Session, parallel
 
-Summed = tuple[str, str]  # kind and name of the column
+Summed = tuple[str, ...]  # kind and name of the column, and of that which says which rows, if there is one
 
 
 async def summands(
@@ -79,9 +79,18 @@ def aggregated(
     """The columns by name, from the number of `rows`, the sums of `summands` and the spreads by column."""
     found = {}
     for aggregate in aggregates:
-        number = _number(aggregate, rows, sums, spreads)
+        number = told_only(aggregate, _number(aggregate, rows, sums, spreads))
         found[aggregate.column.name] = Value(*bounds(aggregate.column), number, None, None)
     return found
+
+
+def told_only(aggregate: Aggregate, cells: Arith) -> Arith:
+    """The numbers of the cells of which the aggregate is told, and 0 in all others."""
+    if aggregate.only is None:
+        return cells
+    chosen = np.zeros(cells.shape, dtype=np.uint64)
+    chosen[list(aggregate.only)] = 1
+    return cells.scaled(chosen)
 
 
 def _number(
@@ -95,7 +104,7 @@ def _number(
         case "count":
             return sums.get(("count", of), rows)
         case "sum":
-            return sums["sum", of]
+            return sums["sum", of] if aggregate.where is None else sums["sum", of, aggregate.where]
         case "min":
             return spreads[of].least
         case "max":

@@ -9,8 +9,8 @@ import numpy as np
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits
 from mpcstats.party.tables.aggregate import Summed, aggregated, summands
-from mpcstats.party.tables.form import bits_of, both
-from mpcstats.party.tables.table import Table, bounds
+from mpcstats.party.tables.form import bits_of, both, numbers_of
+from mpcstats.party.tables.table import Table
 from mpcstats.plan import tables as plans
 from mpcstats.plan.flagcount import counted_as_bits
 from mpcstats.protocols.derive import Value, as_bits, as_number
@@ -22,7 +22,7 @@ from mpcstats.session import Session, parallel
 async def tally(session: Session, engine: Engine, step: plans.Tally, table: Table) -> Table:
     """One row a cell. Flags are counted on bits where there are few cells, everything else is added up as numbers."""
     names = _flags(step, table)
-    numbers = tuple(a for a in step.aggregates if a.kind != "sum" or a.of not in names)
+    numbers = tuple(a for a in step.aggregates if not _is_counted(a, names))
     codes = None
     if step.cell is not None and step.cells > 1:
         codes = await cell_codes(session.narrow("cell"), engine, table, step.cell, step.cells)
@@ -61,8 +61,14 @@ def _flags(step: plans.Tally, table: Table) -> list[str]:
     """The columns that are summed up and are bits, if these are counted as such."""
     if not counted_as_bits(table.rows, step.cells):
         return []
-    names = dict.fromkeys(a.of for a in step.aggregates if a.kind == "sum" and a.of is not None)
+    names = dict.fromkeys(
+        a.of for a in step.aggregates if a.kind == "sum" and a.of is not None and a.where is None
+    )
     return [name for name in names if _is_flag(table.value(name))]
+
+
+def _is_counted(aggregate: plans.Aggregate, flags: Sequence[str]) -> bool:
+    return aggregate.kind == "sum" and aggregate.where is None and aggregate.of in flags
 
 
 def _is_flag(value: Value) -> bool:
@@ -95,18 +101,12 @@ async def _counted(
         inside = Bits.stack([where] * len(names))
         (rows,) = await engine.conj(session.narrow("inside"), [(rows, inside)])
     counts = await flag_count(session.narrow("count"), engine, rows)
-    columns = {
-        a.column.name: Value(
-            *bounds(a.column), _of(counts, names.index(a.of), step.cells), None, None
-        )
-        for a in step.aggregates
-        if a.kind == "sum" and a.of in names
+    by_flag = {
+        name: counts[i * step.cells : (i + 1) * step.cells] for i, name in enumerate(names)
     }
-    return Table(step.cells, None, columns)
-
-
-def _of(counts: Arith, flag: int, cells: int) -> Arith:
-    return counts[flag * cells : (flag + 1) * cells]
+    sums: dict[Summed, Arith] = {("sum", name): count for name, count in by_flag.items()}
+    told = [a for a in step.aggregates if _is_counted(a, names)]
+    return Table(step.cells, None, aggregated(told, counts, sums, {}))
 
 
 async def cell_codes(session: Session, engine: Engine, table: Table, cell: str, cells: int) -> Bits:
@@ -123,22 +123,50 @@ async def _whole(
     names = list(dict.fromkeys(name for _, name in over))
     rows, weight = await _weights(session.narrow("flags"), engine, table, names)
     summed = [name for kind, name in over if kind == "sum"]
+    wheres = {a.where for a in aggregates if a.where is not None}
+    flags = await numbers_of(
+        session.narrow("where"), engine, [table.value(name) for name in sorted(wheres)]
+    )
+    where = dict(zip(sorted(wheres), flags, strict=True))
     totals = await parallel(
         *(
-            _dot(session.narrow(f"sum{i}"), engine, table.value(name), weight[name])
+            _sums(
+                session.narrow(f"sum{i}"),
+                engine,
+                table.value(name),
+                None if table.present is None and table.value(name).known is None else weight[name],
+                [where[a.where] for a in aggregates if a.of == name and a.where is not None],
+            )
             for i, name in enumerate(summed)
         )
     )
     sums: dict[Summed, Arith] = {
         ("count", name): weight[name].total() for kind, name in over if kind == "count"
     }
-    sums |= {("sum", name): total for name, total in zip(summed, totals, strict=True)}
+    for name, found in zip(summed, totals, strict=True):
+        within = [a.where for a in aggregates if a.of == name and a.where is not None]
+        keys: list[Summed] = [("sum", name), *(("sum", name, flag) for flag in within)]
+        sums |= dict(zip(keys, found, strict=True))
     return Table(1, None, aggregated(aggregates, rows.total(), sums, {}))
 
 
-async def _dot(session: Session, engine: Engine, value: Value, weight: Arith) -> Arith:
+async def _sums(
+    session: Session, engine: Engine, value: Value, weight: Arith | None, flags: Sequence[Arith]
+) -> list[Arith]:
+    """The sum of the rows that count, and of those of them that have each of the flags.
+
+    weight: 1 in rows that count, 0 in others; None: all do.
+    """
     number = await as_number(session.narrow("number"), engine, value)
-    return await engine.dot(session.narrow("dot"), weight, number)
+    if weight is not None and not flags:
+        return [await engine.dot(session.narrow("dot"), weight, number)]
+    if weight is not None:  # one product a row, whatever the number of flags
+        number = await engine.multiply(session.narrow("kept"), weight, number)
+    step = session.narrow("flagged")
+    flagged = await parallel(
+        *(engine.dot(step.narrow(str(i)), flag, number) for i, flag in enumerate(flags))
+    )
+    return [number.total(), *flagged]
 
 
 async def _weights(
