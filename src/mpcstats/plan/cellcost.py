@@ -94,7 +94,9 @@ def _flagged(step: tables.Tally, table: Table) -> tuple[int, Work]:
     """How many sums are of rows with a flag; the flags as numbers, and a product for each column to be summed so."""
     asked = [a for a in step.aggregates if a.where is not None]
     wheres = dict.fromkeys(a.where for a in asked if a.where is not None)
-    masked = {a.of for a in asked if a.of is not None and (table.shape.partial or table.nullable(a.of))}
+    masked = {
+        a.of for a in asked if a.of is not None and (table.shape.partial or table.nullable(a.of))
+    }
     return len(asked), together(
         [*(table.as_number(name) for name in wheres), *[PRODUCT for _ in masked]]
     )

@@ -261,7 +261,7 @@ class _Walk:
         if isinstance(step, tables.GroupOwned):
             fragment = self._fragment(step.fragment)
             self._check_aligned(of, fragment)
-            self._check_yields(fragment, step.keys)
+            self._check_yields(fragment, [*step.keys, *step.apart])
         else:
             for key in step.keys:
                 self._column(of, key.name, key.kind)
@@ -289,7 +289,10 @@ class _Walk:
 
     def _check_conditions(self, step: TableStep, of: Shape, aggregate: Aggregate) -> None:
         cells = step.cells if isinstance(step, tables.Tally) else 0
-        if aggregate.where is not None:
+        if isinstance(step, tables.GroupOwned):
+            if aggregate.where not in {None, *(flag.name for flag in step.apart)}:
+                raise self._fail("a flag that tells the groups' rows apart", aggregate.where)
+        elif aggregate.where is not None:
             flag = self._column(of, aggregate.where, "number", "flag")
             if flag.nullable or not 0 <= flag.minimum <= flag.maximum <= 1:
                 raise self._fail("a flag that is never NULL", flag)

@@ -14,7 +14,9 @@ from mpcstats.protocols.derive import Value, as_bits, as_number, masked
 from mpcstats.protocols.group_by import Spread, Values
 from mpcstats.session import Session, parallel
 
-Summed = tuple[str, ...]  # kind and name of the column, and of that which says which rows, if there is one
+Summed = tuple[
+    str, ...
+]  # kind and name of the column, and of that which says which rows, if there is one
 
 
 async def summands(
@@ -102,6 +104,8 @@ def _number(
     of = "" if aggregate.of is None else aggregate.of
     match aggregate.kind:
         case "count":
+            if aggregate.where is not None:
+                return sums["count", of, aggregate.where]
             return sums.get(("count", of), rows)
         case "sum":
             return sums["sum", of] if aggregate.where is None else sums["sum", of, aggregate.where]

@@ -101,9 +101,7 @@ async def _counted(
         inside = Bits.stack([where] * len(names))
         (rows,) = await engine.conj(session.narrow("inside"), [(rows, inside)])
     counts = await flag_count(session.narrow("count"), engine, rows)
-    by_flag = {
-        name: counts[i * step.cells : (i + 1) * step.cells] for i, name in enumerate(names)
-    }
+    by_flag = {name: counts[i * step.cells : (i + 1) * step.cells] for i, name in enumerate(names)}
     sums: dict[Summed, Arith] = {("sum", name): count for name, count in by_flag.items()}
     told = [a for a in step.aggregates if _is_counted(a, names)]
     return Table(step.cells, None, aggregated(told, counts, sums, {}))

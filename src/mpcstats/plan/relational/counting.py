@@ -62,7 +62,9 @@ class Counting:
         self._spread: list[Aggregate] = []
         self._known: dict[str, Node] = {}
         self._later: list[tuple[Aggregated, Column]] = []
-        self.only: dict[str, tuple[int, ...]] = {}  # by column of an institution's rows, where a key
+        self.only: dict[
+            str, tuple[int, ...]
+        ] = {}  # by column of an institution's rows, where a key
         # says of which institution a row is: the cells of that institution.
 
     def cells(
@@ -102,9 +104,7 @@ class Counting:
                 self._variance(aggregate, source)
         return cells
 
-    def _count_up(
-        self, aggregate: Aggregated, source: Column, operands: Mapping[str, str]
-    ) -> None:
+    def _count_up(self, aggregate: Aggregated, source: Column, operands: Mapping[str, str]) -> None:
         most = self._table.rows
         name, of = aggregate.name, source.name
         match aggregate.kind:
