@@ -175,7 +175,7 @@ class Aggregate:
 
     count: rows, or those where `of` is not NULL. sum: of the values that are not NULL, 0 if there are none. min, max,
     distinct: of the values that are not NULL; without any, min and max are junk and distinct is 0.
-    `where`: a flag that is never NULL; a sum in one cell, or of an owner's groups, is of the rows in which it is 1.
+    `where`: a flag that is never NULL; a sum of cells, or of an owner's groups, is of the rows in which it is 1.
     `only`: the cells of which the aggregate is told; it is 0 in all others. None: no such condition.
     """
 

@@ -296,8 +296,8 @@ class _Walk:
             flag = self._column(of, aggregate.where, "number", "flag")
             if flag.nullable or not 0 <= flag.minimum <= flag.maximum <= 1:
                 raise self._fail("a flag that is never NULL", flag)
-            if cells != 1 or aggregate.kind != "sum":
-                raise self._fail("a condition on a sum in one cell", aggregate.column)
+            if not cells or aggregate.kind != "sum":
+                raise self._fail("a condition on a sum in cells", aggregate.column)
         if aggregate.only is not None and not set(aggregate.only) <= set(range(cells)):
             raise self._fail(f"some of {cells} cells", aggregate.only)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits
+from mpcstats.errors import InternalError
 from mpcstats.party.tables.aggregate import Summed, aggregated, summands
 from mpcstats.party.tables.form import bits_of, both, numbers_of
 from mpcstats.party.tables.table import Table
@@ -21,6 +23,7 @@ from mpcstats.session import Session, parallel
 
 async def tally(session: Session, engine: Engine, step: plans.Tally, table: Table) -> Table:
     """One row a cell. Flags are counted on bits where there are few cells, everything else is added up as numbers."""
+    table = await _with_numbers(session.narrow("where"), engine, step, table)
     names = _flags(step, table)
     numbers = tuple(a for a in step.aggregates if not _is_counted(a, names))
     codes = None
@@ -45,6 +48,19 @@ async def _by_cell(
     codes: Bits,
 ) -> Table:
     summed = await summands(session.narrow("sums"), engine, aggregates, table)
+    flagged = list(dict.fromkeys((a.of, a.where) for a in aggregates if a.where is not None))
+    products = await parallel(
+        *(
+            engine.multiply(
+                session.narrow(f"flagged{i}"), summed["sum", of or ""], _number(table, where or "")
+            )
+            for i, (of, where) in enumerate(flagged)
+        )
+    )
+    summed |= {
+        ("sum", of or "", where or ""): product
+        for (of, where), product in zip(flagged, products, strict=True)
+    }
     found = await group_by_public(
         session.narrow("group"),
         engine,
@@ -55,6 +71,21 @@ async def _by_cell(
     )
     sums = dict(zip(summed, found.sums, strict=True))
     return Table(step.cells, None, aggregated(aggregates, found.counts, sums, {}))
+
+
+async def _with_numbers(session: Session, engine: Engine, step: plans.Tally, table: Table) -> Table:
+    """The table with the flags under which something is summed as numbers, each made once."""
+    names = sorted({a.where for a in step.aggregates if a.where is not None})
+    numbers = await numbers_of(session, engine, [table.value(name) for name in names])
+    made = {name: Value(0, 1, number, None) for name, number in zip(names, numbers, strict=True)}
+    return replace(table, columns={**table.columns, **made})
+
+
+def _number(table: Table, flag: str) -> Arith:
+    number = table.value(flag).number
+    if number is None:
+        raise InternalError(f"expected the flag {flag} as a number")
+    return number
 
 
 def _flags(step: plans.Tally, table: Table) -> list[str]:
@@ -121,11 +152,6 @@ async def _whole(
     names = list(dict.fromkeys(name for _, name in over))
     rows, weight = await _weights(session.narrow("flags"), engine, table, names)
     summed = [name for kind, name in over if kind == "sum"]
-    wheres = {a.where for a in aggregates if a.where is not None}
-    flags = await numbers_of(
-        session.narrow("where"), engine, [table.value(name) for name in sorted(wheres)]
-    )
-    where = dict(zip(sorted(wheres), flags, strict=True))
     totals = await parallel(
         *(
             _sums(
@@ -133,7 +159,11 @@ async def _whole(
                 engine,
                 table.value(name),
                 None if table.present is None and table.value(name).known is None else weight[name],
-                [where[a.where] for a in aggregates if a.of == name and a.where is not None],
+                [
+                    _number(table, a.where)
+                    for a in aggregates
+                    if a.of == name and a.where is not None
+                ],
             )
             for i, name in enumerate(summed)
         )

@@ -108,18 +108,14 @@ class Answering:
     def _summed(self, aggregate: Aggregated) -> Aggregated:
         """The aggregate over all rows of which a sum that is attributed to an institution is a part.
 
-        It is a part of it where a key tells institutions apart, and where there is one cell: there a sum under a flag
-        costs no product.
+        It is a part of it where a key tells institutions apart, and where there are flags: as the step sums under
+        these, they become numbers once, and in one cell no product is taken.
         """
         found = attributed(aggregate)
         if found is None or found.amount is None:
             return aggregate
-        by_flag = not self._answer.keys and found.institution in self._counts()
-        return (
-            replace(aggregate, of=found.amount)
-            if by_flag or found.institution in self._told
-            else aggregate
-        )
+        told = found.institution in self._told or found.institution in self._counts()
+        return replace(aggregate, of=found.amount) if told else aggregate
 
     def _key(self, scalars: Scalars, name: str, node: Expr) -> Key:
         known = scalars.fact(node)

@@ -139,7 +139,7 @@ class Counting:
             return None, None
         if found.institution in self.only:
             return None, self.only[found.institution]
-        return (operands.get(found.institution) if self._cell is None else None), None
+        return operands.get(found.institution), None
 
     def _whole(self, name: str, made: Reference) -> None:
         """A number that is never NULL."""
