@@ -11,8 +11,9 @@ from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.relational.algebra import Aggregated, Group, at_leaves, combinations, known
 from mpcstats.plan.relational.attributed import Apart, told_apart
-from mpcstats.plan.relational.draft import Draft, Leaf, Table
+from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.forms import placed
+from mpcstats.plan.relational.fragments import Leaf
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.wants import LARGEST, Want, natural
 from mpcstats.plan.tables import Call, Column, Node, Null, Number, Reference
