@@ -127,15 +127,8 @@ class Grouping:
                 if want.name == aggregate.name:
                     results[want] = (made, counted)
         own = table.spine
-        flags: dict[str, Column] = {}
-        if self._apart and own is not None:
-            flags = self._flags(table, own)
-        of_all = {aggregate.name: of for aggregate, of in operands}
-        for aggregate in wanted:
-            apart = self._apart.get(aggregate.name)
-            if apart is not None:
-                made = self._part(aggregate, apart, flags, of_all, aggregates)
-                results |= {w: (made, None) for w in self._wants if w.name == aggregate.name}
+        flags = self._flags(table, own) if own is not None else {}
+        results |= self._parts(wanted, flags, {a.name: of for a, of in operands}, aggregates)
         if owned and own is not None:
             rows = max(1, min(rows, combinations(own.rel, [table.own[k.name] for k in keys])))
             given = tuple(
@@ -246,6 +239,22 @@ class Grouping:
             name: own.column(Want(table.own[name], "number"), lowering.names, lowering.context)
             for name in ordered
         }
+
+    def _parts(
+        self,
+        wanted: Sequence[Aggregated],
+        flags: Mapping[str, Column],
+        operands: Mapping[str, str | None],
+        aggregates: list[tables.Aggregate],
+    ) -> dict[Want, tuple[Column, str | None]]:
+        """The columns of the rows that flags tell apart, none of which is NULL; their aggregates join `aggregates`."""
+        found: dict[Want, tuple[Column, str | None]] = {}
+        for aggregate in wanted:
+            if aggregate.name in self._apart:
+                apart = self._apart[aggregate.name]
+                made = self._part(aggregate, apart, flags, operands, aggregates)
+                found |= {w: (made, None) for w in self._wants if w.name == aggregate.name}
+        return found
 
     def _part(
         self,

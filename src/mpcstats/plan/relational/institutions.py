@@ -83,7 +83,12 @@ def of_keys(rel: Rel, keys: Sequence[str], names: Names) -> dict[str, Expr]:
     for name in rel.facts:
         own = beginning(name)
         source = names.sources.get(own) if INSTITUTION in name else None
-        if source is not None and source in keys and own in names.single and not _grouped_below(rel, name):
+        if (
+            source is not None
+            and source in keys
+            and own in names.single
+            and not _grouped_below(rel, name)
+        ):
             label = exp.convert(names.institutions[name])
             same = exp.EQ(this=column(source), expression=label)
             one, zero = exp.Literal.number(1), exp.Literal.number(0)
