@@ -13,12 +13,17 @@ from tests.property.relational import Part, Row, digest, everywhere, number, sho
 from mpcstats.plan.tables import (
     FRACTION_DIGITS,
     Aggregate,
+    Call,
     Column,
+    Computed,
+    Derive,
     Deviation,
     Divide,
     Give,
+    Number,
     Quantile,
     Quotient,
+    Reference,
     Spread,
     TableStep,
     Tally,
@@ -83,6 +88,41 @@ def test_counts_and_sums(cell: str | None, rows: Rows) -> None:
         for own in by_cell(rows, cell)
     ]
     assert found == expected
+
+
+@ONE
+@settings(max_examples=EXAMPLES)
+@given(rows=ROWS)
+def test_sums_of_rows_with_a_flag_and_sums_that_are_told_of_some_cells(
+    cell: str | None, rows: Rows
+) -> None:
+    cells = CELLS if cell else 1
+    aggregates = (
+        Aggregate(total("sum"), "sum", "x"),
+        Aggregate(total("of_high"), "sum", "x", "high"),
+        Aggregate(total("highs"), "sum", "high"),
+        Aggregate(total("of_low"), "sum", "y", "low"),
+        Aggregate(total("last"), "sum", "x", only=(cells - 1,)),
+        Aggregate(total("none"), "count", only=()),
+    )
+    high = Call("lt", (Number(50), Reference("y")))
+    flags = (
+        Computed(Column("high", "flag", 0, 1), high),
+        Computed(Column("low", "flag", 0, 1), Call("not", (high,))),
+    )
+    found = played(
+        rows, Derive("flags", ("l",), flags), Tally("t", "flags", cell, cells, aggregates)
+    )
+    for i, (own, row) in enumerate(zip(by_cell(rows, cell), found, strict=True)):
+        above = [r for r in own if r[2] > 50]
+        assert row == {
+            "sum": sum(known(own)),
+            "of_high": sum(known(above)),
+            "highs": len(above),
+            "of_low": sum(r[2] for r in own if r[2] <= 50),
+            "last": sum(known(own)) if i == cells - 1 else 0,
+            "none": 0,
+        }
 
 
 @ONE

@@ -22,10 +22,11 @@ from tests.property.relational import (
     short,
 )
 
-from mpcstats.errors import InternalError
+from mpcstats.errors import InternalError, UsageError
 from mpcstats.plan.tables import (
     Aggregate,
     Call,
+    Column,
     Computed,
     Derive,
     Find,
@@ -297,6 +298,60 @@ def test_groups_that_an_owner_knows(owner: str, keys: str, rows: Given) -> None:
         f"SELECT {', '.join(keys)}, {COUNTED} FROM l WHERE n < 3 GROUP BY {', '.join(keys)}", l=rows
     )
     assert bag(cells(found, *names)) == bag(expected)
+
+
+APART = (*(number(name, 0, 1, nullable=False) for name in ("p", "q", "r")),)
+
+
+def apart(owner: str, rows: Sequence[tuple[str, int, int]], *, told: int = 3) -> list[Row]:
+    """Groups by text of rows of a number and of which of `told` flags they have, with a condition on the number."""
+    columns: dict[Column, list[Cell]] = {
+        digest("lt"): [t for t, _, _ in rows],
+        number("ln", nullable=False): [n for _, n, _ in rows],
+    }
+    columns |= {flag_: [int(k == i) for _, _, k in rows] for i, flag_ in enumerate(APART)}
+    own = Part("one", owner, 8, columns)
+    aggregates = [
+        Aggregate(number("rows", 0, 8, nullable=False), "count"),
+        Aggregate(number("total", nullable=False), "sum", "ln"),
+    ]
+    for each in APART[:told]:
+        count = number(f"rows_{each.name}", 0, 8, nullable=False)
+        part_ = number(f"total_{each.name}", nullable=False)
+        aggregates += [Aggregate(count, "count", None, each.name)]
+        aggregates += [Aggregate(part_, "sum", "ln", each.name)]
+    keep = Call("lt", (Reference("ln"), Number(3)))
+    steps: list[TableStep] = [
+        Give("l", ("one",), tuple(columns)[:2]),
+        Derive("d", ("l",), (), keep),
+        GroupOwned("g", "d", "one", (digest("lt"),), tuple(aggregates), 3, APART[:told]),
+    ]
+    return present(everywhere([own], steps, "g"))
+
+
+@pytest.mark.parametrize("owner", ["b", "d"])
+@settings(max_examples=4)
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from("xyz"), st.integers(-4, 4), st.integers(0, 2)), max_size=7
+    )
+)
+def test_flags_tell_the_rows_of_groups_apart(owner: str, rows: list[tuple[str, int, int]]) -> None:
+    found = {row["lt"]: row for row in apart(owner, rows)}
+    kept = [row for row in rows if row[1] < 3]
+    assert found.keys() == {short(t) for t, _, _ in kept}
+    for text in {t for t, _, _ in kept}:
+        row = found[short(text)]
+        own = [(n, k) for t, n, k in kept if t == text]
+        assert (row["rows"], row["total"]) == (len(own), sum(n for n, _ in own))
+        for k, name in enumerate("pqr"):
+            of_flag = [n for n, i in own if i == k]
+            assert (row[f"rows_{name}"], row[f"total_{name}"]) == (len(of_flag), sum(of_flag))
+
+
+def test_a_row_without_a_flag_that_tells_it_apart_is_seen_at_its_owner() -> None:
+    with pytest.raises(UsageError, match="fragment one: expected each row to be of one of the 2"):
+        apart("b", [("x", 1, 0), ("y", 1, 2)], told=2)
 
 
 ONCE = st.lists(

@@ -202,6 +202,56 @@ def test_groups_that_an_owner_knows() -> None:
         check(plan)
 
 
+def test_groups_that_flags_tell_apart() -> None:
+    """The bureau's persons by type, all of whom have the second of two flags."""
+    apart = (
+        replace(number("none", 0, 0), nullable=False),
+        replace(number("all", 1, 1), nullable=False),
+    )
+    key, value = plans.PERSONS[:2]
+    most = (value.maximum or 1) * 4_000
+    aggregates = (
+        Aggregate(number("n_rows", 0, 4_000), "count"),
+        Aggregate(number("n_all", 0, 4_000), "count", None, "all"),
+        Aggregate(number("added", 0, most), "sum", value.name),
+        Aggregate(number("added_none", 0, most), "sum", value.name, "none"),
+    )
+    given = tables.Give("rows", ("e",), plans.PERSONS[1:])
+    grouped = tables.GroupOwned("groups", "rows", "e", (key,), aggregates, 40, apart)
+    counted = tables.Tally(
+        "counts", "groups", None, 1, (Aggregate(number("n", 0, 4_000), "count"),)
+    )
+    outcome = Outcome("outcome", "counts", (), (plans.total("n", 4_000),), ("n",))
+    fragments = tuple(
+        replace(f, columns=(*f.columns, *apart)) if f.name == "e" else f for f in SHARED.fragments
+    )
+    steps = (given, grouped, counted, outcome, SHARED.steps[-1])
+    check(smaller(replace(SHARED, fragments=fragments, steps=steps, output=()), 20))
+
+
+@pytest.mark.parametrize("cells", [1, 4])
+def test_sums_under_flags(cells: int) -> None:
+    """Of a column that may be NULL and of one that may not, in rows that may not be there."""
+    _, value, day = plans.CLAIMED[:3]
+    late = Computed(plans.flag("late"), called("lt", day.minimum + 40, day.name))
+    cell = Computed(number("cell", 0, 3), called("mod", called("sub", day.name, day.minimum), 4))
+    coded = tables.Derive("coded", ("rows",), (late, cell))
+    most = plans.FEE * 4_000
+    aggregates = (
+        Aggregate(number("n", 0, 4_000), "count"),
+        Aggregate(number("added", -most, most), "sum", value.name),
+        Aggregate(number("added_late", -most, most), "sum", value.name, "late"),
+        Aggregate(number("n_late", 0, 4_000), "sum", "late"),
+        Aggregate(number("days", 0, most), "sum", day.name, "late"),
+        Aggregate(number("first", 0, 4_000), "count", only=(0,)),
+    )
+    tally = tables.Tally("counts", "coded", "cell" if cells > 1 else None, cells, aggregates)
+    groups = (GroupKey("counts", "cell", (0, 1, 2, 3)),) if cells > 1 else ()
+    outcome = Outcome("outcome", "counts", groups, (plans.total("n", 4_000),), ("n",))
+    steps = (tables.Give("rows", ("c_p",), plans.CLAIMED), coded, tally, outcome, SHARED.steps[-1])
+    check(smaller(replace(SHARED, steps=steps, output=()), 20))
+
+
 @pytest.mark.parametrize("way", ["key", "cell", "window"])
 @pytest.mark.parametrize("cells", [2, 60])
 def test_persons_that_count_once(way: str, cells: int) -> None:

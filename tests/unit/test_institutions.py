@@ -13,6 +13,7 @@ from mpcstats.plan import tables
 from mpcstats.plan.cells import Total
 from mpcstats.plan.physical import OutputColumn, Physical
 from mpcstats.plan.question import Setting, plan_question
+from mpcstats.plan.relational.algebra import INSTITUTION
 from mpcstats.records.catalogue import Catalogue
 
 CODES = ("A", "B", "C")
@@ -201,6 +202,53 @@ def test_rows_of_one_institution_have_exact_parts_whatever_is_added_up(tmp_path:
     text = f"SELECT q.ward, SUM({over}) AS y FROM {JOINED} GROUP BY q.ward ORDER BY 1"
     (found,) = told(joint, planned(joint, text))
     assert found == by_code(joint, JOINED, over)
+
+
+def test_where_a_key_says_whose_a_row_is_nothing_is_told_apart(tmp_path: Path) -> None:
+    """A cell is of one institution: its part is the whole cell, and no flag is shared."""
+    joint = world(tmp_path)
+    amount = "s.fund + q.limit_"
+    text = f"SELECT s.code, SUM({amount}) AS y FROM {JOINED} GROUP BY s.code ORDER BY 1"
+    plan = planned(joint, text)
+    (found,) = told(joint, plan)
+    with joint.together() as connection:
+        wholes = [abs(int(y)) for _, y in oracle(connection, text)[1]]
+    assert found == [[y, *(y if i == j else 0 for j in range(3))] for i, y in enumerate(wholes)]
+    (tally,) = (step for step in plan.steps if isinstance(step, tables.Tally))
+    assert {a.only for a in tally.aggregates} == {None, (0,), (1,), (2,)}
+    assert not any(INSTITUTION in c.name for step in plan.steps for c in _shared(step))
+
+
+def test_groups_by_a_key_that_says_whose_rows_they_are_have_exact_parts(tmp_path: Path) -> None:
+    joint = world(tmp_path)
+    text = (
+        f"WITH t AS (SELECT q.ward, s.code, SUM(s.fund) AS f FROM {JOINED} GROUP BY q.ward, s.code) "
+        "SELECT ward, SUM(f) AS y FROM t GROUP BY ward ORDER BY 1"
+    )
+    plan = planned(joint, text)
+    (found,) = told(joint, plan)
+    assert found == by_code(joint, JOINED, "fund")
+    assert not any(INSTITUTION in c.name for step in plan.steps for c in _shared(step))
+
+
+def _shared(step: object) -> tuple[tables.Column, ...]:
+    return step.columns if isinstance(step, tables.Give) else ()
+
+
+def test_groups_at_an_owner_tell_its_institutions_apart(tmp_path: Path) -> None:
+    """Exact parts of sums; what is no sum counts whole for each institution that a group has rows of."""
+    joint = world(tmp_path)
+    text = (
+        "WITH y AS (SELECT s.pid, SUM(s.fund) AS a, SUM(CASE WHEN s.kind = 1 THEN s.fund ELSE 0 END) AS b "
+        f"FROM {JOINED} AND s.fund > q.ward * 8 GROUP BY s.pid) "
+        "SELECT COUNT(*) AS n, SUM(a) AS a, SUM(b) AS b, SUM(a // 100) AS d FROM y"
+    )
+    plan = planned(joint, text)
+    (group,) = (step for step in plan.steps if isinstance(step, tables.GroupOwned))
+    assert len(group.apart) == 3
+    assert {a.where for a in group.aggregates} == {None, *(flag.name for flag in group.apart)}
+    # p1: 10 of A and 30 of B. p2: 40 of B, the only one of kind 1, and 50 of C. p4: 70 of A.
+    assert told(joint, plan) == [[[200, 80, 70, 50]], [[40, 0, 40, 0]], [[0, 0, 0, 0]]]
 
 
 @pytest.mark.parametrize("by", ["ward", "pid, ward"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mpcstats.cards.arithmetic import log2_ceil
 from mpcstats.plan import tables
 from mpcstats.plan.flagcount import counted_as_bits, flag_sizes
@@ -56,11 +58,19 @@ def _tally(of: Tables, step: tables.Tally, table: Table) -> tuple[Sizing, ...]:
 
     A column that may come as a bit or as a number counts as both.
     """
+    wheres = dict.fromkeys(a.where for a in step.aggregates if a.where is not None)
+    as_numbers = together(table.as_number(name) for name in wheres)
+    table = replace(table, forms={**table.forms, **dict.fromkeys(wheres, "number")})
     flags = _flags(step, table)
     sure = {name for name in flags if table.forms[name] == "bits"}
-    numbers = [a for a in step.aggregates if a.kind != "sum" or a.of not in sure]
+    numbers = [
+        a for a in step.aggregates if a.kind != "sum" or a.where is not None or a.of not in sure
+    ]
     sums, added = summands(numbers, table)
-    made = _codes(table, step.cell, step.cells).beside(added)
+    within, flagged = _flagged(step, table)
+    sums += within
+    made = _codes(table, step.cell, step.cells).beside(added.then(flagged))
+    made = as_numbers.then(made)
     sizes = public_sizes(table.rows, step.cells, sums)
     whole = step.cell is None or step.cells == 1
     exact = not whole and len(sure) == len(flags)
@@ -80,8 +90,21 @@ def _flags(step: tables.Tally, table: Table) -> list[str]:
     """The columns whose sums are numbers of bits, and may be counted on these."""
     if not counted_as_bits(table.rows, step.cells):
         return []
-    names = dict.fromkeys(a.of for a in step.aggregates if a.kind == "sum" and a.of is not None)
+    names = dict.fromkeys(
+        a.of for a in step.aggregates if a.kind == "sum" and a.of is not None and a.where is None
+    )
     return [name for name in names if _is_flag(table, name)]
+
+
+def _flagged(step: tables.Tally, table: Table) -> tuple[int, Work]:
+    """How many sums are of rows with a flag, and their products a row: in one cell one a column, if that is masked."""
+    asked = [a for a in step.aggregates if a.where is not None]
+    if step.cells > 1:
+        return len(asked), together([PRODUCT for _ in asked])
+    masked = {
+        a.of for a in asked if a.of is not None and (table.shape.partial or table.nullable(a.of))
+    }
+    return len(asked), together([PRODUCT for _ in masked])
 
 
 def _is_flag(table: Table, name: str) -> bool:

@@ -99,7 +99,7 @@ def _references(node: Node) -> Iterable[str]:
 
 
 def _aggregated(aggregates: Sequence[steps.Aggregate]) -> list[str]:
-    return [a.of for a in aggregates if a.of is not None]
+    return [name for a in aggregates for name in (a.of, a.where) if name is not None]
 
 
 def _cell(cell: str | None) -> tuple[str, ...]:

@@ -164,15 +164,17 @@ def _ruled(context: Context, rules: Iterable[Rule]) -> Block:
 def _cohort(context: Context) -> Planned | None:
     """The plan along one spine of persons; None where the question is none for it, or tables show more of its cells.
 
-    A cohort counts the persons of cells, and neither those who contribute to a column nor institutions, and rounds
-    nothing; it never has the rows as shares, which checks are made on.
+    A cohort counts the persons of cells, and neither those who contribute to a column nor institutions, which are asked
+    for behind amounts, and rounds nothing; it never has the rows as shares, which checks are made on.
     """
-    if context.contributors or context.checked or context.rounding > 1:
+    if context.checked or context.rounding > 1:
         return None
     try:
         block = _ruled(context, RULES)
         lowered = lower(block, context)
     except UsageError:
+        return None
+    if context.contributors and any(m.kind == "sum" for m in block.measures):
         return None
     if context.persons and not all(everyone_contributes(m) for m in block.measures):
         return None

@@ -286,7 +286,7 @@ def _group_owned(of: Tables, step: tables.GroupOwned) -> tuple[Sizing, ...]:
     sums, added = summands(step.aggregates, table)
     sizes = {
         "rows": table.rows,
-        "groups": step.groups,
+        "groups": step.groups * max(1, len(step.apart)),
         "sums": sums,
         "moved": 1 + sums,
         "valid": 1,

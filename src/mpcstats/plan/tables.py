@@ -175,11 +175,15 @@ class Aggregate:
 
     count: rows, or those where `of` is not NULL. sum: of the values that are not NULL, 0 if there are none. min, max,
     distinct: of the values that are not NULL; without any, min and max are junk and distinct is 0.
+    `where`: a flag that is never NULL; a sum of cells, or of an owner's groups, is of the rows in which it is 1.
+    `only`: the cells of which the aggregate is told; it is 0 in all others. None: no such condition.
     """
 
     column: Column
     kind: Aggregation
     of: str | None = None
+    where: str | None = None
+    only: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,8 @@ class Group:
 class GroupOwned:
     """As Group, where row i of `of` is row i of `fragment`, whose owner so knows the keys; counts and sums alone.
 
-    `keys` are columns of the fragment. A group is there if one of its rows is.
+    `keys` are columns of the fragment. A group is there if one of its rows is. `apart` are more of its columns, flags
+    of which each row has just one: an aggregate `where` one of them is of the rows that have it.
     """
 
     card: ClassVar[str] = "group_by_owned"
@@ -208,6 +213,7 @@ class GroupOwned:
     keys: tuple[Column, ...]
     aggregates: tuple[Aggregate, ...]
     groups: int
+    apart: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

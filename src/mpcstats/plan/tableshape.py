@@ -261,7 +261,7 @@ class _Walk:
         if isinstance(step, tables.GroupOwned):
             fragment = self._fragment(step.fragment)
             self._check_aligned(of, fragment)
-            self._check_yields(fragment, step.keys)
+            self._check_yields(fragment, [*step.keys, *step.apart])
         else:
             for key in step.keys:
                 self._column(of, key.name, key.kind)
@@ -284,7 +284,22 @@ class _Walk:
                 raise self._fail(f"a column to take the {aggregate.kind} of", "none")
             if aggregate.column.kind != "number" or aggregate.column.nullable:
                 raise self._fail("an aggregate to be a number, never NULL", aggregate.column)
+            self._check_conditions(step, of, aggregate)
         return [aggregate.column for aggregate in aggregates]
+
+    def _check_conditions(self, step: TableStep, of: Shape, aggregate: Aggregate) -> None:
+        cells = step.cells if isinstance(step, tables.Tally) else 0
+        if isinstance(step, tables.GroupOwned):
+            if aggregate.where not in {None, *(flag.name for flag in step.apart)}:
+                raise self._fail("a flag that tells the groups' rows apart", aggregate.where)
+        elif aggregate.where is not None:
+            flag = self._column(of, aggregate.where, "number", "flag")
+            if flag.nullable or not 0 <= flag.minimum <= flag.maximum <= 1:
+                raise self._fail("a flag that is never NULL", flag)
+            if not cells or aggregate.kind != "sum":
+                raise self._fail("a condition on a sum in cells", aggregate.column)
+        if aggregate.only is not None and not set(aggregate.only) <= set(range(cells)):
+            raise self._fail(f"some of {cells} cells", aggregate.only)
 
     def _firsts(self, step: tables.Firsts) -> Shape:
         of = self._table(step.of)

@@ -87,10 +87,15 @@ def _derived(step: tables.Derive) -> str:
 
 def _aggregates(aggregates: Iterable[Aggregate]) -> str:
     kinds = dict.fromkeys(
-        f"{each.kind} of {each.of}" if each.of is not None else "number of rows"
+        (f"{each.kind} of {each.of}" if each.of is not None else "number of rows") + _where(each)
         for each in aggregates
     )
     return _listed(kinds)
+
+
+def _where(aggregate: Aggregate) -> str:
+    flagged = "" if aggregate.where is None else f" where {aggregate.where}"
+    return flagged if aggregate.only is None else f"{flagged} in some cells"
 
 
 def _listed(names: Iterable[str]) -> str:

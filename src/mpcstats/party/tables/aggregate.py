@@ -14,7 +14,9 @@ from mpcstats.protocols.derive import Value, as_bits, as_number, masked
 from mpcstats.protocols.group_by import Spread, Values
 from mpcstats.session import Session, parallel
 
-Summed = tuple[str, str]  # kind and name of the column
+Summed = tuple[
+    str, ...
+]  # kind and name of the column, and of that which says which rows, if there is one
 
 
 async def summands(
@@ -79,9 +81,18 @@ def aggregated(
     """The columns by name, from the number of `rows`, the sums of `summands` and the spreads by column."""
     found = {}
     for aggregate in aggregates:
-        number = _number(aggregate, rows, sums, spreads)
+        number = told_only(aggregate, _number(aggregate, rows, sums, spreads))
         found[aggregate.column.name] = Value(*bounds(aggregate.column), number, None, None)
     return found
+
+
+def told_only(aggregate: Aggregate, cells: Arith) -> Arith:
+    """The numbers of the cells of which the aggregate is told, and 0 in all others."""
+    if aggregate.only is None:
+        return cells
+    chosen = np.zeros(cells.shape, dtype=np.uint64)
+    chosen[list(aggregate.only)] = 1
+    return cells.scaled(chosen)
 
 
 def _number(
@@ -93,9 +104,11 @@ def _number(
     of = "" if aggregate.of is None else aggregate.of
     match aggregate.kind:
         case "count":
+            if aggregate.where is not None:
+                return sums["count", of, aggregate.where]
             return sums.get(("count", of), rows)
         case "sum":
-            return sums["sum", of]
+            return sums["sum", of] if aggregate.where is None else sums["sum", of, aggregate.where]
         case "min":
             return spreads[of].least
         case "max":

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mpcstats.engines.api import Engine
 from mpcstats.engines.share import Arith, Bits
+from mpcstats.errors import InternalError
 from mpcstats.party.tables.aggregate import Summed, aggregated, summands
-from mpcstats.party.tables.form import bits_of, both
-from mpcstats.party.tables.table import Table, bounds
+from mpcstats.party.tables.form import bits_of, both, numbers_of
+from mpcstats.party.tables.table import Table
 from mpcstats.plan import tables as plans
 from mpcstats.plan.flagcount import counted_as_bits
 from mpcstats.protocols.derive import Value, as_bits, as_number
@@ -21,8 +23,9 @@ from mpcstats.session import Session, parallel
 
 async def tally(session: Session, engine: Engine, step: plans.Tally, table: Table) -> Table:
     """One row a cell. Flags are counted on bits where there are few cells, everything else is added up as numbers."""
+    table = await _with_numbers(session.narrow("where"), engine, step, table)
     names = _flags(step, table)
-    numbers = tuple(a for a in step.aggregates if a.kind != "sum" or a.of not in names)
+    numbers = tuple(a for a in step.aggregates if not _is_counted(a, names))
     codes = None
     if step.cell is not None and step.cells > 1:
         codes = await cell_codes(session.narrow("cell"), engine, table, step.cell, step.cells)
@@ -45,6 +48,19 @@ async def _by_cell(
     codes: Bits,
 ) -> Table:
     summed = await summands(session.narrow("sums"), engine, aggregates, table)
+    flagged = list(dict.fromkeys((a.of, a.where) for a in aggregates if a.where is not None))
+    products = await parallel(
+        *(
+            engine.multiply(
+                session.narrow(f"flagged{i}"), summed["sum", of or ""], _number(table, where or "")
+            )
+            for i, (of, where) in enumerate(flagged)
+        )
+    )
+    summed |= {
+        ("sum", of or "", where or ""): product
+        for (of, where), product in zip(flagged, products, strict=True)
+    }
     found = await group_by_public(
         session.narrow("group"),
         engine,
@@ -57,12 +73,33 @@ async def _by_cell(
     return Table(step.cells, None, aggregated(aggregates, found.counts, sums, {}))
 
 
+async def _with_numbers(session: Session, engine: Engine, step: plans.Tally, table: Table) -> Table:
+    """The table with the flags under which something is summed as numbers, each made once."""
+    names = sorted({a.where for a in step.aggregates if a.where is not None})
+    numbers = await numbers_of(session, engine, [table.value(name) for name in names])
+    made = {name: Value(0, 1, number, None) for name, number in zip(names, numbers, strict=True)}
+    return replace(table, columns={**table.columns, **made})
+
+
+def _number(table: Table, flag: str) -> Arith:
+    number = table.value(flag).number
+    if number is None:
+        raise InternalError(f"expected the flag {flag} as a number")
+    return number
+
+
 def _flags(step: plans.Tally, table: Table) -> list[str]:
     """The columns that are summed up and are bits, if these are counted as such."""
     if not counted_as_bits(table.rows, step.cells):
         return []
-    names = dict.fromkeys(a.of for a in step.aggregates if a.kind == "sum" and a.of is not None)
+    names = dict.fromkeys(
+        a.of for a in step.aggregates if a.kind == "sum" and a.of is not None and a.where is None
+    )
     return [name for name in names if _is_flag(table.value(name))]
+
+
+def _is_counted(aggregate: plans.Aggregate, flags: Sequence[str]) -> bool:
+    return aggregate.kind == "sum" and aggregate.where is None and aggregate.of in flags
 
 
 def _is_flag(value: Value) -> bool:
@@ -95,18 +132,10 @@ async def _counted(
         inside = Bits.stack([where] * len(names))
         (rows,) = await engine.conj(session.narrow("inside"), [(rows, inside)])
     counts = await flag_count(session.narrow("count"), engine, rows)
-    columns = {
-        a.column.name: Value(
-            *bounds(a.column), _of(counts, names.index(a.of), step.cells), None, None
-        )
-        for a in step.aggregates
-        if a.kind == "sum" and a.of in names
-    }
-    return Table(step.cells, None, columns)
-
-
-def _of(counts: Arith, flag: int, cells: int) -> Arith:
-    return counts[flag * cells : (flag + 1) * cells]
+    by_flag = {name: counts[i * step.cells : (i + 1) * step.cells] for i, name in enumerate(names)}
+    sums: dict[Summed, Arith] = {("sum", name): count for name, count in by_flag.items()}
+    told = [a for a in step.aggregates if _is_counted(a, names)]
+    return Table(step.cells, None, aggregated(told, counts, sums, {}))
 
 
 async def cell_codes(session: Session, engine: Engine, table: Table, cell: str, cells: int) -> Bits:
@@ -125,20 +154,47 @@ async def _whole(
     summed = [name for kind, name in over if kind == "sum"]
     totals = await parallel(
         *(
-            _dot(session.narrow(f"sum{i}"), engine, table.value(name), weight[name])
+            _sums(
+                session.narrow(f"sum{i}"),
+                engine,
+                table.value(name),
+                None if table.present is None and table.value(name).known is None else weight[name],
+                [
+                    _number(table, a.where)
+                    for a in aggregates
+                    if a.of == name and a.where is not None
+                ],
+            )
             for i, name in enumerate(summed)
         )
     )
     sums: dict[Summed, Arith] = {
         ("count", name): weight[name].total() for kind, name in over if kind == "count"
     }
-    sums |= {("sum", name): total for name, total in zip(summed, totals, strict=True)}
+    for name, found in zip(summed, totals, strict=True):
+        within = [a.where for a in aggregates if a.of == name and a.where is not None]
+        keys: list[Summed] = [("sum", name), *(("sum", name, flag) for flag in within)]
+        sums |= dict(zip(keys, found, strict=True))
     return Table(1, None, aggregated(aggregates, rows.total(), sums, {}))
 
 
-async def _dot(session: Session, engine: Engine, value: Value, weight: Arith) -> Arith:
+async def _sums(
+    session: Session, engine: Engine, value: Value, weight: Arith | None, flags: Sequence[Arith]
+) -> list[Arith]:
+    """The sum of the rows that count, and of those of them that have each of the flags.
+
+    weight: 1 in rows that count, 0 in others; None: all do.
+    """
     number = await as_number(session.narrow("number"), engine, value)
-    return await engine.dot(session.narrow("dot"), weight, number)
+    if weight is not None and not flags:
+        return [await engine.dot(session.narrow("dot"), weight, number)]
+    if weight is not None:  # one product a row, whatever the number of flags
+        number = await engine.multiply(session.narrow("kept"), weight, number)
+    step = session.narrow("flagged")
+    flagged = await parallel(
+        *(engine.dot(step.narrow(str(i)), flag, number) for i, flag in enumerate(flags))
+    )
+    return [number.total(), *flagged]
 
 
 async def _weights(

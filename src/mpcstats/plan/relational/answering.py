@@ -14,6 +14,7 @@ from mpcstats.plan.facts import Fact
 from mpcstats.plan.interval import interval
 from mpcstats.plan.physical import OutputColumn
 from mpcstats.plan.relational.algebra import Aggregated, Answer, Expr, known
+from mpcstats.plan.relational.attributed import attributed, cells_of, told_by_keys
 from mpcstats.plan.relational.counting import ROWS, Cells, Counting
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.forms import placed
@@ -37,6 +38,7 @@ class Answering:
         self._answer = answer
         self._rel = answer.input
         self._facts = answer.input.facts
+        self._told = told_by_keys(answer, draft.names)
 
     def outcome(self) -> tuple[tables.Outcome, tuple[OutputColumn, ...]]:
         """The last step before the gate, and the columns of the answer."""
@@ -52,6 +54,9 @@ class Answering:
         if behind is not None:
             table, tallied = behind.prepared()
         counting = Counting(draft, self._answer, table, cell, count)
+        labels = {key.name: key.labels for key in keys}
+        for name, told in self._told.items():
+            counting.only[name] = cells_of(draft.names.institutions[name], told, labels)
         cells = counting.cells(operands, self._counts(), tallied)
         persons, supports, rests = self._persons(behind, cells)
         if not self._answer.sets:
@@ -75,7 +80,7 @@ class Answering:
         for name, node in answer.keys:
             self._key(ask, name, node)
         for aggregate in answer.aggregates:
-            self._operand(ask, aggregate)
+            self._operand(ask, self._summed(aggregate))
         wants = dict(found.wants)
         for name in self._counts():
             wants[Want(name, "number")] = None
@@ -88,15 +93,29 @@ class Answering:
 
     def _counts(self) -> list[str]:
         """The columns with numbers of persons that owners have counted, and of rows of institutions."""
-        return list(
-            dict.fromkeys(
+        return [
+            name
+            for name in dict.fromkeys(
                 [
                     *self._answer.counted,
                     *(n for names in self._answer.backed for n in names),
                     *(n for names in self._answer.institutions for n in names),
                 ]
             )
-        )
+            if name not in self._told
+        ]
+
+    def _summed(self, aggregate: Aggregated) -> Aggregated:
+        """The aggregate over all rows of which a sum that is attributed to an institution is a part.
+
+        It is a part of it where a key tells institutions apart, and where there are flags: as the step sums under
+        these, they become numbers once, and in one cell no product is taken.
+        """
+        found = attributed(aggregate)
+        if found is None or found.amount is None:
+            return aggregate
+        told = found.institution in self._told or found.institution in self._counts()
+        return replace(aggregate, of=found.amount) if told else aggregate
 
     def _key(self, scalars: Scalars, name: str, node: Expr) -> Key:
         known = scalars.fact(node)
@@ -199,7 +218,7 @@ class Answering:
             return made[node]
 
         found: dict[str, str] = {}
-        for aggregate in self._answer.aggregates:
+        for aggregate in map(self._summed, self._answer.aggregates):
             node = self._operand(scalars, aggregate)
             if node is not None and aggregate.kind == "sum" and (bit := _as_bit(node)) is not None:
                 found[aggregate.name] = placed(bit, self._flag)

@@ -35,6 +35,7 @@ from mpcstats.plan.relational.institutions import (
     by_dataset,
     contributed,
     of_groups,
+    of_keys,
     of_outputs,
 )
 from mpcstats.plan.relational.naming import Names, shown
@@ -241,12 +242,14 @@ class Builder:
         if person is not None and person not in keys:
             hidden = self.names.hidden("group", [PERSON])[PERSON]
             aggregates = (*aggregates, Aggregated(hidden, "any", column(person)))
+        by_key = of_keys(rel, keys, self.names)
         if self.context.contributions:
-            aggregates = (*aggregates, *of_groups(rel, aggregates, self.names))
-        told = [name for name in rel.facts if INSTITUTION in name]
+            aggregates = (*aggregates, *of_groups(rel, aggregates, by_key, self.names))
+        told = [name for name in rel.facts if INSTITUTION in name and name not in by_key]
         # A group has an institution behind it or not, however many of its rows are that institution's.
         aggregates = (*aggregates, *(Aggregated(name, "max", column(name)) for name in told))
-        return Group(rel, keys, aggregates)
+        found = Group(rel, keys, aggregates)
+        return Extend(found, tuple(by_key.items())) if by_key else found
 
     def _put_out(
         self, rel: Rel, outputs: list[str], nodes: list[Expr], alias: str

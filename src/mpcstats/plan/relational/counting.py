@@ -9,6 +9,7 @@ from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.facts import Fact, integer
 from mpcstats.plan.relational.algebra import Aggregated, Answer, known
+from mpcstats.plan.relational.attributed import attributed
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.scalars import Ratio
 from mpcstats.plan.relational.wants import LARGEST, Want
@@ -61,6 +62,10 @@ class Counting:
         self._spread: list[Aggregate] = []
         self._known: dict[str, Node] = {}
         self._later: list[tuple[Aggregated, Column]] = []
+        self.only: dict[
+            str, tuple[int, ...]
+        ] = {}  # by column of an institution's rows, where a key
+        # says of which institution a row is: the cells of that institution.
 
     def cells(
         self, operands: Mapping[str, str], counts: Sequence[str], tallied: Sequence[Column]
@@ -77,11 +82,14 @@ class Counting:
             if of is None:
                 self._whole(aggregate.name, rows)
             else:
-                self._count_up(aggregate, self._columns[of])
+                self._count_up(aggregate, self._columns[of], operands)
         for name in counts:
             source = self._columns[operands[name]]
             high = most * source.maximum
             cells.values[name] = self._made(self._tally, name, "sum", source.name, (0, high))
+        for name, own in self.only.items():
+            made = self._made(self._tally, name, "count", None, (0, most), only=own)
+            cells.values[name] = made
         for flag in tallied:
             cells.values[flag.name] = self._made(
                 self._tally, flag.name, "sum", flag.name, (0, most)
@@ -96,7 +104,7 @@ class Counting:
                 self._variance(aggregate, source)
         return cells
 
-    def _count_up(self, aggregate: Aggregated, source: Column) -> None:
+    def _count_up(self, aggregate: Aggregated, source: Column, operands: Mapping[str, str]) -> None:
         most = self._table.rows
         name, of = aggregate.name, source.name
         match aggregate.kind:
@@ -106,7 +114,8 @@ class Counting:
                 self._whole(name, self._made(self._spread, name, "distinct", of, (0, most)))
             case "sum":
                 ends = self._summed(aggregate, source)
-                made = self._made(self._tally, name, "sum", of, ends)
+                where, only = self._conditions(aggregate, operands)
+                made = self._made(self._tally, name, "sum", of, ends, where=where, only=only)
                 if aggregate.hidden:
                     self._cells.values[name] = made
                     self._cells.facts[name] = integer(*ends, nullable=False)
@@ -120,6 +129,17 @@ class Counting:
                 self._later.append((aggregate, source))
                 if aggregate.kind == "quantile" and self._unknown(aggregate):
                     self._some(source)
+
+    def _conditions(
+        self, aggregate: Aggregated, operands: Mapping[str, str]
+    ) -> tuple[str | None, tuple[int, ...] | None]:
+        """Of a sum that is attributed to an institution: the flag of its rows, or its cells."""
+        found = attributed(aggregate)
+        if found is None:
+            return None, None
+        if found.institution in self.only:
+            return None, self.only[found.institution]
+        return operands.get(found.institution), None
 
     def _whole(self, name: str, made: Reference) -> None:
         """A number that is never NULL."""
@@ -142,16 +162,19 @@ class Counting:
         kind: Aggregation,
         of: str | None,
         ends: tuple[int, int],
+        *,
+        where: str | None = None,
+        only: tuple[int, ...] | None = None,
     ) -> Reference:
         """A column of cells, within `ends`; what is aggregated already is not aggregated again."""
         for made in step:
-            if (made.kind, made.of) == (kind, of):
+            if (made.kind, made.of, made.where, made.only) == (kind, of, where, only):
                 return Reference(made.column.name)
         low, high = ends
         fresh = self._draft.names.fresh(f"cell_{name}")
         shared = Column(fresh, "number", low, max(low, high))
         self._cells.columns[fresh] = shared
-        step.append(Aggregate(shared, kind, of))
+        step.append(Aggregate(shared, kind, of, where, only))
         return Reference(fresh)
 
     def _summed(self, aggregate: Aggregated, source: Column) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -10,8 +10,10 @@ from sqlglot import exp
 from mpcstats.errors import InternalError
 from mpcstats.plan import tables
 from mpcstats.plan.relational.algebra import Aggregated, Group, at_leaves, combinations, known
+from mpcstats.plan.relational.attributed import Apart, told_apart
 from mpcstats.plan.relational.draft import Draft, Table
 from mpcstats.plan.relational.forms import placed
+from mpcstats.plan.relational.fragments import Leaf
 from mpcstats.plan.relational.scalars import Scalars, Wanted
 from mpcstats.plan.relational.wants import LARGEST, Want, natural
 from mpcstats.plan.tables import Call, Column, Node, Null, Number, Reference
@@ -27,6 +29,7 @@ class Grouping:
         self._group = group
         self._wants = wants
         self._facts = group.input.facts
+        self._apart: Mapping[str, Apart] = {}
         self._summed_bits: set[str] = (
             set()
         )  # the columns with sums of bits, of which it is asked whether they are 0
@@ -39,9 +42,11 @@ class Grouping:
         keys = [natural(key, self._facts[key]) for key in group.keys]
         inner = Wanted()
         ask = Scalars(lowering.context, self._facts, group.input.rows, inner)
-        for aggregate in wanted:
-            self._of(ask, aggregate)
         at_hand = at_leaves(group.input)
+        self._apart = told_apart(group, wanted, at_hand, lowering.names)
+        for aggregate in wanted:
+            if aggregate.name not in self._apart:
+                self._of(ask, aggregate)
         table = lowering.lower(
             group.input, (*inner.wants, *(k for k in keys if k.name not in at_hand))
         )
@@ -50,7 +55,9 @@ class Grouping:
             and all(key in table.own for key in group.keys)
             and all(a.kind in SUMMABLE or self._of_bits(a) for a in wanted)
         )
-        table, aggregates = self._computed(table, wanted)
+        if not owned:
+            self._apart = {}
+        table, aggregates = self._computed(table, [a for a in wanted if a.name not in self._apart])
         return self._step(table, keys, wanted, aggregates, owned=owned)
 
     def _of_bits(self, aggregate: Aggregated) -> bool:
@@ -113,15 +120,15 @@ class Grouping:
         rows = max(1, min(group.rows, table.rows))
         aggregates: list[tables.Aggregate] = []
         results: dict[Want, tuple[Column, str | None]] = {}
-        by_name = {want.name: want for want in self._wants}
         columns = {c.name: c for c in table.columns.values()}
         for aggregate, of in operands:
             made, counted = self._aggregate(aggregate, of, columns, aggregates)
             for want in self._wants:
                 if want.name == aggregate.name:
                     results[want] = (made, counted)
-        del by_name, wanted
         own = table.spine
+        flags = self._flags(table, own) if own is not None else {}
+        results |= self._parts(wanted, flags, {a.name: of for a, of in operands}, aggregates)
         if owned and own is not None:
             rows = max(1, min(rows, combinations(own.rel, [table.own[k.name] for k in keys])))
             given = tuple(
@@ -129,7 +136,13 @@ class Grouping:
                 for key in keys
             )
             step: tables.TableStep = tables.GroupOwned(
-                lowering.name("group"), table.step, own.name, given, tuple(aggregates), rows
+                lowering.name("group"),
+                table.step,
+                own.name,
+                given,
+                tuple(aggregates),
+                rows,
+                tuple(flags.values()),
             )
         else:
             given = tuple(lowering.get(table, key, self._facts) for key in keys)
@@ -216,6 +229,53 @@ class Grouping:
         raise InternalError(
             f"expected a key of a group in a form that {want.name} has, got {want.form}"
         )
+
+    def _flags(self, table: Table, own: Leaf) -> dict[str, Column]:
+        """The owner's columns that tell the groups' rows apart, by name."""
+        lowering = self._lowering
+        names = {name for apart in self._apart.values() for name in apart.flags}
+        ordered = sorted(names, key=lambda name: int(name.rpartition("_")[2]))
+        return {
+            name: own.column(Want(table.own[name], "number"), lowering.names, lowering.context)
+            for name in ordered
+        }
+
+    def _parts(
+        self,
+        wanted: Sequence[Aggregated],
+        flags: Mapping[str, Column],
+        operands: Mapping[str, str | None],
+        aggregates: list[tables.Aggregate],
+    ) -> dict[Want, tuple[Column, str | None]]:
+        """The columns of the rows that flags tell apart, none of which is NULL; their aggregates join `aggregates`."""
+        found: dict[Want, tuple[Column, str | None]] = {}
+        for aggregate in wanted:
+            if aggregate.name in self._apart:
+                apart = self._apart[aggregate.name]
+                made = self._part(aggregate, apart, flags, operands, aggregates)
+                found |= {w: (made, None) for w in self._wants if w.name == aggregate.name}
+        return found
+
+    def _part(
+        self,
+        aggregate: Aggregated,
+        apart: Apart,
+        flags: Mapping[str, Column],
+        operands: Mapping[str, str | None],
+        aggregates: list[tables.Aggregate],
+    ) -> Column:
+        """The aggregate's column, of the rows that a flag tells apart."""
+        fresh = self._lowering.names.fresh(aggregate.name)
+        where = flags[apart.flag].name
+        if apart.whole is None:
+            made = Column(fresh, "number", 0, max(1, self._group.input.rows))
+            self._summed_bits.add(fresh)
+            aggregates.append(tables.Aggregate(made, "count", None, where))
+            return made
+        low, high = self._group.facts[aggregate.name].bounded or (0, 0)
+        made = Column(fresh, "number", min(0, low), max(0, high))
+        aggregates.append(tables.Aggregate(made, "sum", operands[apart.whole], where))
+        return made
 
     def _aggregate(
         self,

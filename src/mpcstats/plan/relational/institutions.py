@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -74,14 +74,41 @@ def by_dataset(rel: Rel, aggregates: Sequence[Aggregated]) -> Institutions:
     return _grouped(institutions_behind(rel, amounts))
 
 
-def of_groups(rel: Rel, aggregates: Sequence[Aggregated], names: Names) -> tuple[Aggregated, ...]:
-    """What institutions add to the sums of a group, as sums beside these; `names` learns of them."""
+def of_keys(rel: Rel, keys: Sequence[str], names: Names) -> dict[str, Expr]:
+    """The columns that count institutions' rows where a key of the group says whose its rows are, and what they are.
+
+    Then a group is of one institution, as its rows are.
+    """
+    found: dict[str, Expr] = {}
+    for name in rel.facts:
+        own = beginning(name)
+        source = names.sources.get(own) if INSTITUTION in name else None
+        if (
+            source is not None
+            and source in keys
+            and own in names.single
+            and not _grouped_below(rel, name)
+        ):
+            label = exp.convert(names.institutions[name])
+            same = exp.EQ(this=column(source), expression=label)
+            one, zero = exp.Literal.number(1), exp.Literal.number(0)
+            found[name] = exp.Case(ifs=[exp.If(this=same, true=one)], default=zero)
+    return found
+
+
+def of_groups(
+    rel: Rel, aggregates: Sequence[Aggregated], by_key: Container[str], names: Names
+) -> tuple[Aggregated, ...]:
+    """What institutions add to the sums of a group, as sums beside these; `names` learns of them.
+
+    Of institutions whose columns are in `by_key` there is nothing to say: a group is of one of them.
+    """
     found: list[Aggregated] = []
     for aggregate in aggregates:
         if aggregate.kind != "sum" or aggregate.of is None:
             continue
         for rows in _grouped(institutions_behind(rel, _amount(aggregate))):
-            parts = _exact(aggregate.of, rows, rel, names)
+            parts = None if rows[0] in by_key else _exact(aggregate.of, rows, rel, names)
             if parts is None:
                 continue
             sums = [Aggregated(names.fresh("part"), "sum", part) for part in parts]
@@ -200,7 +227,8 @@ def _where_behind(of: Expr, name: str, rel: Rel) -> Expr:
 
 def _or_zero(node: Expr, rel: Rel) -> Expr:
     if not known(node, rel).nullable:
-        return exp.Paren(this=node.copy())
+        # A column in brackets would be an expression that its owner computes, and shares once more.
+        return node.copy() if isinstance(node, exp.Column) else exp.Paren(this=node.copy())
     return exp.Coalesce(this=node.copy(), expressions=[exp.Literal.number(0)])
 
 

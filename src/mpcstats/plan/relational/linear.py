@@ -25,7 +25,7 @@ def in_parts(node: Expr, parts: Parts) -> list[Expr] | None:
             return _around(parts, node.this, lambda a: exp.Paren(this=a))
         case exp.Neg():
             return _around(parts, node.this, lambda a: exp.Neg(this=exp.Paren(this=a)))
-        case exp.Coalesce(this=inner, expressions=[exp.Literal() as zero]) if _is_zero(zero):
+        case exp.Coalesce(this=inner, expressions=[exp.Literal() as zero]) if is_zero(zero):
             return _around(parts, inner, lambda a: exp.Coalesce(this=a, expressions=[zero.copy()]))
         case exp.Add() | exp.Sub():
             one, other = in_parts(node.this, parts), in_parts(node.expression, parts)
@@ -52,5 +52,6 @@ def _times(number: Expr, part: Expr) -> Expr:
     return exp.Mul(this=exp.Paren(this=part), expression=number.copy())
 
 
-def _is_zero(node: exp.Literal) -> bool:
+def is_zero(node: exp.Literal) -> bool:
+    """Whether it is the number 0."""
     return not node.is_string and str(node.this) in ("0", "0.0")

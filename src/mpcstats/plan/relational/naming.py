@@ -22,7 +22,9 @@ class Names:
 
     Of hidden columns: `institutions` says which institution's rows one counts, where the catalogue knows it; `parts`
     has, of a column of sums and the beginning of the names of its dataset's institutions, the columns with what each
-    of these adds to it; `single` are the beginnings of those of which a row has one.
+    of these adds to it; `single` are the beginnings of those of which a row has one. `sources` has, by such a
+    beginning, the column that says of which institution a row is, where that is one dataset's own; `whole` are those of
+    datasets whose rows are all of an institution that the catalogue names.
     """
 
     taken: set[str] = field(default_factory=set)
@@ -30,6 +32,8 @@ class Names:
     institutions: dict[str, Label] = field(default_factory=dict)
     parts: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     single: set[str] = field(default_factory=set)
+    sources: dict[str, str] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
 
     def fresh(self, wanted: str) -> str:
         """`wanted`, or with a number behind it if that is taken."""

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from mpcstats.plan.context import Context
 from mpcstats.plan.relational.algebra import (
+    INSTITUTION,
     Aggregated,
     Answer,
     Expr,
@@ -125,6 +126,9 @@ def placed_within(rel: Rel, pusher: Pusher) -> Rel:
         case Extend():
             inner, columns = rel.input, []
             for name, expression in rel.columns:
+                if INSTITUTION in name and isinstance(inner, Group):
+                    columns.append((name, expression))  # a key says it: no key more
+                    continue
                 inner, node = pusher.placed(inner, expression)
                 columns.append((name, node))
             return replace(rel, input=placed_within(inner, pusher), columns=tuple(columns))

@@ -44,6 +44,10 @@ def scan(
             if name in asked or about.person
         }
         told = _told((dataset,), alias, context, names)
+        if dataset.contributor in columns and None not in told.values():
+            names.sources |= {beginning(name): columns[dataset.contributor] for name in told}
+        if dataset.contributor is not None and not dataset.columns[dataset.contributor].nullable:
+            names.whole |= {beginning(name) for name in told if None not in told.values()}
         return _of_dataset(dataset, alias, columns, context, None, told), columns
     about = context.shape(union.name)
     columns = {
