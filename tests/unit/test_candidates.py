@@ -110,9 +110,7 @@ def test_without_a_card_for_it_an_engine_is_not_permitted() -> None:
 def test_a_secret_order_is_not_for_an_engine_that_has_none() -> None:
     of = records(offers=(SHAMIR,), minimum_persons=1)
     ordered = ("MIN(tot_fee)", "MEDIAN(tot_fee)", "COUNT(DISTINCT certno)")
-    said = (
-        "not on shamir: it counts, adds and compares cells, and brings no rows into a secret order"
-    )
+    said = "; it counts, adds and compares cells, and brings no rows into a secret order"
     for what in ordered:
         assert said in against("shamir", of, f"SELECT {what} AS x FROM hospitals.cases")
     for what in ("VAR_SAMP(tot_fee)", "AVG(tot_fee)", "SUM(tot_fee * act_ipt_days)"):
@@ -281,7 +279,8 @@ def test_of_an_engine_that_a_protocol_has_no_card_for_explain_says_that_alone() 
     assert rep3.compute
     assert rep3.learned
     assert shamir.decision == (
-        "no: expected protocols of engine shamir, got lookup_join, cohort_count: they are of rep3"
+        "no: expected protocols of engine shamir, got lookup_join, cohort_count: they are of rep3; "
+        "it counts, adds and compares cells, and brings no rows into a secret order"
     )
     assert (shamir.compute, shamir.tolerates, shamir.learned, shamir.seconds) == ((), "", (), None)
 

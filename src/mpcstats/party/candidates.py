@@ -18,6 +18,7 @@ from mpcstats.plan.offer import REP3, SEATS, Offer
 from mpcstats.plan.physical import Physical
 from mpcstats.policy.case import Case
 from mpcstats.policy.check import on_engine
+from mpcstats.policy.conditions.protocols import unordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def _check_runs(plan: Physical, cards: Cards) -> None:
         where = f": they are of {' and '.join(elsewhere)}" if elsewhere else ""
         raise UsageError(
             f"expected protocols of engine {plan.engine}, got {', '.join(lacking)}{where}"
+            f"{unordered(lacking, plan.engine)}"
         )
 
 

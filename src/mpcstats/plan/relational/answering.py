@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
@@ -233,10 +233,13 @@ class Answering:
             else:
                 found[name] = placed(node, partial(_same, shared))
         flags = {}
+        known = {c.name for want, c in table.columns.items() if want.form == "known"}
         # Whatever is known of rows: a step before may have made NULL possible. Where it is not, this costs nothing.
         for test in dict.fromkeys(self._tests().values()):
             told = scalars.flag(test)
-            told = _as_bit(told) or Call("coalesce", (told, Number(0)))
+            # Of a row that fails a check even that is NULL.
+            if draft.context.checked or not _told_always(told, known):
+                told = _as_bit(told) or Call("coalesce", (told, Number(0)))
             flags[test] = placed(told, self._flag)
         table = draft.derive([table], computed, name="operands") if computed else table
         return table, found, flags
@@ -333,6 +336,15 @@ def _as_bit(node: Node) -> Node | None:
     if isinstance(node, Call) and node.op == "if" and node.args[1:] == (Number(1), Number(0)):
         return Call("coalesce", (node.args[0], Number(0)))
     return None
+
+
+def _told_always(node: Node, known: Set[str]) -> bool:
+    """Whether it says of a value if it is NULL, as the columns `known` do, and so is not NULL itself."""
+    while isinstance(node, Call) and node.op == "not":
+        node = node.args[0]
+    if isinstance(node, Reference):
+        return node.name in known
+    return isinstance(node, Call) and node.op == "isnull"
 
 
 def _same(shared: Column) -> Column:

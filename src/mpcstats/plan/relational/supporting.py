@@ -199,6 +199,11 @@ class Supporting:
     def _firsts(
         self, fragment: str | None, keys: tuple[Column, ...], starts: str | None
     ) -> tuple[Table, list[Column]]:
+        if self._flags and not self._person_at_home():
+            # A row that a join has left out may have NULL for a flag, which a run of rows must not.
+            self._table, self._flags = self._flagged(
+                Call("coalesce", (Reference(flag.name), Number(0))) for flag in self._flags
+            )
         draft, table = self._draft, self._table
         persons = self._fresh_flag("person")
         named = None if self._known is None else self._known.name

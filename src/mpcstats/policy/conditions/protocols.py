@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mpcstats.cards.card import Card
 from mpcstats.plan.cost import protocols as protocols_of
@@ -46,7 +46,8 @@ def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
         yield Reason(
             "card",
             f"protocol {card.id} runs on {', '.join(_real(card))}, not on "
-            f"{' or '.join(engines)}{_lacking(card, engines)}",
+            f"{' or '.join(engines)}"
+            f"{unordered([card.id], engines[0]) if len(engines) == 1 else ''}",
         )
     more = sorted(card.leakage.ids - set(rule.leakage))
     if more:
@@ -56,11 +57,11 @@ def outside(rule: Rule, card: Card, engines: Sequence[str]) -> Iterator[Reason]:
         )
 
 
-def _lacking(card: Card, engines: Sequence[str]) -> str:
-    """What an engine lacks for the protocol, where that is known."""
-    if tuple(engines) != (SHAMIR,) or OF_CARD.get(card.id) not in ORDERED:
+def unordered(cards: Iterable[str], engine: str) -> str:
+    """What engine `engine` lacks for protocols `cards` that it does not have, where that is known."""
+    if engine != SHAMIR or not ORDERED & {OF_CARD.get(card) for card in cards}:
         return ""
-    return ": it counts, adds and compares cells, and brings no rows into a secret order"
+    return "; it counts, adds and compares cells, and brings no rows into a secret order"
 
 
 def _real(card: Card) -> Sequence[str]:
