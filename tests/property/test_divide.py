@@ -15,9 +15,10 @@ from mpcstats.algebra import bits as slicing
 from mpcstats.algebra import wide
 from mpcstats.cards import arithmetic
 from mpcstats.cards.load import load_cards
+from mpcstats.engines import prefix
 from mpcstats.engines.api import Engine
 from mpcstats.engines.clear import Clear
-from mpcstats.engines.rep3 import Rep3, adder
+from mpcstats.engines.rep3 import Rep3
 from mpcstats.engines.share import Arith
 from mpcstats.engines.wide import Wide
 from mpcstats.errors import InternalError, UsageError
@@ -324,7 +325,7 @@ def test_rounds_and_bytes_are_the_cards(
     monkeypatch.setattr(long_division, "DIGITS", DIGITS[digit])
     monkeypatch.setattr(arithmetic, "DIGITS", DIGITS[digit])
     if not few:
-        monkeypatch.setattr(adder, "FEW_ELEMENTS", 64)
+        monkeypatch.setattr(prefix, "FEW_ELEMENTS", 64)
         monkeypatch.setattr(arithmetic, "FEW_ELEMENTS", 64)
     card = load_cards()["divide"].cost
     decimals, a_before = (3, a - 10) if kind != "divide" else (0, a)

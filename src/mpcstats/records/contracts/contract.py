@@ -31,8 +31,12 @@ JOB_ACTIONS: tuple[JobAction, ...] = get_args(JobAction)
 # another one's step do nothing that their caller's word does not say.
 OF_CARD: Mapping[str, JobAction] = {
     "sum": "sum",
+    "long_sum": "sum",
+    "partial_sum": "sum",
     "cohort_count": "count",
     "lookup_join": "join",
+    "private_join": "join",
+    "private_join_padded": "join",
     "sort_join": "join",
     "group_by": "aggregate",
     "group_by_owned": "aggregate",
@@ -41,8 +45,10 @@ OF_CARD: Mapping[str, JobAction] = {
     "window": "aggregate",
     "moments": "average",
     "divide": "average",
+    "regression": "average",
     "distinct": "distinct",
     "quantile": "quantile",
+    "extreme": "quantile",
     "top_k": "rank",
 }
 GATE = "gate"  # the card whose step is not the job's, but the release of its cells
