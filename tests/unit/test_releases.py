@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -179,8 +180,14 @@ def run(
     if cost.exact:
         assert sent == cost.bytes_sent
     assert sent.keys() == cost.bytes_sent.keys()
-    assert all(n / 2 <= sent[p] <= n for p, n in cost.bytes_sent.items())
-    assert cost.rounds / 2 <= outcome.traffic.rounds <= cost.rounds
+    # What sorts send is random: on few rows it may be far below its bound.
+    least = Counter[str]()
+    for step in cost.steps:
+        least.update(step.bytes_sent if step.exact else {})
+    assert all(least[p] <= sent[p] <= n for p, n in cost.bytes_sent.items())
+    assert outcome.traffic.rounds <= cost.rounds
+    if all(step.rounds_exact for step in cost.steps):
+        assert 2 * outcome.traffic.rounds >= cost.rounds
     return outcome
 
 
